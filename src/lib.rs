@@ -1,0 +1,1 @@
+//! Assent: a two-way patient texting gateway.
