@@ -1,0 +1,264 @@
+//! What is said in a conversation, and what became of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::StaffId;
+
+/// The words of a text. `Debug` shows how long they are, never what they say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body(Arc<str>);
+
+impl Body {
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The words themselves, for the wire, the record and the API.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "‹{} chars›", self.0.chars().count())
+    }
+}
+
+/// The place of a message in its conversation, counted from 1 in the order in which they were written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// A random number that tells conversations apart without naming a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConversationId(pub u64);
+
+/// A message's name in the API: its conversation and its place in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId {
+    pub conversation: ConversationId,
+    pub seq: Seq,
+}
+
+impl MessageId {
+    /// Reads what [`Display`](fmt::Display) writes; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (conversation, seq) = text.split_once('-')?;
+        let id = Self {
+            conversation: ConversationId(u64::from_str_radix(conversation, 16).ok()?),
+            seq: Seq(seq.parse().ok()?),
+        };
+        (id.to_string() == text).then_some(id)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}-{}", self.conversation.0, self.seq.0)
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Whose words a message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The patient's.
+    Inbound,
+    /// Staff's; nobody in particular when the operator's own token wrote it.
+    StaffText { staff: Option<StaffId> },
+    /// Ours: asks for YES.
+    Invitation,
+    /// Ours: the one answer to STOP.
+    OptOutConfirmation,
+    /// Ours: the answer to START.
+    StartConfirmation,
+    /// Ours: the answer to HELP.
+    Help,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Waits for the patient's YES.
+    Pending,
+    /// Waits for the number's rate limit or for the carrier.
+    Queued,
+    /// Recorded as being written to the carrier, not answered yet.
+    Sending,
+    /// The carrier took every segment.
+    Sent,
+    /// A receipt said that it arrived.
+    Delivered,
+    /// A receipt said that it did not.
+    Undelivered,
+    /// Will not be sent.
+    Failed,
+    /// May or may not have gone out; never sent again by itself.
+    Unconfirmed,
+    /// Its time ran out before consent or a carrier came.
+    Expired,
+    /// Inbound.
+    Received,
+}
+
+/// Why a message failed or was not delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The patient opted out before it left.
+    OptedOut,
+    /// The invitation that it waited for did not reach the phone.
+    Unreachable,
+    /// The carrier refused it with this `command_status` (SMPP 3.4 §5.1.3).
+    CarrierRejected { command_status: u32 },
+    /// The carrier took some of its segments and refused others.
+    PartlySent,
+    /// The carrier's receipt says that it did not arrive.
+    NotDelivered { state: ReceiptState },
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub id: MessageId,
+    pub kind: Kind,
+    pub text: Body,
+    pub status: Status,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Segments that it takes on the wire.
+    pub segments: u32,
+    pub failure: Option<Failure>,
+}
+
+/// A text that staff wrote, on its way in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub text: Body,
+    pub staff: Option<StaffId>,
+}
+
+/// How an inbound text presented itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    /// Message class 0 (3GPP TS 23.038 §4): shown, but too easily forged or lost to opt anyone in.
+    Flash,
+    /// Not text at all: its body says how many bytes there were.
+    Binary,
+}
+
+/// Tells a text that the carrier delivers a second time from one that the patient sent twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 16]);
+
+/// The place of a segment in the long text that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What the segments of one text share.
+    pub reference: u16,
+    pub total: u8,
+    /// Counted from 1.
+    pub number: u8,
+}
+
+/// A text, or a segment of one, as the carrier delivered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    pub text: Body,
+    pub form: Form,
+    pub part: Option<Part>,
+    pub fingerprint: Fingerprint,
+    /// When the link session before the one that carried this text ended. Our answers shortly before that
+    /// moment may not have arrived, so what they answered may be delivered again.
+    pub earlier_session_ended: Option<Timestamp>,
+}
+
+/// The id that the carrier gave a segment.
+///
+/// SMPP 3.4 §5.2.23 makes it opaque, but carriers write one id in hexadecimal in the response and in
+/// decimal in the receipt, or pad it with zeros, or change its case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarrierId(pub Box<str>);
+
+impl CarrierId {
+    /// Whether two spellings may name the same segment.
+    pub fn may_equal(&self, other: &Self) -> bool {
+        if self.0.is_empty() || other.0.is_empty() {
+            return false;
+        }
+        let fold = |id: &Self| id.0.trim_start_matches('0').to_ascii_lowercase();
+        let (ours, theirs) = (fold(self), fold(other));
+        let hexadecimal = |id: &str| u64::from_str_radix(id, 16).ok();
+        let decimal = |id: &str| id.parse::<u64>().ok();
+        let same_number = |hex: &str, dec: &str| hexadecimal(hex).is_some() && hexadecimal(hex) == decimal(dec);
+        ours == theirs || same_number(&ours, &theirs) || same_number(&theirs, &ours)
+    }
+}
+
+/// What a receipt says of a segment (`message_state`, SMPP 3.4 §5.2.28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptState {
+    Enroute,
+    Delivered,
+    Expired,
+    Deleted,
+    Undeliverable,
+    Accepted,
+    Unknown,
+    Rejected,
+}
+
+/// A delivery receipt about one segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub carrier_id: Option<CarrierId>,
+    /// The `user_message_reference` that we gave the submit (SMPP 3.4 §5.3.2.17), when the carrier returns it.
+    pub reference: Option<u16>,
+    pub state: ReceiptState,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_reads_back_and_nothing_else_does() {
+        let id = MessageId { conversation: ConversationId(0x5f), seq: Seq(12) };
+        assert_eq!(id.to_string(), "000000000000005f-12");
+        assert_eq!(MessageId::parse("000000000000005f-12"), Some(id));
+        for bad in ["", "5f-12", "000000000000005F-12", "000000000000005f-012", "000000000000005f-", "x-1"] {
+            assert_eq!(MessageId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_that_carriers_spell_in_two_ways_are_the_same() {
+        let same = |left: &str, right: &str| CarrierId(left.into()).may_equal(&CarrierId(right.into()));
+        assert!(same("abc", "ABC"));
+        assert!(same("00B8BE19", "b8be19"));
+        assert!(same("39F99DD5", "0972660181"));
+        assert!(same("972660181", "39f99dd5"));
+        assert!(!same("abc", "abd"));
+        assert!(!same("", ""));
+        assert!(!same("11", "12"));
+    }
+
+    #[test]
+    fn a_body_never_shows_its_words() {
+        assert_eq!(format!("{:?}", Body::new("my knee hurts")), "‹13 chars›");
+    }
+}
