@@ -1,1 +1,6 @@
 //! Assent: a two-way patient texting gateway.
+
+#![forbid(unsafe_code)]
+
+pub mod domain;
+pub mod ports;

@@ -1,0 +1,242 @@
+//! Consent between one practice number and one phone, and the gate: decides whether a message may leave
+//! at this instant. The only maker of [`Cleared`].
+
+use jiff::Timestamp;
+
+use super::keyword::Meaning;
+use super::{Body, Kind, MessageId, Phone};
+
+/// What the owner of a phone has agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Nobody asked, or the question was not answered.
+    None,
+    /// Asked; the answer is awaited.
+    Invited { since: Timestamp },
+    /// The patient's own text said yes.
+    OptedIn { since: Timestamp, evidence: Evidence },
+    /// The patient wants no texts; only their START changes that.
+    OptedOut { since: Timestamp, evidence: Evidence },
+}
+
+/// What proves the state of consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// The inbound message with the patient's words.
+    Text(MessageId),
+}
+
+/// Whether a change is answered with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    Owed,
+    NotOwed,
+}
+
+/// What a word does to consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Stays,
+    OptsIn(Confirmation),
+    OptsOut(Confirmation),
+}
+
+/// Whether an earlier invitation can still be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invitation {
+    Remembered,
+    Forgotten,
+}
+
+impl Consent {
+    /// The consent table, for what a patient texts.
+    ///
+    /// YES answers an invitation and means nothing else. START opts in from anywhere. STOP always wins,
+    /// and is confirmed once: 47 CFR 64.1200(a)(12). YES after STOP changes nothing.
+    pub fn change(&self, meaning: Meaning, invitation: Invitation, now: Timestamp) -> Change {
+        use Confirmation::{NotOwed, Owed};
+        match (meaning, self) {
+            (Meaning::OptOut, Self::None | Self::Invited { .. } | Self::OptedIn { .. }) => Change::OptsOut(Owed),
+            (Meaning::OptOut, Self::OptedOut { .. }) => Change::Stays,
+
+            // Two words within one second may have overtaken each other on the way: STOP wins.
+            (Meaning::Start, Self::OptedOut { since, .. }) if since.as_second() == now.as_second() => Change::Stays,
+            (Meaning::Start, Self::None | Self::OptedOut { .. }) => Change::OptsIn(Owed),
+            (Meaning::Start, Self::Invited { .. }) => Change::OptsIn(NotOwed),
+            (Meaning::Start, Self::OptedIn { .. }) => Change::Stays,
+
+            (Meaning::OptIn, Self::Invited { .. }) => Change::OptsIn(NotOwed),
+            (Meaning::OptIn, Self::None) => match invitation {
+                Invitation::Remembered => Change::OptsIn(NotOwed),
+                Invitation::Forgotten => Change::Stays,
+            },
+            (Meaning::OptIn, Self::OptedIn { .. } | Self::OptedOut { .. }) => Change::Stays,
+
+            (Meaning::Help | Meaning::Other, _) => Change::Stays,
+        }
+    }
+
+    /// The gate. A staff text leaves only under standing consent. The texts that Assent writes itself are the
+    /// named exceptions: the invitation while its answer is awaited, each confirmation while what it
+    /// confirms still stands, and the answer to HELP.
+    pub(super) fn clear(&self, leaving: Leaving) -> Result<Cleared, NotCleared> {
+        let may_leave = match (&leaving.kind, self) {
+            (Kind::StaffText { .. } | Kind::StartConfirmation, Self::OptedIn { .. })
+            | (Kind::Invitation, Self::Invited { .. })
+            | (Kind::OptOutConfirmation, Self::OptedOut { .. })
+            | (Kind::Help, _) => true,
+            (
+                Kind::Inbound
+                | Kind::StaffText { .. }
+                | Kind::StartConfirmation
+                | Kind::Invitation
+                | Kind::OptOutConfirmation,
+                _,
+            ) => false,
+        };
+        if may_leave { Ok(Cleared { leaving }) } else { Err(NotCleared) }
+    }
+}
+
+/// A message that asks to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Leaving {
+    pub id: MessageId,
+    pub attempt: u32,
+    pub kind: Kind,
+    pub from: Phone,
+    pub to: Phone,
+    pub text: Body,
+    pub reference: u16,
+    pub expires_at: Timestamp,
+}
+
+/// Consent does not stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NotCleared;
+
+/// A message that consent let through at the instant of the decision. A carrier accepts nothing else, and
+/// only [`Conversation::handle`](super::Conversation::handle) makes one.
+///
+/// ```compile_fail
+/// let cleared = assent::domain::Cleared { leaving: todo!() };
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleared {
+    leaving: Leaving,
+}
+
+impl Cleared {
+    pub fn id(&self) -> MessageId {
+        self.leaving.id
+    }
+
+    /// Which attempt at this message it is, counted from 1.
+    pub fn attempt(&self) -> u32 {
+        self.leaving.attempt
+    }
+
+    pub fn kind(&self) -> &Kind {
+        &self.leaving.kind
+    }
+
+    /// The practice's number.
+    pub fn from(&self) -> &Phone {
+        &self.leaving.from
+    }
+
+    /// The patient's phone.
+    pub fn to(&self) -> &Phone {
+        &self.leaving.to
+    }
+
+    pub fn text(&self) -> &Body {
+        &self.leaving.text
+    }
+
+    /// The `user_message_reference` of every segment (SMPP 3.4 §5.3.2.17).
+    pub fn reference(&self) -> u16 {
+        self.leaving.reference
+    }
+
+    /// After this instant the carrier must not deliver it any more (`validity_period`, SMPP 3.4 §5.2.16).
+    pub fn expires_at(&self) -> Timestamp {
+        self.leaving.expires_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ConversationId, Seq};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn states() -> [Consent; 4] {
+        let id = MessageId { conversation: ConversationId(1), seq: Seq(1) };
+        let since = NOW - jiff::SignedDuration::from_hours(1);
+        let evidence = Evidence::Text(id);
+        [
+            Consent::None,
+            Consent::Invited { since },
+            Consent::OptedIn { since, evidence },
+            Consent::OptedOut { since, evidence },
+        ]
+    }
+
+    #[track_caller]
+    fn check(meaning: Meaning, expected: [Change; 4]) {
+        let found = states().map(|state| state.change(meaning, Invitation::Forgotten, NOW));
+        assert_eq!(found, expected, "{meaning:?} in none, invited, opted_in, opted_out");
+    }
+
+    #[test]
+    fn the_consent_table() {
+        use Change::{OptsIn, OptsOut, Stays};
+        use Confirmation::{NotOwed, Owed};
+        check(Meaning::OptIn, [Stays, OptsIn(NotOwed), Stays, Stays]);
+        check(Meaning::Start, [OptsIn(Owed), OptsIn(NotOwed), Stays, OptsIn(Owed)]);
+        check(Meaning::OptOut, [OptsOut(Owed), OptsOut(Owed), OptsOut(Owed), Stays]);
+        check(Meaning::Help, [Stays; 4]);
+        check(Meaning::Other, [Stays; 4]);
+    }
+
+    #[test]
+    fn a_late_yes_still_answers_an_invitation_that_is_remembered() {
+        let late = Consent::None.change(Meaning::OptIn, Invitation::Remembered, NOW);
+        assert_eq!(late, Change::OptsIn(Confirmation::NotOwed));
+    }
+
+    #[test]
+    fn start_in_the_second_of_a_stop_loses() {
+        let [.., Consent::OptedOut { evidence, .. }] = states() else { panic!("the last state is opted out") };
+        let stopped = Consent::OptedOut { since: NOW, evidence };
+        assert_eq!(stopped.change(Meaning::Start, Invitation::Forgotten, NOW), Change::Stays);
+    }
+
+    #[test]
+    fn the_gate() {
+        let kinds = [
+            (Kind::StaffText { staff: None }, [false, false, true, false]),
+            (Kind::Invitation, [false, true, false, false]),
+            (Kind::OptOutConfirmation, [false, false, false, true]),
+            (Kind::StartConfirmation, [false, false, true, false]),
+            (Kind::Help, [true, true, true, true]),
+            (Kind::Inbound, [false, false, false, false]),
+        ];
+        for (kind, expected) in kinds {
+            let leaving = Leaving {
+                id: MessageId { conversation: ConversationId(1), seq: Seq(1) },
+                attempt: 1,
+                kind: kind.clone(),
+                from: Phone::parse("+13035550100").unwrap(),
+                to: Phone::parse("+13035550123").unwrap(),
+                text: Body::new("words"),
+                reference: 1,
+                expires_at: NOW,
+            };
+            let found = states().map(|state| state.clear(leaving.clone()).is_ok());
+            assert_eq!(found, expected, "{kind:?} in none, invited, opted_in, opted_out");
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! A conversation is a value: what happened to it decides the next value, and what to do about it.
+
+use jiff::Timestamp;
+
+use super::consent::{Change, Confirmation, Invitation};
+use super::event::OtherDaemons;
+use super::keyword::{self, Language, Meaning, Reading};
+use super::outbox::{Finished, Outbox};
+use super::reassembly::{Joined, Reassembly};
+use super::text::Segments;
+use super::{
+    Answer, Body, Consent, ConversationId, Decision, Draft, Effect, Entry, Event, Evidence, Failure, Fingerprint, Form,
+    Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt, Refusal, Seq, Status, Summary,
+};
+
+/// Inbound texts that are remembered to know them again.
+pub const ARRIVALS_MAX: usize = 32;
+
+/// The two ends of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConversationKey {
+    pub practice: PracticeId,
+    pub phone: Phone,
+}
+
+/// Everything between one practice number and one phone, but for the finished part of the thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub key: ConversationKey,
+    pub consent: Consent,
+    pub outbox: Outbox,
+    /// The place of the newest message; 0 before the first.
+    pub last: Seq,
+    pub active_at: Timestamp,
+    pub unread: u32,
+    /// When invitations were made, as far back as they are remembered.
+    pub invitations: Vec<Timestamp>,
+    pub help_sent_at: Option<Timestamp>,
+    /// The latest inbound texts.
+    pub arrivals: Vec<Arrival>,
+    pub reassembly: Reassembly,
+}
+
+/// An inbound text that may be delivered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    pub fingerprint: Fingerprint,
+    pub at: Timestamp,
+    /// Its message; the newest one at the time for a segment of a text that was not complete.
+    pub seq: Seq,
+}
+
+impl Conversation {
+    /// A conversation in which nothing has happened.
+    pub fn new(id: ConversationId, key: ConversationKey, now: Timestamp) -> Self {
+        Self {
+            id,
+            key,
+            consent: Consent::None,
+            outbox: Outbox::default(),
+            last: Seq(0),
+            active_at: now,
+            unread: 0,
+            invitations: Vec::new(),
+            help_sent_at: None,
+            arrivals: Vec::new(),
+            reassembly: Reassembly::default(),
+        }
+    }
+
+    /// Decides what an event changes. Nothing is changed until the decision is written down.
+    pub fn handle(&self, event: Event, now: Timestamp, policy: &Policy) -> Decision {
+        let mut turn = Turn { next: self.clone(), journal: Vec::new(), effects: Vec::new(), now, policy };
+        let outcome = match event {
+            Event::Received(inbound) => turn.received(inbound),
+            Event::Drafted(draft) => turn.drafted(draft),
+            Event::SlotGranted(id) => turn.slot_granted(id),
+            Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
+            Event::Receipted(receipt) => turn.receipted(receipt),
+            Event::Read => turn.unread_becomes(0),
+            Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
+            Event::Woken => Outcome::Recorded,
+            Event::Restored(others) => turn.restored(others),
+        };
+        turn.time_passed();
+        turn.close(self, outcome)
+    }
+
+    /// When the conversation next needs attention by itself. Derived, so that it can't disagree with the state.
+    pub fn wake_at(&self, policy: &Policy) -> Option<Timestamp> {
+        let invitation_ends = match self.consent {
+            Consent::Invited { since } => Some(since + policy.limits.invitation_answer),
+            Consent::None | Consent::OptedIn { .. } | Consent::OptedOut { .. } => None,
+        };
+        let partial_text_ends = self.reassembly.gives_up_at(policy.limits.partial_text);
+        [self.outbox.wake_at(), invitation_ends, partial_text_ends].into_iter().flatten().min()
+    }
+
+    pub fn summary(&self) -> Summary {
+        Summary { unread: self.unread, last: (self.last > Seq(0)).then_some(self.last), active_at: self.active_at }
+    }
+}
+
+/// One decision being made.
+struct Turn<'a> {
+    next: Conversation,
+    journal: Vec<Entry>,
+    effects: Vec<Effect>,
+    now: Timestamp,
+    policy: &'a Policy,
+}
+
+impl Turn<'_> {
+    fn received(&mut self, inbound: Inbound) -> Outcome {
+        if let Some(first) = self.delivered_before(&inbound) {
+            let of = self.message_id(first.seq);
+            self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
+            return Outcome::Duplicate(of);
+        }
+        let reading = read(&inbound);
+        match inbound.part {
+            // A STOP does not wait for the rest of a long text.
+            Some(part) if Reassembly::can_join(part) && reading.meaning != Meaning::OptOut => {
+                match self.next.reassembly.take(part, inbound.text, self.now) {
+                    Joined::Whole(text) => self.said(text, inbound.form),
+                    Joined::Waiting { given_up } => given_up.into_iter().for_each(|text| self.said(text, inbound.form)),
+                }
+            }
+            _ => self.said(inbound.text, inbound.form),
+        }
+        self.remember(inbound.fingerprint);
+        Outcome::Recorded
+    }
+
+    /// Shows a text, whatever it means, and does what it means.
+    fn said(&mut self, text: Body, form: Form) {
+        let reading = read_as(&text, form);
+        let id = self.add(Kind::Inbound, text, Status::Received).id;
+        self.next.unread += 1;
+        let invitation = match self.next.invitations.last() {
+            Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
+            Some(_) | None => Invitation::Forgotten,
+        };
+        match self.next.consent.change(reading.meaning, invitation, self.now) {
+            Change::Stays => {}
+            Change::OptsIn(confirmation) => self.opted_in(id, confirmation, reading.language),
+            Change::OptsOut(confirmation) => self.opted_out(id, confirmation, reading.language),
+        }
+        if reading.meaning == Meaning::Help {
+            self.asked_for_help(reading.language);
+        }
+    }
+
+    fn opted_in(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
+        self.consent_becomes(Consent::OptedIn { since: self.now, evidence: Evidence::Text(evidence) });
+        self.next.outbox.release(self.now, &self.policy.limits, &mut self.journal);
+        if confirmation == Confirmation::Owed {
+            let text = self.policy.start_confirmation(language);
+            self.say(Kind::StartConfirmation, text, self.now + self.policy.limits.confirmation_begins);
+        }
+    }
+
+    fn opted_out(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
+        self.consent_becomes(Consent::OptedOut { since: self.now, evidence: Evidence::Text(evidence) });
+        self.next.outbox.withdraw(self.now, &mut self.journal);
+        if confirmation == Confirmation::Owed {
+            let text = self.policy.opt_out_confirmation(language);
+            self.say(Kind::OptOutConfirmation, text, self.now + self.policy.limits.confirmation_begins);
+        }
+    }
+
+    fn asked_for_help(&mut self, language: Language) {
+        let answered_lately =
+            self.next.help_sent_at.is_some_and(|at| self.now.duration_since(at) < self.policy.limits.help_every);
+        if !answered_lately {
+            self.next.help_sent_at = Some(self.now);
+            let text = self.policy.help(language);
+            self.say(Kind::Help, text, self.now + self.policy.limits.confirmation_begins);
+        }
+    }
+
+    fn drafted(&mut self, draft: Draft) -> Outcome {
+        let limits = &self.policy.limits;
+        let kind = Kind::StaffText { staff: draft.staff };
+        match self.next.consent {
+            Consent::OptedOut { since, .. } => Outcome::Refused(Refusal::OptedOut { since }),
+            Consent::OptedIn { .. } if self.next.outbox.queued() >= limits.queued_max => {
+                Outcome::Refused(Refusal::TooManyWaiting { max: limits.queued_max })
+            }
+            Consent::OptedIn { .. } => {
+                let message = self.add(kind, draft.text, Status::Queued);
+                self.next.outbox.queue(message.clone(), self.now + limits.validity);
+                Outcome::Accepted(message)
+            }
+            Consent::Invited { .. } if self.next.outbox.pending() >= limits.pending_max => {
+                Outcome::Refused(Refusal::TooManyWaiting { max: limits.pending_max })
+            }
+            Consent::Invited { .. } => Outcome::Accepted(self.hold(kind, draft.text)),
+            Consent::None => match self.invite() {
+                Ok(()) => Outcome::Accepted(self.hold(kind, draft.text)),
+                Err(refusal) => Outcome::Refused(refusal),
+            },
+        }
+    }
+
+    fn hold(&mut self, kind: Kind, text: Body) -> Message {
+        let message = self.add(kind, text, Status::Pending);
+        self.next.outbox.hold(message.clone());
+        message
+    }
+
+    /// Asks for YES: once, and once more as a reminder, in thirty days.
+    fn invite(&mut self) -> Result<(), Refusal> {
+        let limits = &self.policy.limits;
+        let now = self.now;
+        self.next.invitations.retain(|at| now.duration_since(*at) < limits.invitation_memory);
+        if self.next.invitations.len() >= limits.invitations_max {
+            let again_at = self.next.invitations[0] + limits.invitation_memory;
+            return Err(Refusal::InvitationLimit { again_at });
+        }
+        self.next.invitations.push(now);
+        self.consent_becomes(Consent::Invited { since: now });
+        self.say(Kind::Invitation, self.policy.invitation(), now + limits.validity);
+        Ok(())
+    }
+
+    fn slot_granted(&mut self, id: MessageId) -> Outcome {
+        let Conversation { outbox, consent, key, .. } = &mut self.next;
+        if let Some(cleared) = outbox.leave(id, consent, &key.phone, self.now, self.policy, &mut self.journal) {
+            self.effects.push(Effect::Submit(cleared));
+        }
+        Outcome::Recorded
+    }
+
+    fn answered(&mut self, id: MessageId, attempt: u32, answer: Answer) -> Outcome {
+        let limits = &self.policy.limits;
+        let finished = self.next.outbox.answered(id, attempt, answer, self.now, limits, &mut self.journal);
+        self.conclude(finished);
+        Outcome::Recorded
+    }
+
+    fn receipted(&mut self, receipt: Receipt) -> Outcome {
+        match self.next.outbox.receipted(&receipt, self.now, &mut self.journal) {
+            Some(finished) => self.conclude(finished),
+            None if self.next.outbox.is_sending() => self.next.outbox.keep_early(receipt),
+            None => self.journal.push(Entry::ReceiptUnmatched { receipt, at: self.now }),
+        }
+        Outcome::Recorded
+    }
+
+    /// An invitation that did not reach the phone asked nothing: nobody waits for its answer.
+    fn conclude(&mut self, finished: Option<Finished>) {
+        let Some(Finished { kind: Kind::Invitation, status }) = finished else { return };
+        let Consent::Invited { .. } = self.next.consent else { return };
+        let (drafts_become, reason) = match status {
+            Status::Failed | Status::Undelivered => (Status::Failed, Some(Failure::Unreachable)),
+            Status::Expired => (Status::Expired, None),
+            Status::Delivered
+            | Status::Pending
+            | Status::Queued
+            | Status::Sending
+            | Status::Sent
+            | Status::Unconfirmed
+            | Status::Received => return,
+        };
+        self.consent_becomes(Consent::None);
+        self.next.outbox.finish_pending(drafts_become, reason, self.now, &mut self.journal);
+    }
+
+    fn unread_becomes(&mut self, unread: u32) -> Outcome {
+        self.next.unread = unread;
+        Outcome::Recorded
+    }
+
+    fn restored(&mut self, others: OtherDaemons) -> Outcome {
+        let ours = self.policy.boot;
+        let is_lost = |boot| boot != ours && others == OtherDaemons::Impossible;
+        self.next.outbox.doubt(self.now, is_lost, &mut self.journal);
+        self.next.outbox.forget_slots();
+        Outcome::Recorded
+    }
+
+    /// Everything that follows from the time alone.
+    fn time_passed(&mut self) {
+        let limits = &self.policy.limits;
+        for text in self.next.reassembly.give_up(limits.partial_text, self.now) {
+            self.said(text, Form::Text);
+        }
+        self.next.outbox.doubt(self.now, |_| false, &mut self.journal);
+        for finished in self.next.outbox.expire(self.now, limits, &mut self.journal) {
+            self.conclude(Some(finished));
+        }
+        if let Consent::Invited { since } = self.next.consent
+            && self.now.duration_since(since) >= limits.invitation_answer
+        {
+            self.consent_becomes(Consent::None);
+            self.next.outbox.finish_pending(Status::Expired, None, self.now, &mut self.journal);
+        }
+    }
+
+    fn close(mut self, before: &Conversation, outcome: Outcome) -> Decision {
+        self.effects.extend(self.next.outbox.ask_for_slot(self.now, &self.policy.limits));
+        if self.next.unread != before.unread {
+            self.journal.push(Entry::UnreadChanged { unread: self.next.unread });
+        }
+        if !self.journal.is_empty() {
+            self.effects.push(Effect::Publish(self.next.summary()));
+        }
+        debug_assert!(self.next.is_sound(), "every waiting message has its place, its status and its consent");
+        Decision { next: self.next, journal: self.journal, effects: self.effects, outcome }
+    }
+
+    fn delivered_before(&self, inbound: &Inbound) -> Option<Arrival> {
+        let ended = inbound.earlier_session_ended?;
+        let doubtful = ended - self.policy.limits.answer_doubt..=ended;
+        let mut arrivals = self.next.arrivals.iter().rev();
+        arrivals.find(|known| known.fingerprint == inbound.fingerprint && doubtful.contains(&known.at)).copied()
+    }
+
+    fn remember(&mut self, fingerprint: Fingerprint) {
+        if self.next.arrivals.len() == ARRIVALS_MAX {
+            self.next.arrivals.remove(0);
+        }
+        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last });
+    }
+
+    /// Queues a text of our own.
+    fn say(&mut self, kind: Kind, text: Body, expires_at: Timestamp) {
+        let message = self.add(kind, text, Status::Queued);
+        self.next.outbox.queue(message, expires_at);
+    }
+
+    /// Adds a message to the thread.
+    fn add(&mut self, kind: Kind, text: Body, status: Status) -> Message {
+        self.next.last = self.next.last.next();
+        self.next.active_at = self.now;
+        let segments = Segments::count(text.expose());
+        let message = Message {
+            id: self.message_id(self.next.last),
+            kind,
+            text,
+            status,
+            created_at: self.now,
+            updated_at: self.now,
+            segments,
+            failure: None,
+        };
+        self.journal.push(Entry::Added(message.clone()));
+        message
+    }
+
+    fn consent_becomes(&mut self, consent: Consent) {
+        self.next.consent = consent;
+        self.journal.push(Entry::ConsentChanged { consent, at: self.now });
+    }
+
+    fn message_id(&self, seq: Seq) -> MessageId {
+        MessageId { conversation: self.next.id, seq }
+    }
+}
+
+/// What a whole text, or a segment on its own, means for consent.
+fn read(inbound: &Inbound) -> Reading {
+    read_as(&inbound.text, inbound.form)
+}
+
+/// A flash text opts nobody in; what is not text means nothing.
+fn read_as(text: &Body, form: Form) -> Reading {
+    let reading = keyword::read(text.expose());
+    let counts = match (form, reading.meaning) {
+        (Form::Text, _) | (Form::Flash, Meaning::OptOut | Meaning::Help | Meaning::Other) => true,
+        (Form::Flash, Meaning::OptIn | Meaning::Start) | (Form::Binary, _) => false,
+    };
+    if counts { reading } else { Reading { meaning: Meaning::Other, ..reading } }
+}
+
+impl Conversation {
+    /// What every decision leaves true.
+    fn is_sound(&self) -> bool {
+        use super::outbox::Stage;
+        let sending = self.outbox.waiting.iter().filter(|one| matches!(one.stage, Stage::Sending { .. })).count();
+        sending <= 1
+            && self.outbox.waiting.iter().all(|one| match (one.stage, &one.message.kind) {
+                (Stage::Pending, Kind::StaffText { .. }) => {
+                    one.message.status == Status::Pending && matches!(self.consent, Consent::Invited { .. })
+                }
+                (Stage::Queued { .. }, Kind::StaffText { .. }) => {
+                    one.message.status == Status::Queued && matches!(self.consent, Consent::OptedIn { .. })
+                }
+                (Stage::Queued { .. }, _) => one.message.status == Status::Queued,
+                (Stage::Sending { .. }, _) => one.message.status == Status::Sending,
+                (Stage::Pending, _) => false,
+            })
+    }
+}

@@ -1,0 +1,47 @@
+//! Everything that a decision can ask for, and what it answers.
+
+use jiff::Timestamp;
+
+use super::{Cleared, Conversation, Entry, Message, MessageId, Summary};
+
+/// The answer to an event: the next value, what to write down, what to do once that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub next: Conversation,
+    pub journal: Vec<Entry>,
+    pub effects: Vec<Effect>,
+    pub outcome: Outcome,
+}
+
+/// What the shell does after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Wait for the rate limit and the carrier, then come back with `SlotGranted`.
+    RequestSlot { id: MessageId, segments: u32 },
+    /// Write it to the carrier, within two seconds or not at all.
+    Submit(Cleared),
+    /// Tell whoever is looking.
+    Publish(Summary),
+}
+
+/// What the one who brought the event hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The draft is in the outbox: pending or queued, as its status says.
+    Accepted(Message),
+    Refused(Refusal),
+    Recorded,
+    /// This was written down before, as this message.
+    Duplicate(MessageId),
+}
+
+/// Why a draft was not taken. An answer, not an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The patient opted out; only their START changes that.
+    OptedOut { since: Timestamp },
+    /// As many texts wait as may.
+    TooManyWaiting { max: usize },
+    /// The phone was asked as often as it may be, and did not answer.
+    InvitationLimit { again_at: Timestamp },
+}

@@ -1,0 +1,61 @@
+//! Everything that can happen to a conversation.
+
+use super::{CarrierId, Draft, Inbound, MessageId, Receipt};
+
+/// Something that happened. Time is passed beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The patient texted.
+    Received(Inbound),
+    /// Staff wrote.
+    Drafted(Draft),
+    /// The rate limit and the carrier have room for this message at this instant.
+    SlotGranted(MessageId),
+    /// The carrier answered an attempt, or the link knows that it never will.
+    Answered { id: MessageId, attempt: u32, answer: Answer },
+    /// The carrier reported on a segment.
+    Receipted(Receipt),
+    /// Staff looked at the conversation.
+    Read,
+    /// Staff want to look at it again.
+    MarkedUnread,
+    /// The conversation's `wake_at` has come.
+    Woken,
+    /// The conversation was loaded from the store.
+    Restored(OtherDaemons),
+}
+
+/// Whether another daemon may be at work on the same store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherDaemons {
+    /// The store is locked by this daemon: whoever was sending under another boot is dead.
+    Impossible,
+    /// Another daemon may be sending still; its deadline decides.
+    Possible,
+}
+
+/// What became of an attempt to submit a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The carrier took every segment and named each.
+    Taken { ids: Vec<CarrierId> },
+    /// It is proved that the carrier has none of it: not one whole PDU was written.
+    NotSent,
+    /// The carrier refused every segment with this `command_status` (SMPP 3.4 §5.1.3).
+    Refused { command_status: u32, retry: Retry },
+    /// The carrier took some segments and refused others.
+    PartlyTaken,
+    /// It may have gone out: no answer came, or the link was lost after a whole PDU.
+    Unknown,
+}
+
+/// What a refusal means for another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The carrier is busy: try until the text expires.
+    WhenReady,
+    /// The carrier may be at fault: try a few times.
+    FewTimes,
+    /// The text, its number or the account is at fault.
+    Never,
+}

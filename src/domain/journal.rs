@@ -1,0 +1,22 @@
+//! What is written down of each step: the thread, and the evidence.
+
+use jiff::Timestamp;
+
+use super::{Consent, Failure, Fingerprint, Message, MessageId, Receipt, Status};
+
+/// One thing that happened, in the order in which it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A message joined the thread.
+    Added(Message),
+    /// A message of the thread changed.
+    Updated { id: MessageId, status: Status, failure: Option<Failure>, at: Timestamp },
+    /// Consent changed, or was proved anew.
+    ConsentChanged { consent: Consent, at: Timestamp },
+    /// The count of unread texts changed.
+    UnreadChanged { unread: u32 },
+    /// The carrier delivered a text a second time; it is not shown again.
+    Redelivered { of: MessageId, fingerprint: Fingerprint, at: Timestamp },
+    /// A receipt fits no message of this conversation.
+    ReceiptUnmatched { receipt: Receipt, at: Timestamp },
+}

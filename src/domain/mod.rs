@@ -1,0 +1,39 @@
+//! The vocabulary: what a practice, a patient, consent and a conversation are, and what follows from what.
+//!
+//! Nothing here awaits, logs, or looks at a clock: [`Conversation::handle`] is given the event, the time and the
+//! [`Policy`], and answers with a [`Decision`].
+
+mod consent;
+mod conversation;
+mod effect;
+mod event;
+mod journal;
+pub mod keyword;
+mod message;
+mod names;
+pub mod outbox;
+mod patient;
+mod phone;
+pub mod policy;
+mod practice;
+pub mod reassembly;
+mod staff;
+mod summary;
+pub mod text;
+
+pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
+pub use conversation::{Arrival, Conversation, ConversationKey};
+pub use effect::{Decision, Effect, Outcome, Refusal};
+pub use event::{Answer, Event, OtherDaemons, Retry};
+pub use journal::Entry;
+pub use message::{
+    Body, CarrierId, ConversationId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Part,
+    Receipt, ReceiptState, Seq, Status,
+};
+pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
+pub use patient::Patient;
+pub use phone::{Phone, PhoneError};
+pub use policy::{BootId, Limits, Policy};
+pub use practice::{Practice, SEGMENTS_PER_MINUTE_DEFAULT};
+pub use staff::StaffMember;
+pub use summary::Summary;

@@ -1,0 +1,132 @@
+//! The numbers and the texts that decisions depend on, passed in with every event.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::keyword::Language;
+use super::{Body, Practice};
+
+/// One run of one daemon. What was `sending` under another boot may or may not have gone out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootId(pub u64);
+
+/// Everything a decision needs to know besides the conversation and the event.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub practice: Arc<Practice>,
+    pub boot: BootId,
+    pub limits: Limits,
+}
+
+/// How long things may take, and how many of them there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long an invitation waits for YES before its drafts expire.
+    pub invitation_answer: SignedDuration,
+    /// How long after an invitation a YES still opts in.
+    pub invitation_memory: SignedDuration,
+    /// Invitations to one phone within `invitation_memory`: one, and one reminder.
+    pub invitations_max: usize,
+    /// Drafts that may wait for YES in one conversation.
+    pub pending_max: usize,
+    /// Texts that may wait for the carrier in one conversation.
+    pub queued_max: usize,
+    /// How long a text may wait for the carrier, and the carrier for the phone (`validity_period`).
+    pub validity: SignedDuration,
+    /// Within this a confirmation of STOP must begin, or it is not sent (47 CFR 64.1200(a)(12)).
+    pub confirmation_begins: SignedDuration,
+    /// How long a text may be `sending` before it is `unconfirmed`.
+    pub sending: SignedDuration,
+    /// How long to wait for a slot before asking again; it covers a daemon that died while waiting.
+    pub slot_wait: SignedDuration,
+    /// The least time between two HELP replies.
+    pub help_every: SignedDuration,
+    /// How long the segments of an unfinished text are kept back.
+    pub partial_text: SignedDuration,
+    /// How long a receipt is waited for.
+    pub receipt: SignedDuration,
+    /// Before the end of a link session, answers younger than this may not have arrived.
+    pub answer_doubt: SignedDuration,
+    /// The first pause before a refused text is tried again; it doubles up to `retry_pause_max`.
+    pub retry_pause: SignedDuration,
+    pub retry_pause_max: SignedDuration,
+    /// Tries of a text that the carrier refuses with an error that may be its own.
+    pub doubtful_tries_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            invitation_answer: SignedDuration::from_hours(7 * 24),
+            invitation_memory: SignedDuration::from_hours(30 * 24),
+            invitations_max: 2,
+            pending_max: 20,
+            queued_max: 50,
+            validity: SignedDuration::from_hours(24),
+            confirmation_begins: SignedDuration::from_mins(5),
+            sending: SignedDuration::from_secs(75),
+            slot_wait: SignedDuration::from_mins(1),
+            help_every: SignedDuration::from_hours(24),
+            partial_text: SignedDuration::from_mins(10),
+            receipt: SignedDuration::from_hours(72),
+            answer_doubt: SignedDuration::from_mins(1),
+            retry_pause: SignedDuration::from_secs(1),
+            retry_pause_max: SignedDuration::from_mins(1),
+            doubtful_tries_max: 3,
+        }
+    }
+}
+
+/// The texts that Assent writes itself. None of them carries anything of a patient's.
+impl Policy {
+    /// Asks for YES. CTIA Messaging Principles 5.1.2.1: who writes, how often, what it costs, HELP and STOP.
+    pub fn invitation(&self) -> Body {
+        let practice = &self.practice.name;
+        Body::new(format!(
+            "{practice}: Reply YES to receive messages from your practice. Msg frequency varies. \
+             Msg & data rates may apply. Reply HELP for help, STOP to opt out."
+        ))
+    }
+
+    /// The one text that may follow an opt-out (47 CFR 64.1200(a)(12)).
+    pub fn opt_out_confirmation(&self, language: Language) -> Body {
+        let Practice { name, contact, .. } = &*self.practice;
+        Body::new(match language {
+            Language::English => format!(
+                "{name}: You are opted out and will get no more texts. Text START to opt back in. \
+                 Questions? Call {contact}."
+            ),
+            Language::Spanish => format!(
+                "{name}: Ha cancelado los mensajes y no recibira mas. Envie START para volver a recibirlos. \
+                 ¿Preguntas? Llame al {contact}."
+            ),
+        })
+    }
+
+    pub fn start_confirmation(&self, language: Language) -> Body {
+        let name = &self.practice.name;
+        Body::new(match language {
+            Language::English => {
+                format!("{name}: You are opted in to texts. Reply HELP for help, STOP to opt out.")
+            }
+            Language::Spanish => {
+                format!("{name}: Ha aceptado recibir mensajes. Responda AYUDA para ayuda, ALTO para cancelar.")
+            }
+        })
+    }
+
+    pub fn help(&self, language: Language) -> Body {
+        let Practice { name, contact, .. } = &*self.practice;
+        Body::new(match language {
+            Language::English => format!(
+                "{name}: Two-way texts with your practice. Call {contact}. Msg & data rates may apply. \
+                 Reply STOP to opt out."
+            ),
+            Language::Spanish => format!(
+                "{name}: Mensajes con su consultorio. Llame al {contact}. Pueden aplicarse tarifas de mensajes y \
+                 datos. Responda ALTO para cancelar."
+            ),
+        })
+    }
+}
