@@ -1,0 +1,367 @@
+//! The doors between the core and the world: the store, the carrier, the rate limit and the clock, and what
+//! comes in from the carrier. Traits and their words only; who implements them is decided in the composition root.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::domain::{
+    Answer, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons, Patient,
+    PatientId, Phone, Policy, Practice, PracticeId, Receipt, Seq, StaffId, StaffMember, Summary,
+};
+
+// ---------------------------------------------------------------------------------------------------- clock
+
+/// What time it is.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+}
+
+// ---------------------------------------------------------------------------------------------------- store
+
+/// How many times a conversation was written. 0 is a conversation that never was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+/// Names one commit, so that one whose answer was lost can be recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationId(pub u128);
+
+/// A conversation as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub conversation: Conversation,
+    pub version: Version,
+    /// The commit that wrote it.
+    pub operation: OperationId,
+}
+
+/// One decision, to be made durable whole or not at all.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The version that the decision was made on.
+    pub expected: Version,
+    pub operation: OperationId,
+    pub at: Timestamp,
+    pub next: Conversation,
+    pub wake_at: Option<Timestamp>,
+    pub summary: Summary,
+    pub journal: Vec<Entry>,
+    pub idempotency: Option<KeptAnswer>,
+}
+
+/// The caller's `Idempotency-Key` and what was answered to it. Kept for a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    pub key: IdempotencyKey,
+    /// SHA-256 of everything that the request asked for.
+    pub request: [u8; 32],
+    pub conversation: ConversationKey,
+    pub message: MessageId,
+}
+
+/// A caller's `Idempotency-Key`: 1 to 255 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(pub Box<str>);
+
+/// Why a commit did not happen, or may not have.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    #[error("conversation was written by someone else (expected version {})", expected.0)]
+    Conflict { expected: Version },
+    #[error("idempotency key was used before")]
+    KeyTaken(Box<KeptAnswer>),
+    /// Nobody knows whether it was written: read it back by its operation before deciding anything.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The store did not do what it was asked, or nobody knows whether it did.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("store is unavailable: {0}")]
+    Unavailable(Arc<str>),
+    #[error("stored record is unreadable: {0}")]
+    Unreadable(Arc<str>),
+}
+
+/// A row of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxRow {
+    pub phone: Phone,
+    pub consent: Consent,
+    pub unread: u32,
+    pub active_at: Timestamp,
+    pub last: Option<Message>,
+    /// Where the next page begins.
+    pub cursor: InboxCursor,
+}
+
+/// A place in the inbox, which is ordered newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboxCursor {
+    pub active_at: Timestamp,
+    /// Breaks ties.
+    pub row: u64,
+}
+
+/// Which conversations an inbox page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboxFilter {
+    All,
+    Unread,
+    Read,
+}
+
+/// What is unread in a practice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unread {
+    pub conversations: u64,
+    pub messages: u64,
+}
+
+/// The place of an occurrence in the store's stream; it only grows. 0 is before the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OccurrenceId(pub u64);
+
+/// Something that whoever looks at a practice wants to know. It names what changed; how that looks is read when it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    pub id: OccurrenceId,
+    pub phone: Phone,
+    pub change: Changed,
+}
+
+/// What changed in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    MessageReceived(Seq),
+    MessageUpdated(Seq),
+    Consent,
+    Unread,
+}
+
+impl Changed {
+    /// What a journal tells those who are looking.
+    pub fn of(journal: &[Entry]) -> Vec<Self> {
+        let mut changes: Vec<Self> = Vec::new();
+        for entry in journal {
+            let change = match entry {
+                Entry::Added(message) if message.kind == crate::domain::Kind::Inbound => {
+                    Self::MessageReceived(message.id.seq)
+                }
+                Entry::Added(message) => Self::MessageUpdated(message.id.seq),
+                Entry::Updated { id, .. } => Self::MessageUpdated(id.seq),
+                Entry::ConsentChanged { .. } => Self::Consent,
+                Entry::UnreadChanged { .. } => Self::Unread,
+                Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => continue,
+            };
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        changes
+    }
+}
+
+/// A page of the stream of a practice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occurrences {
+    /// In order; empty when nothing happened since.
+    Page(Vec<Occurrence>),
+    /// What came after the given place is no longer kept, or the place never was: start over.
+    Gone,
+}
+
+/// A token of a practice, or of one member of its staff, as it is kept: never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// The public part of the token.
+    pub id: String,
+    pub practice: PracticeId,
+    pub name: String,
+    /// SHA-256 of the secret part.
+    pub secret_sha256: [u8; 32],
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    /// For a session: who acts with it, and nobody else.
+    pub staff: Option<StaffId>,
+}
+
+/// One of the records that the practice and the operator keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    Practice(Practice),
+    Staff(PracticeId, StaffMember),
+    Patient(PracticeId, Patient),
+    Token(TokenRecord),
+}
+
+/// The name of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RecordKey {
+    Practice(PracticeId),
+    Staff(PracticeId, StaffId),
+    Patient(PracticeId, PatientId),
+    Token(String),
+}
+
+impl Record {
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Self::Practice(practice) => RecordKey::Practice(practice.id.clone()),
+            Self::Staff(practice, staff) => RecordKey::Staff(practice.clone(), staff.id.clone()),
+            Self::Patient(practice, patient) => RecordKey::Patient(practice.clone(), patient.id.clone()),
+            Self::Token(token) => RecordKey::Token(token.id.clone()),
+        }
+    }
+}
+
+/// What the carrier delivered and no conversation can take. It is kept for a person to look at.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub at: Timestamp,
+    /// Why, in words without personal data.
+    pub reason: &'static str,
+    /// The PDU as it came.
+    pub raw: Vec<u8>,
+}
+
+impl std::fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetter").field("reason", &self.reason).field("octets", &self.raw.len()).finish()
+    }
+}
+
+/// Durable state. What it says is done is on disk.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError>;
+
+    /// Makes a decision durable, or changes nothing.
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError>;
+
+    /// Conversations whose `wake_at` is not after `until`, the most overdue first.
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<ConversationKey>, StoreError>;
+
+    async fn kept_answer(&self, practice: &PracticeId, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, StoreError>;
+
+    /// Messages of a thread, newest first, before a place in it.
+    async fn thread(
+        &self,
+        key: &ConversationKey,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
+
+    /// One message; `None` when it is not of this conversation.
+    async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError>;
+
+    /// Conversations of a practice in which something was said, newest first.
+    async fn inbox(
+        &self,
+        practice: &PracticeId,
+        filter: InboxFilter,
+        before: Option<InboxCursor>,
+        limit: usize,
+    ) -> Result<Vec<InboxRow>, StoreError>;
+
+    async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError>;
+
+    /// What happened in a practice after a place in the stream.
+    async fn occurrences(
+        &self,
+        practice: &PracticeId,
+        after: OccurrenceId,
+        limit: usize,
+    ) -> Result<Occurrences, StoreError>;
+
+    /// The newest place in the stream.
+    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError>;
+
+    async fn records(&self) -> Result<Vec<Record>, StoreError>;
+
+    /// Adds records, or replaces those of the same name; all of them or none.
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError>;
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), StoreError>;
+
+    async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError>;
+
+    /// Writes something, durably. For the readiness check and the watchdog.
+    async fn probe(&self) -> Result<(), StoreError>;
+
+    /// When the last commit before this run was made: the last moment at which an answer to the carrier may
+    /// have been lost with the daemon that gave it.
+    async fn last_commit_before_start(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    fn other_daemons(&self) -> OtherDaemons;
+}
+
+// -------------------------------------------------------------------------------------------------- carrier
+
+/// Links to carriers, seen from the conversations.
+#[async_trait]
+pub trait Carrier: Send + Sync + 'static {
+    /// Waits until a link for this practice number is bound and has room for that many `submit_sm`, and
+    /// keeps the room. A text of more segments than the window gets the whole window.
+    async fn place(&self, number: &Phone, segments: u32) -> Result<Box<dyn Place>, CarrierClosed>;
+}
+
+/// Room in a link's window. Dropping it gives the room back.
+#[async_trait]
+pub trait Place: Send {
+    /// Writes a message that consent let through, if the first octet can be written before `write_by`, and
+    /// waits for what the carrier answers.
+    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer;
+}
+
+/// The daemon is stopping, or no link serves this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no carrier link takes texts")]
+pub struct CarrierClosed;
+
+/// What the carrier brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// A text, or a segment of one, from a phone to a practice number.
+    Text { from: Phone, to: Phone, inbound: Inbound },
+    /// A receipt about a text from a practice number to a phone.
+    Receipt { number: Phone, phone: Phone, receipt: Receipt },
+    /// Something that can't be given to any conversation.
+    Unroutable(DeadLetter),
+}
+
+/// Takes what the carrier brings.
+#[async_trait]
+pub trait Reception: Send + Sync + 'static {
+    /// `Ok` when it is durable, and only then may the carrier hear that we have it.
+    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken>;
+}
+
+/// It is not durable, or nobody knows whether it is: the carrier must not hear that we have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("delivery could not be made durable")]
+pub struct NotTaken;
+
+// ------------------------------------------------------------------------------------------------- throttle
+
+/// The practice number's rate limit.
+#[async_trait]
+pub trait Throttle: Send + Sync + 'static {
+    /// Waits until this many segments may leave from a number that may send `per_minute`.
+    async fn slot(&self, number: &Phone, segments: u32, per_minute: u32);
+}
+
+// ------------------------------------------------------------------------------------------------- practices
+
+/// What the conversations need to know of the practices.
+pub trait Practices: Send + Sync + 'static {
+    /// The policy in force; `None` for a practice that does not exist.
+    fn policy(&self, practice: &PracticeId) -> Option<Policy>;
+
+    /// Whose number it is.
+    fn owner(&self, number: &Phone) -> Option<PracticeId>;
+}
