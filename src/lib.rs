@@ -2,5 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod conversations;
 pub mod domain;
 pub mod ports;
+pub mod throttle;

@@ -1,6 +1,7 @@
 //! The doors between the core and the world: the store, the carrier, the rate limit and the clock, and what
 //! comes in from the carrier. Traits and their words only; who implements them is decided in the composition root.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -348,11 +349,18 @@ pub struct NotTaken;
 
 // ------------------------------------------------------------------------------------------------- throttle
 
-/// The practice number's rate limit.
+/// The practice number's rate limit. It grants turns and holds no messages.
 #[async_trait]
 pub trait Throttle: Send + Sync + 'static {
-    /// Waits until this many segments may leave from a number that may send `per_minute`.
-    async fn slot(&self, number: &Phone, segments: u32, per_minute: u32);
+    /// Waits until this many segments may leave from a number that may send `per_minute`. Whoever else wants to
+    /// send from the number waits behind the turn, in order.
+    async fn turn(&self, number: &Phone, segments: u32, per_minute: NonZeroU32) -> Box<dyn Turn>;
+}
+
+/// A number's turn to send.
+pub trait Turn: Send {
+    /// Spends the segments. A turn that is dropped instead spends nothing.
+    fn spend(self: Box<Self>);
 }
 
 // ------------------------------------------------------------------------------------------------- practices

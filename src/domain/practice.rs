@@ -1,9 +1,11 @@
 //! A practice: the site that owns one texting number.
 
+use std::num::NonZeroU32;
+
 use super::{Phone, PracticeId};
 
 /// Segments a minute that a low-volume 10DLC campaign may send through AT&T.
-pub const SEGMENTS_PER_MINUTE_DEFAULT: u32 = 75;
+pub const SEGMENTS_PER_MINUTE_DEFAULT: NonZeroU32 = NonZeroU32::new(75).expect("75 is not zero");
 
 /// A practice as the operator described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,5 +19,5 @@ pub struct Practice {
     pub time_zone: String,
     /// Whom a patient can call, as it stands in the HELP reply.
     pub contact: String,
-    pub segments_per_minute: u32,
+    pub segments_per_minute: NonZeroU32,
 }

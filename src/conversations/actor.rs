@@ -1,0 +1,269 @@
+//! The heart: receive, handle, commit, reply, perform.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+use tokio::time::Instant;
+
+use super::directory::{Directory, Seat};
+use super::letter::{AskError, Letter, Reply};
+use crate::domain::{
+    Answer, Cleared, Conversation, ConversationId, ConversationKey, Decision, Effect, Event, MessageId,
+};
+use crate::ports::{Commit, CommitError, KeptAnswer, OperationId, Place, StoreError, Stored, Version};
+
+/// Letters that may wait for one conversation; senders of more wait, and give up in time.
+const MAILBOX_LETTERS_MAX: usize = 16;
+/// How often a decision is made anew because another daemon wrote first.
+const CONFLICTS_MAX: usize = 8;
+/// From the commit of `sending` to the first octet on the wire; later it is not written.
+const COMMIT_TO_WIRE_MAX: Duration = Duration::from_secs(2);
+/// An actor without letters for this long gives its memory back.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// Owns one conversation: its consent, and its outbox.
+pub(super) struct ConversationActor {
+    directory: Arc<Directory>,
+    key: ConversationKey,
+    seat: Seat,
+    /// What the store has; `None` when that must be read again.
+    held: Option<Stored>,
+    slot_asked_for: Option<MessageId>,
+    last_letter: Instant,
+}
+
+impl ConversationActor {
+    pub fn new(directory: Arc<Directory>, key: ConversationKey, seat: Seat) -> Self {
+        Self { directory, key, seat, held: None, slot_asked_for: None, last_letter: Instant::now() }
+    }
+
+    /// Gives the memory back when nothing has been said for a while; everything is in the store.
+    fn passivate_when_idle(&mut self, ctx: &mut Context<Self>) {
+        if self.slot_asked_for.is_none() && self.last_letter.elapsed() >= IDLE {
+            ctx.stop();
+        }
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>, mut place: Option<Box<dyn Place>>) {
+        for effect in effects {
+            match effect {
+                Effect::RequestSlot { id, .. } if self.slot_asked_for == Some(id) => {}
+                Effect::RequestSlot { id, segments } => {
+                    self.slot_asked_for = Some(id);
+                    self.directory.clone().request_slot(self.key.clone(), id, segments);
+                }
+                Effect::Submit(cleared) => self.submit(cleared, place.take()),
+                Effect::Publish(_) => self.directory.publish(&self.key.practice),
+            }
+        }
+    }
+
+    fn submit(&self, cleared: Cleared, place: Option<Box<dyn Place>>) {
+        let (directory, key) = (Arc::clone(&self.directory), self.key.clone());
+        let write_by = Instant::now() + COMMIT_TO_WIRE_MAX;
+        self.directory.spawn(async move {
+            let (id, attempt) = (cleared.id(), cleared.attempt());
+            let answer = match place {
+                Some(place) => place.submit(cleared, write_by).await,
+                None => Answer::NotSent,
+            };
+            directory.tell_until_heard(&key, Event::Answered { id, attempt, answer }).await;
+        });
+    }
+}
+
+impl Actor for ConversationActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX_LETTERS_MAX);
+        ctx.run_interval(IDLE / 2, Self::passivate_when_idle);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.directory.vacate(&self.key, self.seat);
+    }
+}
+
+impl Message for Letter {
+    type Result = Result<Reply, AskError>;
+}
+
+impl Handler<Letter> for ConversationActor {
+    /// Pauses the mailbox until the commit is answered: another letter in between would be decided on a state
+    /// that is not durable.
+    type Result = AtomicResponse<Self, Result<Reply, AskError>>;
+
+    fn handle(&mut self, letter: Letter, _: &mut Self::Context) -> Self::Result {
+        self.last_letter = Instant::now();
+        if let Event::SlotGranted(id) = letter.event
+            && self.slot_asked_for == Some(id)
+        {
+            self.slot_asked_for = None;
+        }
+        let Letter { event, idempotency, place } = letter;
+        let idempotency = idempotency.map(|given| (given.key, given.request));
+        let turn = Turn {
+            directory: Arc::clone(&self.directory),
+            key: self.key.clone(),
+            held: self.held.take(),
+            effects: Vec::new(),
+        };
+        AtomicResponse::new(Box::pin(turn.take(event, idempotency).into_actor(self).map(
+            move |(held, effects, reply), actor, _| {
+                actor.held = held;
+                actor.perform(effects, place);
+                reply
+            },
+        )))
+    }
+}
+
+type IdempotencyParts = (crate::ports::IdempotencyKey, [u8; 32]);
+
+/// One letter being dealt with, on its way to the store and back.
+struct Turn {
+    directory: Arc<Directory>,
+    key: ConversationKey,
+    held: Option<Stored>,
+    effects: Vec<Effect>,
+}
+
+impl Turn {
+    async fn take(
+        mut self,
+        event: Event,
+        idempotency: Option<IdempotencyParts>,
+    ) -> (Option<Stored>, Vec<Effect>, Result<Reply, AskError>) {
+        let reply = self.settle(event, idempotency).await;
+        (self.held, self.effects, reply)
+    }
+
+    async fn settle(&mut self, event: Event, idempotency: Option<IdempotencyParts>) -> Result<Reply, AskError> {
+        if let Some((key, request)) = &idempotency
+            && let Some(kept) = self.store().kept_answer(&self.key.practice, key).await.map_err(unavailable)?
+        {
+            return Ok(answered_before(kept, request));
+        }
+        for _ in 0..CONFLICTS_MAX {
+            let held = match self.held.take() {
+                Some(held) => held,
+                None => self.load().await?,
+            };
+            let decision = self.decide(&held.conversation, event.clone())?;
+            let outcome = decision.outcome.clone();
+            let kept = match (&idempotency, &outcome) {
+                (Some((key, request)), crate::domain::Outcome::Accepted(message)) => Some(KeptAnswer {
+                    key: key.clone(),
+                    request: *request,
+                    conversation: self.key.clone(),
+                    message: message.id,
+                }),
+                _ => None,
+            };
+            match self.commit(held, decision, kept).await {
+                Ok(()) => return Ok(Reply::Decided(outcome)),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::KeyTaken(kept)) => {
+                    let request = idempotency.as_ref().map_or([0; 32], |(_, request)| *request);
+                    return Ok(answered_before(*kept, &request));
+                }
+                Err(CommitError::Store(error)) => return Err(unavailable(error)),
+            }
+        }
+        Err(AskError::Overloaded)
+    }
+
+    /// Reads the conversation, and lets it draw its conclusions from having been away.
+    async fn load(&mut self) -> Result<Stored, AskError> {
+        for _ in 0..CONFLICTS_MAX {
+            let Some(stored) = self.store().load(&self.key).await.map_err(unavailable)? else {
+                let id = ConversationId(random_u64());
+                let conversation = Conversation::new(id, self.key.clone(), self.directory.now());
+                return Ok(Stored { conversation, version: Version(0), operation: OperationId(0) });
+            };
+            let restored = Event::Restored(self.store().other_daemons());
+            let decision = self.decide(&stored.conversation, restored)?;
+            match self.commit(stored, decision, None).await {
+                Ok(()) => return Ok(self.held.take().expect("a commit that stands leaves what it wrote")),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(CommitError::KeyTaken(_)) => unreachable!("no idempotency key was given"),
+                Err(CommitError::Store(error)) => return Err(unavailable(error)),
+            }
+        }
+        Err(AskError::Overloaded)
+    }
+
+    /// Asks the core. A panic there must not take the arbiter's other conversations along.
+    fn decide(&self, conversation: &Conversation, event: Event) -> Result<Decision, AskError> {
+        let decided = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let policy = self.directory.policy(&self.key.practice).ok_or(AskError::UnknownPractice)?;
+            Ok(conversation.handle(event, self.directory.now(), &policy))
+        }));
+        decided.unwrap_or_else(|_| {
+            self.directory.panicked(&self.key);
+            Err(AskError::Quarantined)
+        })
+    }
+
+    /// Makes a decision durable; on success `held` and the effects are what it says. A decision that changes
+    /// nothing needs no commit.
+    async fn commit(
+        &mut self,
+        held: Stored,
+        decision: Decision,
+        idempotency: Option<KeptAnswer>,
+    ) -> Result<(), CommitError> {
+        let Decision { next, journal, effects, .. } = decision;
+        if next == held.conversation && journal.is_empty() {
+            self.held = Some(held);
+            self.effects.extend(effects);
+            return Ok(());
+        }
+        let operation = OperationId(u128::from(random_u64()) << 64 | u128::from(random_u64()));
+        let policy = self.directory.policy(&self.key.practice);
+        let commit = Commit {
+            expected: held.version,
+            operation,
+            at: self.directory.now(),
+            wake_at: policy.and_then(|policy| next.wake_at(&policy)),
+            summary: next.summary(),
+            next: next.clone(),
+            journal,
+            idempotency,
+        };
+        let version = match self.store().commit(commit).await {
+            Ok(version) => version,
+            Err(CommitError::Store(error)) => self.read_back(operation).await.ok_or(error)?,
+            Err(other) => return Err(other),
+        };
+        self.held = Some(Stored { conversation: next, version, operation });
+        self.effects.extend(effects);
+        Ok(())
+    }
+
+    /// After an error nobody knows whether the commit was made: what the store has tells.
+    async fn read_back(&self, operation: OperationId) -> Option<Version> {
+        let stored = self.store().load(&self.key).await.ok()??;
+        (stored.operation == operation).then_some(stored.version)
+    }
+
+    fn store(&self) -> &dyn crate::ports::Store {
+        self.directory.store()
+    }
+}
+
+fn answered_before(kept: KeptAnswer, request: &[u8; 32]) -> Reply {
+    if kept.request == *request { Reply::AnsweredBefore(kept) } else { Reply::KeyReused }
+}
+
+fn unavailable(error: StoreError) -> AskError {
+    tracing::error!(%error, "store failed a conversation");
+    AskError::StoreUnavailable
+}
+
+fn random_u64() -> u64 {
+    getrandom::u64().expect("the operating system has random numbers")
+}

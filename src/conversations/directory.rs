@@ -1,0 +1,244 @@
+//! Finds the actor of a conversation, starting it where there is none, and brings it letters.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use actix::{Actor, Addr, MailboxError};
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+use tokio::sync::{SetOnce, broadcast, oneshot};
+
+use super::actor::ConversationActor;
+use super::arbiters::Arbiters;
+use super::letter::{AskError, Idempotency, Letter, Reply};
+use crate::domain::{ConversationKey, Draft, Event, MessageId, Policy, PracticeId};
+use crate::ports::{Carrier, Clock, Practices, Store, Throttle};
+
+/// Conversations that may be in memory at once, at about 1.3 KB each. More than that is refused for the moment.
+pub const LIVE_CONVERSATIONS_MAX: usize = 100_000;
+/// How long a letter may take, waiting for the mailbox and for the commit.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Panics after which a conversation is left alone until the daemon is restarted.
+const PANICS_MAX: u32 = 3;
+/// How often an actor that has just stopped is started again for one letter.
+const RESTARTS_MAX: usize = 8;
+/// Practices that changed, kept for those who read slowly; they look at everything when they fall behind.
+const CHANGES_MAX: usize = 1_024;
+
+/// What the conversations need from the rest of the daemon.
+pub struct Doors {
+    pub store: Arc<dyn Store>,
+    pub throttle: Arc<dyn Throttle>,
+    pub clock: Arc<dyn Clock>,
+    pub practices: Arc<dyn Practices>,
+}
+
+/// An actor's place in the directory; the next actor of the same conversation has another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seat(u64);
+
+/// All conversations.
+pub struct Directory {
+    doors: Doors,
+    carrier: SetOnce<Arc<dyn Carrier>>,
+    arbiters: Arbiters,
+    runtime: Handle,
+    hasher: RandomState,
+    live: Mutex<HashMap<ConversationKey, (Seat, Addr<ConversationActor>)>>,
+    panics: Mutex<HashMap<ConversationKey, u32>>,
+    seats: AtomicU64,
+    stopping: AtomicBool,
+    changes: broadcast::Sender<PracticeId>,
+}
+
+impl Directory {
+    /// Starts the threads of the actors. Must be called on a tokio runtime: effects run there.
+    pub fn start(doors: Doors) -> std::io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            doors,
+            carrier: SetOnce::new(),
+            arbiters: Arbiters::start()?,
+            runtime: Handle::current(),
+            hasher: RandomState::new(),
+            live: Mutex::default(),
+            panics: Mutex::default(),
+            seats: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            changes: broadcast::Sender::new(CHANGES_MAX),
+        }))
+    }
+
+    /// Gives the conversations their carrier. Until then what is queued waits.
+    pub fn connect(&self, carrier: Arc<dyn Carrier>) {
+        if self.carrier.set(carrier).is_err() {
+            unreachable!("the composition root connects the carrier once");
+        }
+    }
+
+    /// Brings an event to a conversation. `Ok` means that what came of it is durable.
+    pub async fn ask(self: &Arc<Self>, key: &ConversationKey, event: Event) -> Result<Reply, AskError> {
+        self.bring(key, Letter::about(event)).await
+    }
+
+    /// Brings a draft, under the caller's idempotency key if there is one.
+    pub async fn draft(
+        self: &Arc<Self>,
+        key: &ConversationKey,
+        draft: Draft,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Reply, AskError> {
+        self.bring(key, Letter { idempotency, ..Letter::about(Event::Drafted(draft)) }).await
+    }
+
+    /// The practices in which something changed, as it becomes durable.
+    pub fn changes(&self) -> broadcast::Receiver<PracticeId> {
+        self.changes.subscribe()
+    }
+
+    /// Passes through every arbiter and the store's writer: `true` says that conversations move.
+    pub async fn is_alive(&self) -> bool {
+        for arbiter in self.arbiters.all() {
+            let (beat, heard) = oneshot::channel();
+            let spawned = arbiter.spawn_fn(move || {
+                let _ = beat.send(());
+            });
+            if !spawned || heard.await.is_err() {
+                return false;
+            }
+        }
+        self.doors.store.probe().await.is_ok()
+    }
+
+    /// Takes no more letters, and lets go of the actors.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.lock_live().clear();
+    }
+
+    /// Conversations in memory.
+    pub fn live(&self) -> usize {
+        self.lock_live().len()
+    }
+
+    async fn bring(self: &Arc<Self>, key: &ConversationKey, letter: Letter) -> Result<Reply, AskError> {
+        let Letter { event, idempotency, mut place } = letter;
+        for _ in 0..RESTARTS_MAX {
+            let addr = self.find(key)?;
+            let letter = Letter { event: event.clone(), idempotency: idempotency.clone(), place: place.take() };
+            return match tokio::time::timeout(ASK_TIMEOUT, addr.send(letter)).await {
+                Ok(Ok(answer)) => answer,
+                Err(_) | Ok(Err(MailboxError::Timeout)) => Err(AskError::Overloaded),
+                // The actor stopped for idleness with the letter in its mailbox: it was not read.
+                Ok(Err(MailboxError::Closed)) => continue,
+            };
+        }
+        Err(AskError::Overloaded)
+    }
+
+    /// The conversation's actor, started where there is none.
+    fn find(self: &Arc<Self>, key: &ConversationKey) -> Result<Addr<ConversationActor>, AskError> {
+        if self.stopping.load(Ordering::SeqCst) {
+            return Err(AskError::Stopping);
+        }
+        if self.lock_panics().get(key).is_some_and(|panics| *panics >= PANICS_MAX) {
+            return Err(AskError::Quarantined);
+        }
+        let mut live = self.lock_live();
+        match live.get(key) {
+            Some((_, addr)) if addr.connected() => return Ok(addr.clone()),
+            Some(_) | None if live.len() >= LIVE_CONVERSATIONS_MAX => return Err(AskError::Overloaded),
+            Some(_) | None => {}
+        }
+        let seat = Seat(self.seats.fetch_add(1, Ordering::Relaxed));
+        let arbiter = self.arbiters.of(self.hasher.hash_one(key));
+        let (directory, owned) = (Arc::clone(self), key.clone());
+        let addr =
+            ConversationActor::start_in_arbiter(arbiter, move |_| ConversationActor::new(directory, owned, seat));
+        live.insert(key.clone(), (seat, addr.clone()));
+        Ok(addr)
+    }
+
+    /// An actor has stopped.
+    pub(super) fn vacate(&self, key: &ConversationKey, seat: Seat) {
+        let mut live = self.lock_live();
+        if live.get(key).is_some_and(|(taken, _)| *taken == seat) {
+            live.remove(key);
+        }
+    }
+
+    pub(super) fn panicked(&self, key: &ConversationKey) {
+        let mut panics = self.lock_panics();
+        let count = panics.entry(key.clone()).or_default();
+        *count += 1;
+        metrics::counter!("assent_conversation_panics_total").increment(1);
+        tracing::error!(practice = %key.practice, phone = ?key.phone, panics = *count, "conversation panicked");
+    }
+
+    /// Waits for the number's turn and for room at the carrier, then comes back.
+    pub(super) fn request_slot(self: Arc<Self>, key: ConversationKey, id: MessageId, segments: u32) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            let Some(policy) = self.policy(&key.practice) else { return };
+            let number = &policy.practice.number;
+            let turn = self.doors.throttle.turn(number, segments, policy.practice.segments_per_minute).await;
+            let carrier = self.carrier.wait().await;
+            let Ok(place) = carrier.place(number, segments).await else { return };
+            turn.spend();
+            let granted = Letter { place: Some(place), ..Letter::about(Event::SlotGranted(id)) };
+            if let Err(error) = self.bring(&key, granted).await {
+                // Nothing was sent; the conversation asks again when its wake comes.
+                tracing::warn!(%error, message = %id, "slot was not used");
+            }
+        });
+    }
+
+    /// Brings what can't be asked for again, until it is heard or makes no difference any more.
+    pub(super) async fn tell_until_heard(self: &Arc<Self>, key: &ConversationKey, event: Event) {
+        let mut pause = Duration::from_millis(100);
+        let give_up_at = tokio::time::Instant::now() + Duration::from_mins(2);
+        while tokio::time::Instant::now() < give_up_at {
+            match self.ask(key, event.clone()).await {
+                Ok(_) | Err(AskError::UnknownPractice | AskError::Stopping | AskError::Quarantined) => return,
+                Err(AskError::StoreUnavailable | AskError::Overloaded) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    pub(super) fn publish(&self, practice: &PracticeId) {
+        // Nobody may be looking.
+        let _ = self.changes.send(practice.clone());
+    }
+
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.doors.store
+    }
+
+    pub(super) fn policy(&self, practice: &PracticeId) -> Option<Policy> {
+        self.doors.practices.policy(practice)
+    }
+
+    pub(super) fn owner(&self, number: &crate::domain::Phone) -> Option<PracticeId> {
+        self.doors.practices.owner(number)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.doors.clock.now()
+    }
+
+    fn lock_live(&self) -> MutexGuard<'_, HashMap<ConversationKey, (Seat, Addr<ConversationActor>)>> {
+        self.live.lock().expect("no holder of the lock panics")
+    }
+
+    fn lock_panics(&self) -> MutexGuard<'_, HashMap<ConversationKey, u32>> {
+        self.panics.lock().expect("no holder of the lock panics")
+    }
+}

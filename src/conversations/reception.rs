@@ -1,0 +1,56 @@
+//! Where what the carrier brings comes in: finds the conversation that it is for, and answers when it is durable.
+
+use async_trait::async_trait;
+
+use super::{AskError, Directory};
+use crate::domain::{ConversationKey, Event, Phone};
+use crate::ports::{DeadLetter, Delivery, NotTaken, Reception};
+use std::sync::Arc;
+
+#[async_trait]
+impl Reception for Arc<Directory> {
+    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+        match delivery {
+            Delivery::Text { from, to, inbound } => {
+                let words = inbound.text.expose().as_bytes().to_vec();
+                self.route(&to, from, Event::Received(inbound), || words).await
+            }
+            Delivery::Receipt { number, phone, receipt } => {
+                let words = format!("{receipt:?}").into_bytes();
+                self.route(&number, phone, Event::Receipted(receipt), || words).await
+            }
+            Delivery::Unroutable(letter) => self.keep(letter).await,
+        }
+    }
+}
+
+impl Directory {
+    async fn route(
+        self: &Arc<Self>,
+        number: &Phone,
+        phone: Phone,
+        event: Event,
+        words: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), NotTaken> {
+        let Some(practice) = self.owner(number) else {
+            let raw = [number.expose().as_bytes(), b"\n", phone.expose().as_bytes(), b"\n", &words()].concat();
+            return self.keep(DeadLetter { at: self.now(), reason: "no practice has this number", raw }).await;
+        };
+        match self.ask(&ConversationKey { practice, phone }, event).await {
+            Ok(_) => Ok(()),
+            Err(
+                AskError::StoreUnavailable
+                | AskError::Overloaded
+                | AskError::Quarantined
+                | AskError::UnknownPractice
+                | AskError::Stopping,
+            ) => Err(NotTaken),
+        }
+    }
+
+    async fn keep(&self, letter: DeadLetter) -> Result<(), NotTaken> {
+        metrics::counter!("assent_dead_letters_total", "reason" => letter.reason).increment(1);
+        tracing::warn!(reason = letter.reason, octets = letter.raw.len(), "delivery was set aside");
+        self.store().set_aside(letter).await.map_err(|_| NotTaken)
+    }
+}
