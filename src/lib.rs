@@ -5,4 +5,5 @@
 pub mod conversations;
 pub mod domain;
 pub mod ports;
+pub mod records;
 pub mod throttle;
