@@ -4,6 +4,7 @@
 
 pub mod conversations;
 pub mod domain;
+pub mod http;
 pub mod inbox;
 pub mod ports;
 pub mod records;
