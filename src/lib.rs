@@ -8,4 +8,5 @@ pub mod http;
 pub mod inbox;
 pub mod ports;
 pub mod records;
+pub mod store;
 pub mod throttle;
