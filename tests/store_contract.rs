@@ -111,7 +111,7 @@ fn policy(practice_id: &PracticeId) -> Policy {
         number: Phone::parse("+13035559999").unwrap(),
         time_zone: "America/Denver".into(),
         contact: "303-555-9999".into(),
-        segments_per_minute: 75,
+        segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
     };
     Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() }
 }

@@ -301,7 +301,7 @@ mod tests {
             number: Phone::parse("+13035559999").unwrap(),
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
-            segments_per_minute: 75,
+            segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         };
         Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default() }
     }

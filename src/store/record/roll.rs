@@ -1,5 +1,7 @@
 //! Practices, staff, patients and tokens as they are written.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
@@ -15,7 +17,7 @@ pub enum RecordV1 {
         number: String,
         time_zone: String,
         contact: String,
-        segments_per_minute: u32,
+        segments_per_minute: NonZeroU32,
     },
     Staff {
         practice: String,
