@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use assent::domain::policy::BootId;
 use assent::domain::{
     Body, Consent, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind,
-    Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Seq, StaffId, StaffMember, Status,
+    Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq,
+    StaffId, StaffMember, Status,
 };
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
@@ -111,7 +112,7 @@ fn policy(practice_id: &PracticeId) -> Policy {
         number: Phone::parse("+13035559999").unwrap(),
         time_zone: "America/Denver".into(),
         contact: "303-555-9999".into(),
-        segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
+        segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
     };
     Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() }
 }

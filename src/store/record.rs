@@ -291,7 +291,7 @@ mod tests {
     use crate::domain::policy::BootId;
     use crate::domain::{
         Answer, Body, CarrierId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits, OtherDaemons, Part,
-        Policy, Practice, Receipt, ReceiptState, Retry, StaffId,
+        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -301,7 +301,7 @@ mod tests {
             number: Phone::parse("+13035559999").unwrap(),
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
-            segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         };
         Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default() }
     }
