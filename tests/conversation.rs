@@ -1,5 +1,7 @@
 //! The core, told as stories: what a conversation does with everything that can happen to it.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/scene.rs"]
 mod scene;
 

@@ -1,5 +1,7 @@
 //! What holds after any sequence of events: the promises of the core, against everything at once.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/scene.rs"]
 #[allow(dead_code)]
 mod scene;
@@ -208,7 +210,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_events_breaks_a_promise(steps in prop::collection::vec(step(), 1..120)) {
