@@ -1,7 +1,7 @@
 // The open conversation: who it is with, whether they agreed to texts, what was said, and the draft.
 
 import { freshId } from "./api.js";
-import { $, el, keepPlace, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
+import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText, toBottom } from "./dom.js";
 import { birthWords, consentWords, inOrder, kindWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
 
 const PAGE = 50;
@@ -39,6 +39,7 @@ export class Conversation {
     $("opt-out-cancel").addEventListener("click", () => $("opt-out-dialog").close());
     $("opt-out-form").addEventListener("submit", (event) => this.#optOut(event));
 
+    holdBottom($("thread-scroll"), $("thread"));
     // A text that arrives in the open conversation was read once somebody does something there.
     for (const type of ["pointerdown", "keyup"]) {
       $("conversation").addEventListener(type, (event) => {
@@ -63,7 +64,9 @@ export class Conversation {
     this.#show();
     $("draft").focus();
     await this.reload();
-    if (this.#open?.patient?.id === patient.id) onLoaded(this.#open.phone, [this.#open.patient, ...this.#open.shares]);
+    if (this.#open?.patient?.id !== patient.id) return;
+    onLoaded(this.#open.phone, [this.#open.patient, ...this.#open.shares]);
+    this.#markRead();
   }
 
   openUnknown({ phone, consent, last_message }) {
@@ -91,7 +94,7 @@ export class Conversation {
       open.shares = shares_phone_with ?? [];
       if ((open.consentTick ?? 0) <= since) this.#setConsent(consent);
       // After a long silence the newest page may not reach what is shown: then start over from it.
-      const reaches = page.messages.some((message) => open.messages.has(message.id));
+      const reaches = page.messages.some(({ id }) => open.messages.get(id)?.tick <= since);
       if (!reaches) {
         open.messages = new Map([...open.messages].filter(([, message]) => message.tick > since));
         open.next = page.next;
@@ -100,11 +103,8 @@ export class Conversation {
       open.loaded = true;
       open.problem = "";
       this.#render();
-      this.#markRead();
     } catch (problem) {
-      if (open !== this.#open) return;
-      open.problem = problem.message;
-      this.#render();
+      this.#failed(open, problem);
     }
   }
 
@@ -125,7 +125,7 @@ export class Conversation {
     const draft = this.#draft();
     $("draft").value = draft.text;
     this.#render();
-    $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
+    toBottom($("thread-scroll"));
   }
 
   #setConsent(consent) {
@@ -163,7 +163,7 @@ export class Conversation {
       if (open === this.#open) {
         if ($("draft").value === text) $("draft").value = "";
         this.#render();
-        $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
+        toBottom($("thread-scroll"));
       }
     } catch (problem) {
       draft.problem = problem.fields?.get("text") ?? problem.message;
@@ -188,7 +188,7 @@ export class Conversation {
 
   async #markRead() {
     const open = this.#open;
-    if (!open || this.#reading || this.unreadOf(open.phone) === 0) return;
+    if (!open || this.#reading || !this.#hasUnread()) return;
     this.#reading = true;
     try {
       await this.#session.post(`/conversations/${encodeURIComponent(open.phone)}/read`);
@@ -198,6 +198,12 @@ export class Conversation {
     }
     this.#reading = false;
     this.#render();
+  }
+
+  // The inbox may not reach down to this conversation: then any text of the patient counts as unread.
+  #hasUnread() {
+    const known = this.unreadOf(this.#open.phone);
+    return known === undefined ? [...this.#open.messages.values()].some((message) => message.direction === "inbound") : known > 0;
   }
 
   async #markUnread() {
@@ -254,6 +260,7 @@ export class Conversation {
     try {
       const changed = await call();
       if (changed?.id) take(open, changed, 0);
+      open.problem = "";
       this.#render();
     } catch (problem) {
       this.#failed(open, problem);
@@ -262,7 +269,7 @@ export class Conversation {
 
   #failed(open, problem) {
     if (open !== this.#open) return;
-    this.#draft().problem = problem.message;
+    open.problem = problem.message;
     this.#render();
   }
 
@@ -296,13 +303,14 @@ export class Conversation {
     const messages = [...open.messages.values()].sort(inOrder);
     $("mark-unread").hidden = !messages.some((message) => message.direction === "inbound");
     $("thread-empty").hidden = messages.length > 0;
-    setText($("thread-empty"), open.problem || (open.loaded ? firstWords(consent) : "Loading…"));
-    const unread = new Set(messages.filter((message) => message.direction === "inbound").slice(-this.unreadOf(open.phone) || Infinity).map((message) => message.id));
-    keepPlace($("thread-scroll"), () => patch($("thread"), messages, {
+    setText($("thread-empty"), open.loaded ? firstWords(consent) : "Loading…");
+    setText($("conversation-problem"), open.problem);
+    const unread = newest(messages.filter((message) => message.direction === "inbound"), this.unreadOf(open.phone) ?? 0);
+    patch($("thread"), messages, {
       key: (message) => message.id,
       make: makeMessage,
       update: (node, message) => this.#updateMessage(node, message, who, unread.has(message.id)),
-    }));
+    });
 
     $("unknown").hidden = patient !== null;
     $("draft-form").hidden = patient === null;
@@ -370,6 +378,10 @@ function makeMessage(message) {
     el("p", { class: "message-foot" },
       el("span", { class: "message-status" }),
       el("span", { class: "message-actions" })));
+}
+
+function newest(messages, count) {
+  return new Set(messages.slice(Math.max(0, messages.length - count)).map((message) => message.id));
 }
 
 // A message changes many times within a second; what an event said is never replaced by an older answer.

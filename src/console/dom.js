@@ -45,16 +45,24 @@ export function patch(parent, items, { key, make, update }) {
   if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }
 
-// Runs `change`, which may make the scrolled content longer. Who reads the newest text goes on reading the newest; who
-// has scrolled up stays where they are.
-export function keepPlace(scroller, change) {
-  const fromBottom = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
-  const top = scroller.scrollTop;
-  change();
-  scroller.scrollTop = fromBottom < 48 ? scroller.scrollHeight : top;
+// Whoever reads at the bottom goes on seeing the newest, however the content or the room for it changes. Whoever has
+// scrolled up stays where they are.
+export function holdBottom(scroller, content) {
+  let isAtBottom = true;
+  scroller.addEventListener("scroll", () => {
+    const isShown = scroller.clientHeight > 0;
+    if (isShown) isAtBottom = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
+  });
+  const sizes = new ResizeObserver(() => { if (isAtBottom) toBottom(scroller); });
+  sizes.observe(scroller);
+  sizes.observe(content);
 }
 
-// The same, when the content grows at its top.
+export function toBottom(scroller) {
+  scroller.scrollTop = scroller.scrollHeight;
+}
+
+// Runs `change`, which makes the content grow at its top, and keeps what is read in its place.
 export function keepPlaceBelow(scroller, change) {
   const fromBottom = scroller.scrollHeight - scroller.scrollTop;
   change();

@@ -1,7 +1,7 @@
 // The patient's handset in the demo: the thread between one phone and the practice, over the simulated carrier.
 
 import { callJson, follow, openEvents } from "./api.js";
-import { $, announce, el, keepPlace, patch, setText } from "./dom.js";
+import { $, announce, el, holdBottom, patch, setText, toBottom } from "./dom.js";
 import { clockWords, moment, nameOf, parsePhone, phoneWords, timeWords } from "./words.js";
 
 const FOLLOW = "follow";
@@ -39,6 +39,9 @@ export class Handset {
     $("phone-quick").addEventListener("click", (event) => {
       if (event.target.value) this.#send(event.target.value);
     });
+    holdBottom($("phone-scroll"), $("phone-thread"));
+    // A browser opens few connections to one server. A handset that nobody looks at gives its own back.
+    document.addEventListener("visibilitychange", () => this.#listen());
     $("phone").hidden = false;
     this.#renderChoice();
     this.#choose();
@@ -66,7 +69,7 @@ export class Handset {
     const select = $("handset");
     const follow = select.querySelector(`option[value=${FOLLOW}]`);
     setText(follow, this.#followed
-      ? `${this.#followed.name || "Unknown"} · ${phoneWords(this.#followed.phone)} (open in the PRM)`
+      ? `Open in the PRM: ${this.#followed.name || phoneWords(this.#followed.phone)}`
       : "The patient open in the PRM");
     const other = select.querySelector(`option[value=${OTHER}]`);
     const known = [...this.#patients.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
@@ -76,7 +79,7 @@ export class Handset {
       let option = [...select.options].find((each) => each.value === value);
       option ??= el("option", { value });
       setText(option, words);
-      if (!option.isConnected || option.nextElementSibling === null) select.insertBefore(option, other);
+      if (!option.isConnected) select.insertBefore(option, other);
     }
   }
 
@@ -98,11 +101,8 @@ export class Handset {
   }
 
   #show(phone) {
-    const isNew = phone !== this.#shown || phone === null;
-    if (!isNew) return;
+    if (phone === this.#shown && phone !== null) return;
     if (this.#shown) this.#drafts.set(this.#shown, $("phone-text").value);
-    this.#listening.abort();
-    this.#listening = new AbortController();
     this.#shown = phone;
     this.#texts = new Map();
     $("phone-text").value = this.#drafts.get(phone) ?? "";
@@ -111,11 +111,15 @@ export class Handset {
       control.disabled = phone === null;
     }
     this.#render();
-    if (phone !== null) this.#listen(phone, this.#listening.signal);
+    this.#listen();
   }
 
-  #listen(phone, signal) {
-    const url = `${this.simulator}/phones/${encodeURIComponent(phone)}`;
+  #listen() {
+    this.#listening.abort();
+    if (this.#shown === null || document.hidden) return;
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    const url = `${this.simulator}/phones/${encodeURIComponent(this.#shown)}`;
     follow({
       signal,
       open: (lastEventId) => openEvents(`${url}/events`, { lastEventId, signal }),
@@ -125,7 +129,7 @@ export class Handset {
           if (signal.aborted) return;
           for (const text of messages) this.#take(text);
           this.#render();
-          $("phone-scroll").scrollTop = $("phone-scroll").scrollHeight;
+          toBottom($("phone-scroll"));
         } catch (problem) {
           if (!signal.aborted) setText($("phone-problem"), problem.message);
         }
@@ -137,6 +141,7 @@ export class Handset {
         this.#render();
         if (isNew && text.direction === "to_phone" && this.#isOurs(text)) this.#received(text);
       },
+      onRefused: (problem) => setText($("phone-problem"), problem.message),
     });
   }
 
@@ -165,11 +170,11 @@ export class Handset {
       .sort((a, b) => moment(a.at).localeCompare(moment(b.at)));
     $("phone-empty").hidden = texts.length > 0;
     setText($("phone-empty"), this.#shown === null ? "Open a patient in the PRM, or choose whose phone this is." : "No texts yet.");
-    keepPlace($("phone-scroll"), () => patch($("phone-thread"), texts, {
+    patch($("phone-thread"), texts, {
       key: (text) => text.id,
       make: makeBubble,
       update: updateBubble,
-    }));
+    });
   }
 
   async #submit(event) {
@@ -190,7 +195,7 @@ export class Handset {
       if (phone === this.#shown && text) {
         this.#take(text);
         this.#render();
-        $("phone-scroll").scrollTop = $("phone-scroll").scrollHeight;
+        toBottom($("phone-scroll"));
       }
       return true;
     } catch (problem) {

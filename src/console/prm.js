@@ -23,7 +23,7 @@ export class Prm {
     this.onOpened = onOpened;
     this.conversation = new Conversation({
       practice,
-      unreadOf: (phone) => this.#inbox.get(phone)?.unread ?? 0,
+      unreadOf: (phone) => this.#inbox.get(phone)?.unread,
       onRead: (phone) => this.#setUnread(phone, 0),
       onOpenPatient: (patient) => this.openPatient(patient),
       onAddPatient,
@@ -118,8 +118,9 @@ export class Prm {
   }
 
   #setUnread(phone, count) {
+    this.#tick += 1;
     const row = this.#inbox.get(phone);
-    if (row) Object.assign(row, { unread: count, tick: (this.#tick += 1) });
+    if (row) Object.assign(row, { unread: count, tick: this.#tick });
     this.#render();
   }
 
@@ -255,6 +256,7 @@ export class Prm {
     setText(badge.lastElementChild, unreadWords(row.unread));
     const state = row.patients.length === 0 ? "Unknown number" : { invited: "Waiting for YES", opted_out: "Opted out" }[row.consent?.state] ?? "";
     setText(node.querySelector(".row-state"), state);
+    setAttribute(node.querySelector(".row-state"), "data-state", row.consent?.state ?? null);
   }
 }
 

@@ -86,6 +86,7 @@ async function play(open, wire) {
 
   await step("a site administrator without the permission has no PRM tab", async () => {
     await signIn(office, "Alex Morgan", { texting: false });
+    await sees(office.getByText("Only staff with the permission Patient Text Administrator can add patients here."));
     await gone(prmTab(office));
   });
 
@@ -316,6 +317,33 @@ async function play(open, wire) {
     await wire.mend();
     await sees(other.locator("#live", { hasText: /^Live$/ }));
     await sees(other.locator("#inbox li", { hasText: "Lou Newcomer" }).getByText("Yes, this is Riverside."));
+  });
+
+  await step("older texts come when they are asked for, and nothing jumps", async () => {
+    const count = 60;
+    const { practice, simulator } = await (await desk.request.get("/demo.json")).json();
+    for (let number = 1; number <= count; number += 1) {
+      const words = `Exercise ${number} of ${count} is done`;
+      const phone = encodeURIComponent("+13035550188");
+      const sent = await desk.request.post(`${simulator}/phones/${phone}/messages`, { data: { to: practice.number, text: words } });
+      assert.ok(sent.ok());
+    }
+    await sees(desk.locator("#thread .theirs", { hasText: `Exercise ${count} of ${count} is done` }));
+    await desk.reload();
+    await signIn(desk, "Sam Chen");
+    await prmTab(desk).click();
+    await desk.locator("#inbox").getByRole("button", { name: /Lou Newcomer/ }).click();
+    const first = desk.locator("#thread .theirs", { hasText: `Exercise 1 of ${count} is done` });
+    await sees(desk.locator("#thread .theirs", { hasText: `Exercise ${count} of ${count} is done` }));
+    assert.equal(await first.count(), 0);
+    await desk.locator("#thread-scroll").evaluate((scroller) => { scroller.scrollTop = 0; });
+    const top = desk.locator("#thread li").first();
+    const [key, before] = [await top.getAttribute("data-key"), await top.boundingBox()];
+    await desk.getByRole("button", { name: "Load earlier" }).click();
+    await sees(first, "attached");
+    await gone(desk.getByRole("button", { name: "Load earlier" }));
+    const after = await desk.locator(`#thread li[data-key="${key}"]`).boundingBox();
+    assert.ok(Math.abs(after.y - before.y) < 60, `the text that was read moved from ${before.y} to ${after.y}`);
   });
 
   await step("everything is there again after a reload", async () => {
@@ -578,7 +606,7 @@ async function layWire({ hostname, port }) {
 }
 
 async function openDesk(browser, address, wire) {
-  const context = await browser.newContext({ locale: "en-US", colorScheme: "light", viewport: WIDE });
+  const context = await browser.newContext({ baseURL: address, locale: "en-US", colorScheme: "light", viewport: WIDE });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
   page.on("pageerror", (error) => mishaps.push(`page error: ${error.stack ?? error}`));
