@@ -63,6 +63,7 @@ class Console {
     this.#staff = staff;
     this.#session = this.sessionOf(staff, () => this.#forbidden());
     this.#permitted = false;
+    setAttribute($("stride"), "aria-busy", "true");
     this.prm.use(this.#session, (id) => this.#nameOf(id));
     this.settings.use(this.#session);
     this.#notice("");
@@ -90,6 +91,7 @@ class Console {
     this.#showUnread(unread);
     this.patients.use(this.#session, true);
     $("tab-prm").hidden = false;
+    setAttribute($("stride"), "aria-busy", "false");
     this.#select(this.#selected());
     if (isNew) this.#live();
   }
@@ -103,6 +105,7 @@ class Console {
     this.#showUnread({ red_dot: false, conversations: 0, messages: 0 });
     $("live").hidden = true;
     $("tab-prm").hidden = true;
+    setAttribute($("stride"), "aria-busy", "false");
     this.#notice(notice);
     this.#select(this.#selected() === "prm" ? "patients" : this.#selected());
     if (wasInside) $(`tab-${this.#selected()}`).focus();
