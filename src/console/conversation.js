@@ -1,7 +1,7 @@
 // The open conversation: who it is with, whether they agreed to texts, what was said, and the draft.
 
 import { freshId } from "./api.js";
-import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText, toBottom } from "./dom.js";
+import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
 import { birthWords, consentWords, inOrder, kindWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
 
 const PAGE = 50;
@@ -16,6 +16,7 @@ export class Conversation {
   #drafts = new Map();
   #tick = 0;
   #reading = false;
+  #toBottom;
 
   constructor({ practice, unreadOf, onRead, onOpenPatient, onAddPatient, onClosed }) {
     this.practice = practice;
@@ -39,7 +40,7 @@ export class Conversation {
     $("opt-out-cancel").addEventListener("click", () => $("opt-out-dialog").close());
     $("opt-out-form").addEventListener("submit", (event) => this.#optOut(event));
 
-    holdBottom($("thread-scroll"), $("thread"));
+    this.#toBottom = holdBottom($("thread-scroll"), $("thread"));
     // A text that arrives in the open conversation was read once somebody does something there.
     for (const type of ["pointerdown", "keyup"]) {
       $("conversation").addEventListener(type, (event) => {
@@ -125,7 +126,7 @@ export class Conversation {
     const draft = this.#draft();
     $("draft").value = draft.text;
     this.#render();
-    toBottom($("thread-scroll"));
+    this.#toBottom();
   }
 
   #setConsent(consent) {
@@ -163,7 +164,7 @@ export class Conversation {
       if (open === this.#open) {
         if ($("draft").value === text) $("draft").value = "";
         this.#render();
-        toBottom($("thread-scroll"));
+        this.#toBottom();
       }
     } catch (problem) {
       draft.problem = problem.fields?.get("text") ?? problem.message;
@@ -294,6 +295,7 @@ export class Conversation {
       ? [phoneWords(open.phone), patient.date_of_birth ? `born ${birthWords(patient.date_of_birth)}` : ""].filter(Boolean).join(" · ")
       : "Unknown number");
     setText($("consent-words"), consentWords(consent, this.practice.number));
+    $("consent").hidden = $("consent-words").textContent === "";
     setAttribute($("consent"), "data-state", consent?.state ?? null);
     $("record-opt-out").hidden = !patient || consent === null || consent?.state === "opted_out";
     $("hold").hidden = !consent?.hold;

@@ -46,20 +46,29 @@ export function patch(parent, items, { key, make, update }) {
 }
 
 // Whoever reads at the bottom goes on seeing the newest, however the content or the room for it changes. Whoever has
-// scrolled up stays where they are.
+// scrolled up stays where they are. Gives back the way to the bottom.
 export function holdBottom(scroller, content) {
-  let isAtBottom = true;
+  let isHeld = true;
+  let [top, room] = [0, 0];
+  const toBottom = () => {
+    isHeld = true;
+    scroller.scrollTop = scroller.scrollHeight;
+  };
   scroller.addEventListener("scroll", () => {
-    const isShown = scroller.clientHeight > 0;
-    if (isShown) isAtBottom = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
+    // A reader scrolls within a room that stays the same; hiding and showing a scroller moves it too.
+    if (scroller.clientHeight !== room) return;
+    const isAtBottom = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 48;
+    if (isAtBottom) isHeld = true;
+    else if (scroller.scrollTop < top) isHeld = false;
+    top = scroller.scrollTop;
   });
-  const sizes = new ResizeObserver(() => { if (isAtBottom) toBottom(scroller); });
+  const sizes = new ResizeObserver(() => {
+    room = scroller.clientHeight;
+    if (isHeld) toBottom();
+  });
   sizes.observe(scroller);
   sizes.observe(content);
-}
-
-export function toBottom(scroller) {
-  scroller.scrollTop = scroller.scrollHeight;
+  return toBottom;
 }
 
 // Runs `change`, which makes the content grow at its top, and keeps what is read in its place.

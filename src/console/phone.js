@@ -1,7 +1,7 @@
 // The patient's handset in the demo: the thread between one phone and the practice, over the simulated carrier.
 
 import { callJson, follow, openEvents } from "./api.js";
-import { $, announce, el, holdBottom, patch, setText, toBottom } from "./dom.js";
+import { $, announce, el, holdBottom, patch, setText } from "./dom.js";
 import { clockWords, moment, nameOf, parsePhone, phoneWords, timeWords } from "./words.js";
 
 const FOLLOW = "follow";
@@ -14,6 +14,7 @@ export class Handset {
   #shown = null;
   #texts = new Map();
   #drafts = new Map();
+  #toBottom;
   #listening = new AbortController();
   #unseen = 0;
 
@@ -39,7 +40,7 @@ export class Handset {
     $("phone-quick").addEventListener("click", (event) => {
       if (event.target.value) this.#send(event.target.value);
     });
-    holdBottom($("phone-scroll"), $("phone-thread"));
+    this.#toBottom = holdBottom($("phone-scroll"), $("phone-thread"));
     // A browser opens few connections to one server. A handset that nobody looks at gives its own back.
     document.addEventListener("visibilitychange", () => this.#listen());
     $("phone").hidden = false;
@@ -129,7 +130,7 @@ export class Handset {
           if (signal.aborted) return;
           for (const text of messages) this.#take(text);
           this.#render();
-          toBottom($("phone-scroll"));
+          this.#toBottom();
         } catch (problem) {
           if (!signal.aborted) setText($("phone-problem"), problem.message);
         }
@@ -195,7 +196,7 @@ export class Handset {
       if (phone === this.#shown && text) {
         this.#take(text);
         this.#render();
-        toBottom($("phone-scroll"));
+        this.#toBottom();
       }
       return true;
     } catch (problem) {

@@ -267,6 +267,7 @@ async function play(open, wire) {
     assert.equal(await draft(desk, "Ana Testerly").inputValue(), "Are you there?");
     assert.equal(await desk.locator("#thread .ours", { hasText: "Are you there?" }).count(), 0);
     assert.equal(await bubble(desk, "Are you there?").count(), 0);
+    await newestIsInSight(desk);
     await picture(desk, "opted-out");
   });
 
@@ -352,6 +353,7 @@ async function play(open, wire) {
     await prmTab(desk).click();
     await desk.locator("#inbox").getByRole("button", { name: /Ana Testerly/ }).click();
     await consentIs(desk, /^Opted in since /);
+    await newestIsInSight(desk);
     for (const words of ["Welcome, Ana!", "Much better, thank you!", "Are you there?"]) await sees(desk.locator("#thread li", { hasText: words }));
     await sees(bubble(desk, INVITATION));
   });
@@ -432,6 +434,7 @@ async function walkAt(page, viewport, name) {
     await fits(page, viewport);
     await picture(page, `${name}-${tab}`);
   }
+  await newestIsInSight(page);
   if (isNarrow) {
     await page.getByRole("button", { name: "Back to conversations" }).click();
     await sees(page.getByRole("heading", { name: "Patient Texting" }));
@@ -533,6 +536,13 @@ async function text(page, words) {
 
 function consentIs(page, words) {
   return sees(page.locator("#consent-words", { hasText: words }));
+}
+
+function newestIsInSight(page) {
+  return page.waitForFunction(() => {
+    const scroller = document.getElementById("thread-scroll");
+    return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2;
+  }, null, { timeout: WAIT_MS });
 }
 
 function statusIs(page, message, words) {
