@@ -286,7 +286,11 @@ export class Conversation {
     $("panel-prm").dataset.open = open !== null;
     $("conversation").hidden = open === null;
     $("nothing-open").hidden = open !== null;
-    if (open === null) return;
+    if (open === null) {
+      $("draft").value = "";
+      $("thread").replaceChildren();
+      return;
+    }
 
     const { patient, consent } = open;
     const who = patient ? nameOf(patient) : phoneWords(open.phone);

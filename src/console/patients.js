@@ -25,7 +25,11 @@ export class Patients {
   }
 
   use(session, permitted) {
-    if (session !== this.#session) $("patient-added").hidden = true;
+    if (session !== this.#session) {
+      $("patient-form").reset();
+      $("patient-added").hidden = true;
+      this.#showProblems(new Map());
+    }
     this.#session = session;
     $("patient-form").hidden = !permitted;
     $("patients-intro").hidden = !permitted;

@@ -43,6 +43,7 @@ export class Prm {
     this.#session = session;
     this.#inbox = new Map();
     this.#next = null;
+    this.#suggested = [];
     this.#endSearch();
     this.conversation.use(session, staffName);
     this.#render();

@@ -70,11 +70,13 @@ export function parsePhone(typed) {
   return null;
 }
 
-// A birth date as a receptionist types it, 3/4/1985, is what the API knows as 1985-03-04.
+// What a receptionist types as the API knows it: 3/4/1985 is 1985-03-04, and (303) 555-0123 is 3035550123.
 export function searchTerm(typed) {
-  const date = /^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\s*$/.exec(typed);
-  if (!date) return typed.trim();
-  return `${date[3]}-${date[1].padStart(2, "0")}-${date[2].padStart(2, "0")}`;
+  const term = typed.trim();
+  const date = /^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})$/.exec(term);
+  if (date) return `${date[3]}-${date[1].padStart(2, "0")}-${date[2].padStart(2, "0")}`;
+  const isPhone = /^[\d\s().+-]*\d[\d\s().+-]*$/.test(term) && !/^\d{4}-\d{2}-\d{2}$/.test(term);
+  return isPhone ? term.replace(/\D/g, "") : term;
 }
 
 export function birthWords(date) {
