@@ -462,7 +462,6 @@ async function walkAt(page, viewport, name) {
     await fits(page, viewport);
     await picture(page, `${name}-${tab}`);
   }
-  await newestIsInSight(page);
   if (isNarrow) {
     await page.getByRole("button", { name: "Back to conversations" }).click();
     await sees(page.getByRole("heading", { name: "Patient Texting" }));
@@ -470,7 +469,11 @@ async function walkAt(page, viewport, name) {
     await picture(page, `${name}-inbox`);
     await page.locator("#inbox").getByRole("button", { name: /Ana Testerly/ }).click();
     await sees(page.getByRole("heading", { name: "Ana Testerly" }));
+    await sees(page.locator("#thread li", { hasText: "Are you there?" }));
+    await fits(page, viewport);
   }
+  await newestIsInSight(page);
+  await picture(page, `${name}-thread`);
 }
 
 async function fits(page, { width }) {
@@ -569,7 +572,8 @@ function consentIs(page, words) {
 function newestIsInSight(page) {
   return page.waitForFunction(() => {
     const scroller = document.getElementById("thread-scroll");
-    return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2;
+    const isWithinTheWindow = scroller.clientHeight < window.innerHeight;
+    return isWithinTheWindow && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 2;
   }, null, { timeout: WAIT_MS });
 }
 
