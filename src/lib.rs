@@ -58,6 +58,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod console;
 pub mod conversations;
 pub mod domain;
 pub mod ports;
