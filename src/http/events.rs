@@ -1,0 +1,247 @@
+//! Tells whoever looks at a practice what happens in it, as server-sent events (HTML standard, section 9.2).
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State as Given;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt, stream};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::Api;
+use super::auth::{Caller, Permission};
+use super::extract::InPractice;
+use super::problem::Problem;
+use super::views::{ConsentView, MessageView, PersonView, UnreadView};
+use crate::domain::{Consent, ConversationKey, Practice, PracticeId};
+use crate::inbox::Told;
+use crate::ports::{Changed, Occurrence, OccurrenceId, StoreError};
+
+/// Open streams of one practice: every member of staff, in a few windows each.
+pub const STREAMS_MAX: usize = 100;
+/// Open streams of all practices.
+pub const STREAMS_IN_ALL_MAX: usize = 1_000;
+/// Proxies close connections on which nothing is said.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The permission with which the stream was opened, and which it needs to go on.
+pub const PERMISSION: Permission = Permission::PatientTextAdministrator;
+
+pub async fn stream(
+    Given(api): Given<Arc<Api>>,
+    caller: Caller,
+    InPractice(practice): InPractice,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let place = api.streams.enter(&practice.id).ok_or(Problem::TooManyStreams)?;
+    let permissions = api.records.permission_changes();
+    let (after, is_reset) = match last_event_id(&headers) {
+        LastEventId::Given(after) => (after, false),
+        LastEventId::None => (api.inbox.newest().await?, false),
+        LastEventId::Garbage => (api.inbox.newest().await?, true),
+    };
+    let greeting = Event::default().comment("connected").id(after.0.to_string());
+    let first = if is_reset { greeting.event("reset").data("{}") } else { greeting };
+    let feed = Box::pin(api.inbox.feed(practice.id.clone(), after));
+    let events = Events { api, caller, practice, feed, permissions, first: Some(first), _place: place };
+    let events = stream::unfold(events, |mut events| async {
+        let event = events.next().await?;
+        Some((Ok::<Event, Infallible>(event), events))
+    });
+    let mut response = Sse::new(events).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would keep events back until it has a page full of them.
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Where a stream goes on.
+enum LastEventId {
+    None,
+    Given(OccurrenceId),
+    Garbage,
+}
+
+fn last_event_id(headers: &HeaderMap) -> LastEventId {
+    let Some(given) = headers.get("last-event-id") else { return LastEventId::None };
+    let number = given.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match number.and_then(|text| text.parse().ok()) {
+        Some(id) => LastEventId::Given(OccurrenceId(id)),
+        None => LastEventId::Garbage,
+    }
+}
+
+/// One open stream.
+struct Events {
+    api: Arc<Api>,
+    caller: Caller,
+    practice: Arc<Practice>,
+    feed: Pin<Box<dyn Stream<Item = Result<Told, StoreError>> + Send>>,
+    permissions: watch::Receiver<()>,
+    /// Says that the stream stands, and from where.
+    first: Option<Event>,
+    _place: Place,
+}
+
+impl Events {
+    /// The next event, or `None` when the stream is to be closed.
+    async fn next(&mut self) -> Option<Event> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        loop {
+            let until_next_look = self.until_next_look();
+            let told = tokio::select! {
+                biased;
+                () = self.api.stopping.cancelled() => return None,
+                changed = self.permissions.changed() => {
+                    changed.ok()?;
+                    self.may_go_on().then_some(())?;
+                    continue;
+                }
+                told = self.feed.next() => told?,
+                () = tokio::time::sleep(until_next_look) => {
+                    return self.may_go_on().then(|| Event::default().comment(""));
+                }
+            };
+            let event = match told {
+                Ok(Told::Occurred(occurrence)) => tell(&self.api, &self.practice.id, &occurrence).await,
+                Ok(Told::Reset(id)) => Ok(Some(Event::default().event("reset").id(id.0.to_string()).data("{}"))),
+                Err(error) => Err(error),
+            };
+            match event {
+                Ok(Some(event)) => return self.may_go_on().then_some(event),
+                Ok(None) => {}
+                Err(error) => {
+                    // The client comes back with the last id that it has seen.
+                    tracing::warn!(%error, practice = %self.practice.id, "event stream was ended");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.caller.still_may(&self.api.records, &self.practice.id, PERMISSION)
+    }
+
+    /// A token that runs out before the next sign of life is looked at when it does.
+    fn until_next_look(&self) -> Duration {
+        let expires_at = self.caller.expires_at(&self.api.records);
+        let left = expires_at.and_then(|at| Duration::try_from(at.duration_since(self.api.clock.now())).ok());
+        left.map_or(KEEP_ALIVE, |left| left.min(KEEP_ALIVE))
+    }
+}
+
+/// Reads what an occurrence is about, as it stands.
+async fn tell(api: &Api, practice: &PracticeId, occurrence: &Occurrence) -> Result<Option<Event>, StoreError> {
+    let key = ConversationKey { practice: practice.clone(), phone: occurrence.phone.clone() };
+    let inbox = &api.inbox;
+    let (name, change) = match occurrence.change {
+        Changed::MessageReceived(seq) | Changed::MessageUpdated(seq) => {
+            let Some(message) = inbox.message_at(&key, seq).await? else { return Ok(None) };
+            let name = match occurrence.change {
+                Changed::MessageReceived(_) => "message.received",
+                Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread => "message.updated",
+            };
+            (name, Change::Message { message: MessageView::of(&message) })
+        }
+        Changed::Consent => {
+            let consent = inbox.conversation(&key).await?.map_or(Consent::None, |found| found.consent);
+            ("consent.changed", Change::Consent { consent: ConsentView::of(&consent) })
+        }
+        Changed::Unread => {
+            let unread = UnreadView::of(inbox.unread(&key.practice).await?);
+            let conversation_unread = inbox.conversation(&key).await?.map_or(0, |found| found.unread);
+            ("unread.changed", Change::Unread { unread, conversation_unread })
+        }
+    };
+    let data = EventData {
+        practice: key.practice.as_str(),
+        phone: key.phone.expose(),
+        patients: PersonView::all(api, &key),
+        change,
+    };
+    let data = serde_json::to_string(&data).expect("an event has text for keys");
+    Ok(Some(Event::default().event(name).id(occurrence.id.0.to_string()).data(data)))
+}
+
+#[derive(Serialize)]
+struct EventData<'a> {
+    practice: &'a str,
+    phone: &'a str,
+    patients: Vec<PersonView>,
+    #[serde(flatten)]
+    change: Change,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Change {
+    Message { message: MessageView },
+    Consent { consent: ConsentView },
+    Unread { unread: UnreadView, conversation_unread: u32 },
+}
+
+/// Counts the streams that are open.
+#[derive(Debug, Default)]
+pub struct Streams {
+    open: Mutex<HashMap<PracticeId, usize>>,
+}
+
+impl Streams {
+    fn enter(self: &Arc<Self>, practice: &PracticeId) -> Option<Place> {
+        let mut open = self.open.lock().expect("no holder of the lock panics");
+        let has_room = open.values().sum::<usize>() < STREAMS_IN_ALL_MAX
+            && open.get(practice).is_none_or(|count| *count < STREAMS_MAX);
+        if !has_room {
+            return None;
+        }
+        *open.entry(practice.clone()).or_default() += 1;
+        Some(Place { streams: Arc::clone(self), practice: practice.clone() })
+    }
+}
+
+/// The place of an open stream, given back when it ends.
+struct Place {
+    streams: Arc<Streams>,
+    practice: PracticeId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.open.lock().expect("no holder of the lock panics");
+        if let Some(count) = open.get_mut(&self.practice) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.practice);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_bounded_for_each_practice_and_in_all() {
+        let streams = Arc::new(Streams::default());
+        let practice = |number: usize| PracticeId::parse(&format!("p{number}")).unwrap();
+        let mut places: Vec<Place> = (0..STREAMS_MAX).map(|_| streams.enter(&practice(0)).unwrap()).collect();
+        assert!(streams.enter(&practice(0)).is_none());
+        places.pop();
+        assert!(streams.enter(&practice(0)).is_some(), "a place that was given back is free");
+        for number in 1..=STREAMS_IN_ALL_MAX - places.len() {
+            places.push(streams.enter(&practice(number)).unwrap());
+        }
+        assert!(streams.enter(&practice(5_000)).is_none());
+        places.clear();
+        assert!(streams.open.lock().unwrap().is_empty());
+    }
+}

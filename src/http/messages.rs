@@ -1,0 +1,158 @@
+//! What is said to a patient, and what was said.
+
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::auth::Caller;
+use super::extract::{Json, Parameters, Path, ThePatient};
+use super::problem::Problem;
+use super::views::MessageView;
+use super::{Api, PAGE_DEFAULT, answer, limit};
+use crate::conversations::{Idempotency, Reply};
+use crate::domain::text::Segments;
+use crate::domain::{Body, Draft, Message, MessageId, Outcome, PatientId, StaffId};
+use crate::ports::IdempotencyKey;
+
+/// Segments that a text may take: as many as phones are sure to join.
+pub const SEGMENTS_MAX: u32 = 10;
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+pub async fn send(
+    Given(api): Given<Arc<Api>>,
+    caller: Caller,
+    the: ThePatient,
+    headers: HeaderMap,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
+    let key = idempotency_key(&headers)?;
+    let text = fields.text("text", read_text);
+    fields.finish()?;
+    let text = text.expect("a required field that is not there is a mistake that was told");
+
+    let conversation = the.conversation();
+    let request = digest(&the.patient.id, caller.staff.as_ref(), &text);
+    let draft = Draft { text: Body::new(text), staff: caller.staff };
+    let idempotency = key.map(|key| Idempotency { key, request });
+    let message = match api.directory.draft(&conversation, draft, idempotency).await? {
+        Reply::Decided(Outcome::Accepted(message)) => message,
+        Reply::Decided(Outcome::Refused(refusal)) => {
+            return Err(Problem::Refused(refusal, Box::new((*the.practice).clone())));
+        }
+        Reply::AnsweredBefore(kept) => {
+            let message = api.inbox.message(&kept.conversation, kept.message).await?;
+            message.ok_or(Problem::Unavailable)?
+        }
+        Reply::KeyReused => return Err(Problem::IdempotencyKeyReused),
+        Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_)) => {
+            unreachable!("a draft is accepted or refused")
+        }
+    };
+    Ok(answer::accepted(location(&the, &message), MessageView::of(&message)))
+}
+
+pub async fn list(
+    Given(api): Given<Arc<Api>>,
+    the: ThePatient,
+    Parameters(mut parameters): Parameters,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Messages {
+        messages: Vec<MessageView>,
+        next: Option<String>,
+    }
+
+    let key = the.conversation();
+    let limit = parameters.optional_text("limit", limit).unwrap_or(PAGE_DEFAULT);
+    let before = parameters.optional_text("before", |text| Ok::<_, &str>(text.to_owned()));
+    parameters.finish()?;
+    let before = before.map(|cursor| api.cursors.in_thread(&key, &cursor)).transpose()?;
+    let page = api.inbox.thread(&key, before, limit).await?;
+    Ok(answer::ok(Messages {
+        messages: page.items.iter().map(MessageView::of).collect(),
+        next: page.next.map(|seq| api.cursors.of_thread(&key, seq)),
+    }))
+}
+
+pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
+    let id = MessageId::parse(path.raw("message")).ok_or(Problem::NotFound)?;
+    let message = api.inbox.message(&the.conversation(), id).await?.ok_or(Problem::NotFound)?;
+    Ok(answer::ok(MessageView::of(&message)))
+}
+
+/// A text that can be sent as it is, with lines that end in `\n`.
+fn read_text(text: &str) -> Result<String, String> {
+    let text = text.replace("\r\n", "\n");
+    if text.trim().is_empty() {
+        return Err("must not be blank".into());
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return Err("must have no control characters but line ends".into());
+    }
+    let segments = Segments::count(&text);
+    if segments > SEGMENTS_MAX {
+        return Err(format!("would take {segments} segments, and {SEGMENTS_MAX} is the most"));
+    }
+    Ok(text)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => {
+            let is_plain = one.as_bytes().iter().all(u8::is_ascii_graphic);
+            let text = one.to_str().ok().filter(|text| is_plain && (1..=IDEMPOTENCY_KEY_MAX).contains(&text.len()));
+            text.map(|text| Some(IdempotencyKey(text.into()))).ok_or(Problem::BadIdempotencyKey)
+        }
+        (Some(_), Some(_)) => Err(Problem::BadIdempotencyKey),
+    }
+}
+
+/// Tells one request from another. Each part says how long it is, so that no two requests run together into the same octets.
+fn digest(patient: &PatientId, staff: Option<&StaffId>, text: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [patient.as_str(), staff.map_or("", StaffId::as_str), text] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+fn location(the: &ThePatient, message: &Message) -> String {
+    format!("/v1/practices/{}/patients/{}/messages/{}", the.practice.id, the.patient.id, message.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_words_and_fits_ten_segments() {
+        assert_eq!(read_text("a\r\nb\n"), Ok("a\nb\n".to_owned()));
+        assert!(read_text(&"a".repeat(1_530)).is_ok());
+        let too_long = read_text(&"a".repeat(1_531)).unwrap_err();
+        assert_eq!(too_long, "would take 11 segments, and 10 is the most");
+        assert!(read_text(&"ж".repeat(670)).is_ok());
+        assert!(read_text(&"ж".repeat(671)).is_err());
+        for bad in ["", " \n\t", "a\0", "a\rb", "tab\there", "\u{1b}[31m", "\u{85}"] {
+            assert!(read_text(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_digest_tells_the_parts_apart() {
+        let id = |text: &str| PatientId::parse(text).unwrap();
+        let staff = StaffId::parse("b").unwrap();
+        let base = digest(&id("a"), Some(&staff), "text");
+        assert_ne!(base, digest(&id("ab"), None, "text"));
+        assert_ne!(base, digest(&id("a"), None, "btext"));
+        assert_ne!(base, digest(&id("a"), Some(&staff), "text "));
+        assert_eq!(base, digest(&id("a"), Some(&staff), "text"));
+    }
+}

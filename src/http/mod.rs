@@ -1,0 +1,189 @@
+//! The API, and the table of its routes. What a route is about and whom it lets in stands beside its path: a route
+//! without that can't be written.
+
+mod answer;
+mod auth;
+mod conversations;
+mod cursor;
+mod door;
+mod events;
+mod extract;
+mod failures;
+mod fields;
+mod health;
+mod messages;
+mod patients;
+mod practices;
+mod problem;
+mod staff;
+mod views;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::conversations::Directory;
+use crate::inbox::Inbox;
+use crate::ports::Clock;
+use crate::records::Records;
+pub use auth::{Permission, Resource, STAFF_HEADER};
+pub use door::IN_FLIGHT_MAX;
+pub use events::{STREAMS_IN_ALL_MAX, STREAMS_MAX};
+pub use extract::BODY_MAX;
+pub use failures::FAILURES_MAX;
+pub use problem::Problem;
+
+use cursor::Cursors;
+use events::Streams;
+use failures::Failures;
+
+/// Items of a list that are answered with when the caller names no limit.
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 200;
+
+/// Says whether the daemon can do its work, and if not why not, without personal data.
+pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), Vec<String>>> + Send + Sync>;
+/// Writes the figures of the daemon.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the API needs of the rest of the daemon.
+pub struct State {
+    pub records: Arc<Records>,
+    pub inbox: Arc<Inbox>,
+    pub directory: Arc<Directory>,
+    pub clock: Arc<dyn Clock>,
+    pub operator_token: SecretString,
+    pub readiness: Readiness,
+    pub metrics: Metrics,
+    /// Ends the event streams; requests that are under way are finished.
+    pub stopping: CancellationToken,
+}
+
+/// What the handlers share.
+struct Api {
+    records: Arc<Records>,
+    inbox: Arc<Inbox>,
+    directory: Arc<Directory>,
+    clock: Arc<dyn Clock>,
+    operator_token: SecretString,
+    readiness: Readiness,
+    metrics: Metrics,
+    stopping: CancellationToken,
+    cursors: Cursors,
+    failures: Failures,
+    streams: Arc<Streams>,
+    in_flight: Semaphore,
+}
+
+/// One call of the API.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub resource: Resource,
+    pub permission: Permission,
+    handler: MethodRouter<Arc<Api>>,
+}
+
+/// Every call of the API.
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    use Permission::{Anyone, Operator, PatientTextAdministrator as Texting, PracticeToken, SiteAdministrator, Token};
+    use Resource::{Practice, PracticeToBe, Service};
+    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    vec![
+        route(&get,    "/healthz", Service, Anyone, health::alive),
+        route(&get,    "/readyz",  Service, Anyone, health::ready),
+        route(&get,    "/metrics", Service, Anyone, health::metrics),
+
+        route(&get,    "/v1/practices",            Service,      Token,    practices::list),
+        route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put),
+        route(&get,    "/v1/practices/{practice}", Practice,     Token,    practices::get),
+        route(&post,   "/v1/practices/{practice}/tokens",         Practice, Operator, practices::create_token),
+        route(&get,    "/v1/practices/{practice}/tokens",         Practice, Operator, practices::tokens),
+        route(&delete, "/v1/practices/{practice}/tokens/{token}", Practice, Operator, practices::revoke_token),
+
+        route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put),
+        route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list),
+        route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session),
+
+        route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put),
+        route(&get,    "/v1/practices/{practice}/patients",           Practice, Texting, patients::search),
+        route(&get,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::get),
+
+        route(&post,   "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::send),
+        route(&get,    "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::list),
+        route(&get,    "/v1/practices/{practice}/patients/{patient}/messages/{message}", Practice, Texting, messages::get),
+
+        route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread),
+        route(&get,    "/v1/practices/{practice}/unread",                       Practice, Texting, conversations::unread),
+        route(&get,    "/v1/practices/{practice}/events",                       Practice, events::PERMISSION, events::stream),
+    ]
+}
+
+fn route<H, T>(method: &Method, path: &'static str, resource: Resource, permission: Permission, handler: H) -> Route
+where
+    H: Handler<T, Arc<Api>>,
+    T: 'static,
+{
+    let filter = MethodFilter::try_from(method.clone()).expect("the table names methods that axum knows");
+    Route { method: method.clone(), path, resource, permission, handler: on(filter, handler) }
+}
+
+/// The API, and beside it the pages that anyone may load; all of them behind the same door.
+pub fn router(state: State, pages: Router) -> Router {
+    let State { records, inbox, directory, clock, operator_token, readiness, metrics, stopping } = state;
+    let api = Arc::new(Api {
+        cursors: Cursors::new(&operator_token),
+        failures: Failures::default(),
+        streams: Arc::default(),
+        in_flight: Semaphore::new(IN_FLIGHT_MAX),
+        records,
+        inbox,
+        directory,
+        clock,
+        operator_token,
+        readiness,
+        metrics,
+        stopping,
+    });
+    let mut router = Router::new();
+    for Route { path, resource, permission, handler, .. } in routes() {
+        let guard = auth::Guard { api: Arc::clone(&api), resource, permission };
+        router = router.route(path, handler.route_layer(from_fn_with_state(guard, auth::guard)));
+    }
+    router
+        .fallback(auth::nowhere)
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .with_state(Arc::clone(&api))
+        .merge(pages)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(CatchPanicLayer::custom(door::panicked))
+        .layer(from_fn_with_state(api, door::door))
+}
+
+/// Answers requests until `stopping`, and then those that are under way.
+pub async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) -> io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await
+}
+
+/// Reads the `limit` of a list.
+fn limit(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=PAGE_MAX).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from 1 to {PAGE_MAX}"))
+}

@@ -1,0 +1,81 @@
+//! The patients of a practice.
+
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::response::Response;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::extract::{InPractice, Json, Parameters, Path, ThePatient};
+use super::fields::read;
+use super::problem::Problem;
+use super::views::{ConsentView, PatientView, PersonView};
+use super::{Api, answer};
+use crate::domain::{Consent, Patient, PatientId};
+
+const NAME_MAX: usize = 80;
+const SEARCH_CHARS_MAX: usize = 200;
+
+pub async fn put(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    path: Path,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
+    let id = path.fresh("patient", PatientId::parse)?;
+    let zone = TimeZone::get(&practice.time_zone).unwrap_or(TimeZone::UTC);
+    let today = api.clock.now().to_zoned(zone).date();
+    let first_name = fields.text("first_name", read::line(NAME_MAX));
+    let last_name = fields.text("last_name", read::line(NAME_MAX));
+    let date_of_birth = fields.text("date_of_birth", read::date_of_birth(today));
+    let mobile_phone = fields.text("mobile_phone", read::phone);
+    fields.finish()?;
+    let (Some(first_name), Some(last_name), Some(date_of_birth), Some(mobile_phone)) =
+        (first_name, last_name, date_of_birth, mobile_phone)
+    else {
+        unreachable!("a required field that is not there is a mistake that was told");
+    };
+    let patient = Patient { id, first_name, last_name, date_of_birth, mobile_phone };
+    let put = api.records.put_patient(&practice.id, patient.clone()).await?;
+    Ok(answer::put(put, PatientView::of(&patient)))
+}
+
+pub async fn search(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    Parameters(mut parameters): Parameters,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Found<'a> {
+        patients: Vec<PatientView<'a>>,
+    }
+
+    let query = parameters.optional_text("search", |text| match text.chars().count() {
+        0..=SEARCH_CHARS_MAX => Ok(text.to_owned()),
+        _ => Err(format!("must have at most {SEARCH_CHARS_MAX} characters")),
+    });
+    parameters.finish()?;
+    let patients = api.records.search(&practice.id, &query.unwrap_or_default());
+    Ok(answer::ok(Found { patients: patients.iter().map(|patient| PatientView::of(patient)).collect() }))
+}
+
+pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        patient: PatientView<'a>,
+        consent: ConsentView,
+        shares_phone_with: Vec<PersonView>,
+    }
+
+    let key = the.conversation();
+    let consent = api.inbox.conversation(&key).await?.map_or(Consent::None, |conversation| conversation.consent);
+    let sharing = api.records.patients_with(&key.practice, &key.phone);
+    let others = sharing.iter().filter(|other| other.id != the.patient.id);
+    Ok(answer::ok(Whole {
+        patient: PatientView::of(&the.patient),
+        consent: ConsentView::of(&consent),
+        shares_phone_with: others.map(|other| PersonView::of(other)).collect(),
+    }))
+}

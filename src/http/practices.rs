@@ -1,0 +1,105 @@
+//! Practices, and the tokens that their own programs come with.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::response::Response;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use super::auth::Caller;
+use super::extract::{InPractice, Json, Path};
+use super::fields::read;
+use super::problem::Problem;
+use super::views::PracticeView;
+use super::{Api, answer};
+use crate::domain::{Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT};
+
+/// Leaves room for the rest of the invitation in two segments.
+const NAME_MAX: usize = 60;
+const CONTACT_MAX: usize = 60;
+const SEGMENTS_PER_MINUTE_MAX: u32 = 100_000_000;
+const TOKEN_NAME_MAX: usize = 80;
+
+pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json) -> Result<Response, Problem> {
+    let id = path.fresh("practice", PracticeId::parse)?;
+    let name = fields.text("name", read::line(NAME_MAX));
+    let number = fields.text("number", read::phone);
+    let time_zone = fields.text("time_zone", read::time_zone);
+    let contact = fields.text("contact", read::line(CONTACT_MAX));
+    let segments_per_minute = fields.number("segments_per_minute", 1, SEGMENTS_PER_MINUTE_MAX);
+    fields.finish()?;
+    let (Some(name), Some(number), Some(time_zone), Some(contact)) = (name, number, time_zone, contact) else {
+        unreachable!("a required field that is not there is a mistake that was told");
+    };
+    let segments_per_minute = segments_per_minute.and_then(NonZeroU32::new).unwrap_or(SEGMENTS_PER_MINUTE_DEFAULT);
+    let practice = Practice { id, name, number, time_zone, contact, segments_per_minute };
+    let put = api.records.put_practice(practice.clone()).await?;
+    tracing::info!(practice = %practice.id, ?put, "practice was put");
+    Ok(answer::put(put, PracticeView::of(&practice)))
+}
+
+pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
+    #[derive(Serialize)]
+    struct Practices<'a> {
+        practices: Vec<PracticeView<'a>>,
+    }
+
+    let practices = match caller.only_practice() {
+        None => api.records.practices(),
+        Some(own) => api.records.practice(own).into_iter().collect(),
+    };
+    answer::ok(Practices { practices: practices.iter().map(|practice| PracticeView::of(practice)).collect() })
+}
+
+pub async fn get(InPractice(practice): InPractice) -> Response {
+    answer::ok(PracticeView::of(&practice))
+}
+
+pub async fn create_token(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Created<'a> {
+        id: &'a str,
+        token: &'a str,
+    }
+
+    let name = fields.text("name", read::line(TOKEN_NAME_MAX));
+    fields.finish()?;
+    let name = name.expect("a required field that is not there is a mistake that was told");
+    let new = api.records.create_token(&practice.id, name).await?;
+    tracing::info!(practice = %practice.id, token = new.record.id, "token was created");
+    Ok(answer::created(Created { id: &new.record.id, token: new.token.expose_secret() }))
+}
+
+pub async fn tokens(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
+    #[derive(Serialize)]
+    struct Tokens {
+        tokens: Vec<Token>,
+    }
+    #[derive(Serialize)]
+    struct Token {
+        id: String,
+        name: String,
+        created_at: String,
+    }
+
+    let tokens = api.records.tokens(&practice.id).into_iter();
+    let tokens = tokens.map(|token| Token { id: token.id, name: token.name, created_at: token.created_at.to_string() });
+    answer::ok(Tokens { tokens: tokens.collect() })
+}
+
+pub async fn revoke_token(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    path: Path,
+) -> Result<Response, Problem> {
+    let id = path.raw("token");
+    api.records.revoke_token(&practice.id, id).await?;
+    tracing::info!(practice = %practice.id, token = id, "token was revoked");
+    Ok(answer::nothing())
+}

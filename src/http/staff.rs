@@ -1,0 +1,62 @@
+//! The staff of a practice, and the short-lived tokens with which their browsers come.
+
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::response::Response;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use super::extract::{InPractice, Json, Path};
+use super::fields::read;
+use super::problem::Problem;
+use super::views::StaffView;
+use super::{Api, answer};
+use crate::domain::{StaffId, StaffMember};
+
+const NAME_MAX: usize = 80;
+
+pub async fn put(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    path: Path,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
+    let id = path.fresh("staff", StaffId::parse)?;
+    let name = fields.text("name", read::line(NAME_MAX));
+    let site_administrator = fields.flag("site_administrator");
+    let patient_text_administrator = fields.flag("patient_text_administrator");
+    fields.finish()?;
+    let name = name.expect("a required field that is not there is a mistake that was told");
+    let member = StaffMember { id, name, site_administrator, patient_text_administrator };
+    let put = api.records.put_staff(&practice.id, member.clone()).await?;
+    tracing::info!(practice = %practice.id, staff = %member.id, ?put, site_administrator, patient_text_administrator, "staff were put");
+    Ok(answer::put(put, StaffView::of(&member)))
+}
+
+pub async fn list(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
+    #[derive(Serialize)]
+    struct Staff<'a> {
+        staff: Vec<StaffView<'a>>,
+    }
+
+    let staff = api.records.staff(&practice.id);
+    answer::ok(Staff { staff: staff.iter().map(StaffView::of).collect() })
+}
+
+pub async fn create_session(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    path: Path,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Session<'a> {
+        token: &'a str,
+        expires_at: Option<String>,
+    }
+
+    let staff = path.existing("staff", StaffId::parse)?;
+    let new = api.records.create_session(&practice.id, &staff).await?;
+    let expires_at = new.record.expires_at.map(|at| at.to_string());
+    Ok(answer::created(Session { token: new.token.expose_secret(), expires_at }))
+}

@@ -1,0 +1,248 @@
+//! The records, messages and consent as the API shows them.
+
+use serde::Serialize;
+
+use super::Api;
+use crate::domain::{
+    Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice, PracticeId, ReceiptState,
+    StaffMember, Status,
+};
+use crate::ports::{InboxRow, Unread};
+
+#[derive(Serialize)]
+pub struct PracticeView<'a> {
+    id: &'a str,
+    name: &'a str,
+    number: &'a str,
+    time_zone: &'a str,
+    contact: &'a str,
+    segments_per_minute: u32,
+}
+
+impl<'a> PracticeView<'a> {
+    pub fn of(practice: &'a Practice) -> Self {
+        Self {
+            id: practice.id.as_str(),
+            name: &practice.name,
+            number: practice.number.expose(),
+            time_zone: &practice.time_zone,
+            contact: &practice.contact,
+            segments_per_minute: practice.segments_per_minute.get(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct StaffView<'a> {
+    id: &'a str,
+    name: &'a str,
+    site_administrator: bool,
+    patient_text_administrator: bool,
+}
+
+impl<'a> StaffView<'a> {
+    pub fn of(member: &'a StaffMember) -> Self {
+        Self {
+            id: member.id.as_str(),
+            name: &member.name,
+            site_administrator: member.site_administrator,
+            patient_text_administrator: member.patient_text_administrator,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct PatientView<'a> {
+    id: &'a str,
+    first_name: &'a str,
+    last_name: &'a str,
+    date_of_birth: String,
+    mobile_phone: &'a str,
+}
+
+impl<'a> PatientView<'a> {
+    pub fn of(patient: &'a Patient) -> Self {
+        Self {
+            id: patient.id.as_str(),
+            first_name: &patient.first_name,
+            last_name: &patient.last_name,
+            date_of_birth: patient.date_of_birth.to_string(),
+            mobile_phone: patient.mobile_phone.expose(),
+        }
+    }
+}
+
+/// A patient by name alone.
+#[derive(Serialize)]
+pub struct PersonView {
+    id: String,
+    first_name: String,
+    last_name: String,
+}
+
+impl PersonView {
+    pub fn of(patient: &Patient) -> Self {
+        Self {
+            id: patient.id.to_string(),
+            first_name: patient.first_name.clone(),
+            last_name: patient.last_name.clone(),
+        }
+    }
+
+    /// Everybody who has the phone of a conversation.
+    pub fn all(api: &Api, key: &ConversationKey) -> Vec<Self> {
+        api.records.patients_with(&key.practice, &key.phone).iter().map(|patient| Self::of(patient)).collect()
+    }
+}
+
+#[derive(Serialize)]
+pub struct ConsentView {
+    state: &'static str,
+    since: Option<String>,
+    evidence: Option<EvidenceView>,
+    /// Probable opt-outs are not held back: there is nothing to settle.
+    hold: Option<()>,
+}
+
+#[derive(Serialize)]
+struct EvidenceView {
+    message: String,
+}
+
+impl ConsentView {
+    pub fn of(consent: &Consent) -> Self {
+        let (state, since, evidence) = match consent {
+            Consent::None => ("none", None, None),
+            Consent::Invited { since } => ("invited", Some(since), None),
+            Consent::OptedIn { since, evidence } => ("opted_in", Some(since), Some(evidence)),
+            Consent::OptedOut { since, evidence } => ("opted_out", Some(since), Some(evidence)),
+        };
+        let evidence = evidence.map(|Evidence::Text(message)| EvidenceView { message: message.to_string() });
+        Self { state, since: since.map(ToString::to_string), evidence, hold: None }
+    }
+}
+
+#[derive(Serialize)]
+pub struct MessageView {
+    id: String,
+    direction: &'static str,
+    kind: &'static str,
+    text: String,
+    status: &'static str,
+    created_at: String,
+    updated_at: String,
+    staff: Option<String>,
+    segments: u32,
+    failure: Option<FailureView>,
+}
+
+#[derive(Serialize)]
+struct FailureView {
+    code: &'static str,
+    detail: String,
+}
+
+impl MessageView {
+    pub fn of(message: &Message) -> Self {
+        let (direction, kind, staff) = match &message.kind {
+            Kind::Inbound => ("inbound", "text", None),
+            Kind::StaffText { staff } => ("outbound", "text", staff.as_ref()),
+            Kind::Invitation => ("outbound", "invitation", None),
+            Kind::OptOutConfirmation => ("outbound", "opt_out_confirmation", None),
+            Kind::StartConfirmation => ("outbound", "start_confirmation", None),
+            Kind::Help => ("outbound", "help", None),
+        };
+        Self {
+            id: message.id.to_string(),
+            direction,
+            kind,
+            text: message.text.expose().to_owned(),
+            status: status(message.status),
+            created_at: message.created_at.to_string(),
+            updated_at: message.updated_at.to_string(),
+            staff: staff.map(ToString::to_string),
+            segments: message.segments,
+            failure: message.failure.map(FailureView::of),
+        }
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Queued => "queued",
+        Status::Sending => "sending",
+        Status::Sent => "sent",
+        Status::Delivered => "delivered",
+        Status::Undelivered => "undelivered",
+        Status::Failed => "failed",
+        Status::Unconfirmed => "unconfirmed",
+        Status::Expired => "expired",
+        Status::Received => "received",
+    }
+}
+
+impl FailureView {
+    fn of(failure: Failure) -> Self {
+        let (code, detail) = match failure {
+            Failure::OptedOut => ("opted-out", "The patient opted out before it was sent.".into()),
+            Failure::Unreachable => ("unreachable", "The invitation did not reach this phone.".into()),
+            Failure::CarrierRejected { command_status } => {
+                ("carrier-rejected", format!("The carrier refused it (command_status 0x{command_status:08X})."))
+            }
+            Failure::PartlySent => ("partly-sent", "The carrier took only a part of it.".into()),
+            Failure::NotDelivered { state } => not_delivered(state),
+        };
+        Self { code, detail }
+    }
+}
+
+fn not_delivered(state: ReceiptState) -> (&'static str, String) {
+    let (code, detail) = match state {
+        ReceiptState::Expired => ("not-delivered-expired", "The phone could not be reached in time."),
+        ReceiptState::Deleted => ("not-delivered-deleted", "The carrier deleted it before it arrived."),
+        ReceiptState::Undeliverable => {
+            ("not-delivered-undeliverable", "The carrier can't deliver to this phone. Check the number.")
+        }
+        ReceiptState::Rejected => ("not-delivered-rejected", "The carrier rejected it on the way to the phone."),
+        ReceiptState::Enroute | ReceiptState::Delivered | ReceiptState::Accepted | ReceiptState::Unknown => {
+            ("not-delivered-unknown", "The carrier says that it did not arrive.")
+        }
+    };
+    (code, detail.to_owned())
+}
+
+#[derive(Serialize)]
+pub struct ConversationView {
+    phone: String,
+    patients: Vec<PersonView>,
+    consent: ConsentView,
+    unread: u32,
+    last_message: Option<MessageView>,
+}
+
+impl ConversationView {
+    pub fn of(api: &Api, practice: &PracticeId, row: &InboxRow) -> Self {
+        let key = ConversationKey { practice: practice.clone(), phone: row.phone.clone() };
+        Self {
+            phone: row.phone.expose().to_owned(),
+            patients: PersonView::all(api, &key),
+            consent: ConsentView::of(&row.consent),
+            unread: row.unread,
+            last_message: row.last.as_ref().map(MessageView::of),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct UnreadView {
+    red_dot: bool,
+    conversations: u64,
+    messages: u64,
+}
+
+impl UnreadView {
+    pub fn of(unread: Unread) -> Self {
+        Self { red_dot: unread.messages > 0, conversations: unread.conversations, messages: unread.messages }
+    }
+}

@@ -1,0 +1,163 @@
+//! What staff look at: threads, the list of conversations, what is unread, and the feed of what happens.
+
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::conversations::Directory;
+use crate::domain::{Conversation, ConversationKey, Message, MessageId, PracticeId, Seq};
+use crate::ports::{
+    InboxCursor, InboxFilter, InboxRow, Occurrence, OccurrenceId, Occurrences, Store, StoreError, Unread,
+};
+
+/// Occurrences that are read from the store at once.
+const FEED_PAGE: usize = 100;
+
+/// Reads what the conversations have written.
+pub struct Inbox {
+    store: Arc<dyn Store>,
+    directory: Arc<Directory>,
+}
+
+/// A part of a list, and where the next part begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C> {
+    pub items: Vec<T>,
+    pub next: Option<C>,
+}
+
+/// One thing that the feed tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    Occurred(Occurrence),
+    /// What was missed is not kept any more: whoever listens has to look at everything again. The feed goes on from here.
+    Reset(OccurrenceId),
+}
+
+impl Inbox {
+    pub fn new(store: Arc<dyn Store>, directory: Arc<Directory>) -> Arc<Self> {
+        Arc::new(Self { store, directory })
+    }
+
+    /// Messages of a conversation, newest first.
+    pub async fn thread(
+        &self,
+        key: &ConversationKey,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Page<Message, Seq>, StoreError> {
+        let items = self.store.thread(key, before, limit + 1).await?;
+        Ok(page(items, limit, |message| message.id.seq))
+    }
+
+    /// The message at a place of a conversation.
+    pub async fn message_at(&self, key: &ConversationKey, seq: Seq) -> Result<Option<Message>, StoreError> {
+        let found = self.store.thread(key, Some(seq.next()), 1).await?;
+        Ok(found.into_iter().find(|message| message.id.seq == seq))
+    }
+
+    pub async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError> {
+        self.store.message(key, id).await
+    }
+
+    /// A conversation as it stands; `None` while nothing has happened in it.
+    pub async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        Ok(self.store.load(key).await?.map(|stored| stored.conversation))
+    }
+
+    /// Conversations of a practice, those first in which something was said last.
+    pub async fn conversations(
+        &self,
+        practice: &PracticeId,
+        filter: InboxFilter,
+        before: Option<InboxCursor>,
+        limit: usize,
+    ) -> Result<Page<InboxRow, InboxCursor>, StoreError> {
+        let items = self.store.inbox(practice, filter, before, limit + 1).await?;
+        Ok(page(items, limit, |row| row.cursor))
+    }
+
+    pub async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
+        self.store.unread(practice).await
+    }
+
+    /// Where a feed that begins at this moment begins.
+    pub async fn newest(&self) -> Result<OccurrenceId, StoreError> {
+        self.store.newest_occurrence().await
+    }
+
+    /// What happens in a practice after a place in the stream: everything, in order, once.
+    pub fn feed(
+        self: &Arc<Self>,
+        practice: PracticeId,
+        after: OccurrenceId,
+    ) -> impl Stream<Item = Result<Told, StoreError>> + Send + use<> {
+        // Listening begins before the first look, so that nothing falls in between.
+        let changes = self.directory.changes();
+        let feed = Feed { inbox: Arc::clone(self), practice, after, changes, read: Vec::new() };
+        stream::unfold(Some(feed), |feed| async {
+            let mut feed = feed?;
+            match feed.next().await {
+                Ok(Some(told)) => Some((Ok(told), Some(feed))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+}
+
+/// Cuts a list that was read one item too far.
+fn page<T, C>(mut items: Vec<T>, limit: usize, cursor: impl Fn(&T) -> C) -> Page<T, C> {
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| has_more).map(cursor);
+    Page { items, next }
+}
+
+/// One listener's way through the stream of a practice.
+struct Feed {
+    inbox: Arc<Inbox>,
+    practice: PracticeId,
+    after: OccurrenceId,
+    changes: broadcast::Receiver<PracticeId>,
+    /// Read and not told yet, the next one last.
+    read: Vec<Occurrence>,
+}
+
+impl Feed {
+    /// `None` when nothing will happen any more.
+    async fn next(&mut self) -> Result<Option<Told>, StoreError> {
+        loop {
+            if let Some(occurrence) = self.read.pop() {
+                self.after = occurrence.id;
+                return Ok(Some(Told::Occurred(occurrence)));
+            }
+            match self.inbox.store.occurrences(&self.practice, self.after, FEED_PAGE).await? {
+                Occurrences::Gone => {
+                    self.after = self.inbox.newest().await?;
+                    return Ok(Some(Told::Reset(self.after)));
+                }
+                Occurrences::Page(page) if page.is_empty() => {
+                    if !self.something_changes().await {
+                        return Ok(None);
+                    }
+                }
+                Occurrences::Page(page) => self.read = page.into_iter().rev().collect(),
+            }
+        }
+    }
+
+    /// Waits until there may be more to read; `false` when there never will be.
+    async fn something_changes(&mut self) -> bool {
+        loop {
+            match self.changes.recv().await {
+                Ok(practice) if practice == self.practice => return true,
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return true,
+                Err(RecvError::Closed) => return false,
+            }
+        }
+    }
+}
