@@ -49,7 +49,6 @@ export class Session {
   get(path) { return this.call("GET", path); }
   post(path, body, headers) { return this.call("POST", path, { body, headers }); }
   put(path, body) { return this.call("PUT", path, { body }); }
-  delete(path) { return this.call("DELETE", path); }
 
   call(method, path, { body, headers } = {}) {
     return this.#authorized((authorization) =>

@@ -245,11 +245,18 @@ function isNarrow() {
 }
 
 async function start() {
+  const demo = await whatTheDemoSays();
+  if (demo) startDemo(demo);
+  else startSignedIn();
+}
+
+// Outside the demo the answer is null: a browser reports an answer of 404 as an error.
+async function whatTheDemoSays() {
   try {
-    startDemo(await callJson("GET", "/demo.json"));
+    return await callJson("GET", "/demo.json");
   } catch (problem) {
     if (problem.status !== 404) throw problem;
-    startSignedIn();
+    return null;
   }
 }
 

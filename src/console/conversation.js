@@ -5,7 +5,6 @@ import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from 
 import { birthWords, consentWords, inOrder, kindWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
 
 const PAGE = 50;
-const CAN_BE_TAKEN_BACK = new Set(["pending", "held", "scheduled", "queued"]);
 
 export class Conversation {
   #session = null;
@@ -34,11 +33,6 @@ export class Conversation {
     $("back").addEventListener("click", () => this.#back());
     $("mark-unread").addEventListener("click", () => this.#markUnread());
     $("unknown-add").addEventListener("click", () => onAddPatient(this.#open.phone));
-    $("hold-opt-out").addEventListener("click", () => this.#settle("opt_out"));
-    $("hold-release").addEventListener("click", () => this.#settle("release"));
-    $("record-opt-out").addEventListener("click", () => this.#askOptOut());
-    $("opt-out-cancel").addEventListener("click", () => $("opt-out-dialog").close());
-    $("opt-out-form").addEventListener("submit", (event) => this.#optOut(event));
 
     this.#toBottom = holdBottom($("thread-scroll"), $("thread"));
     // A text that arrives in the open conversation was read once somebody does something there.
@@ -56,7 +50,6 @@ export class Conversation {
     this.#staffName = staffName;
     this.#drafts = new Map();
     this.#open = null;
-    if ($("opt-out-dialog").open) $("opt-out-dialog").close();
     this.#render();
   }
 
@@ -217,57 +210,6 @@ export class Conversation {
     }
   }
 
-  async #settle(decision) {
-    const open = this.#open;
-    try {
-      await this.#session.post(`/conversations/${encodeURIComponent(open.phone)}/hold`, { decision });
-      $("who").focus();
-      await this.reload();
-    } catch (problem) {
-      this.#failed(open, problem);
-    }
-  }
-
-  #askOptOut() {
-    $("opt-out-reason").value = "";
-    setText($("opt-out-problem"), "");
-    $("opt-out-dialog").showModal();
-  }
-
-  async #optOut(event) {
-    event.preventDefault();
-    const open = this.#open;
-    try {
-      await this.#session.post(`${patientPath(open.patient)}/opt-out`, { reason: $("opt-out-reason").value.trim() });
-      $("opt-out-dialog").close();
-      await this.reload();
-    } catch (problem) {
-      setText($("opt-out-problem"), problem.message);
-    }
-  }
-
-  async #takeBack(message) {
-    await this.#change(message, () => this.#session.delete(`${patientPath(this.#open.patient)}/messages/${encodeURIComponent(message.id)}`));
-  }
-
-  async #resolve(message, decision) {
-    await this.#change(message, () =>
-      this.#session.post(`${patientPath(this.#open.patient)}/messages/${encodeURIComponent(message.id)}/resolve`, { decision }));
-  }
-
-  async #change(message, call) {
-    const open = this.#open;
-    $("thread-scroll").focus({ preventScroll: true });
-    try {
-      const changed = await call();
-      if (changed?.id) take(open, changed, 0);
-      open.problem = "";
-      this.#render();
-    } catch (problem) {
-      this.#failed(open, problem);
-    }
-  }
-
   #failed(open, problem) {
     if (open !== this.#open) return;
     open.problem = problem.message;
@@ -301,8 +243,6 @@ export class Conversation {
     setText($("consent-words"), consentWords(consent, this.practice.number));
     $("consent").hidden = $("consent-words").textContent === "";
     setAttribute($("consent"), "data-state", consent?.state ?? null);
-    $("record-opt-out").hidden = !patient || consent === null || consent?.state === "opted_out";
-    $("hold").hidden = !consent?.hold;
     this.#renderShares();
 
     $("earlier").hidden = open.next === null;
@@ -355,21 +295,6 @@ export class Conversation {
     const segments = message.segments > 1 ? ` · ${message.segments} segments` : "";
     setText(node.querySelector(".message-status"), message.direction === "inbound" ? "" : statusWords(message) + segments);
     node.querySelector(".message-new").hidden = !isUnread;
-
-    const actions = [];
-    if (message.kind === "text" && CAN_BE_TAKEN_BACK.has(message.status)) {
-      actions.push(["Take back", () => this.#takeBack(message)]);
-    }
-    if (message.status === "unconfirmed") {
-      actions.push(["Send again", () => this.#resolve(message, "resend")]);
-      actions.push(["It went out", () => this.#resolve(message, "sent")]);
-      actions.push(["Discard", () => this.#resolve(message, "discard")]);
-    }
-    patch(node.querySelector(".message-actions"), actions, {
-      key: ([words]) => words,
-      make: ([words, act]) => el("button", { type: "button", class: "plain", onclick: act }, words),
-      update: () => {},
-    });
   }
 }
 
@@ -381,9 +306,7 @@ function makeMessage(message) {
       el("time", {}),
       el("span", { class: "message-new", hidden: true }, "New")),
     el("p", { class: "message-text" }),
-    el("p", { class: "message-foot" },
-      el("span", { class: "message-status" }),
-      el("span", { class: "message-actions" })));
+    el("p", { class: "message-status" }));
 }
 
 function newest(messages, count) {

@@ -2,17 +2,14 @@
 
 const STATUS = {
   pending: "Pending: waits for the patient’s YES",
-  held: "Held: the patient may have opted out",
-  scheduled: "Scheduled",
   queued: "Queued",
   sending: "Sending",
   sent: "Sent",
   delivered: "Delivered",
   undelivered: "Not delivered",
   failed: "Failed",
-  unconfirmed: "May or may not have gone out",
+  unconfirmed: "May or may not have gone out. Ask the patient before you write it again.",
   expired: "Expired: its time ran out",
-  canceled: "Taken back",
   received: "Received",
 };
 
