@@ -66,5 +66,6 @@ pub mod inbox;
 pub mod ports;
 pub mod records;
 pub mod service;
+pub mod store;
 pub mod telemetry;
 pub mod throttle;

@@ -299,6 +299,12 @@ pub trait Store: Send + Sync + 'static {
     async fn last_commit_before_start(&self) -> Result<Option<Timestamp>, StoreError>;
 
     fn other_daemons(&self) -> OtherDaemons;
+
+    /// Waits until the store will never write again in this run, and says why: the process must end. For ever
+    /// in a store that recovers by itself.
+    async fn broken(&self) -> StoreError {
+        std::future::pending().await
+    }
 }
 
 // -------------------------------------------------------------------------------------------------- carrier

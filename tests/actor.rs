@@ -214,5 +214,3 @@ impl shell::FaultyStore {
         self.inner.load(key).await.unwrap().is_none()
     }
 }
-
-use assent::ports::Store as _;

@@ -59,7 +59,8 @@ async fn from_the_first_draft_to_start() {
     // A response is seen at once, and the red dot appears for everybody with the permission.
     world.rosa_texts("Tuesday is fine").await;
     for feed in [&mut marias, &mut sams] {
-        feed.wait_for(|told| told.event == "message.received" && told.data["message"]["text"] == "Tuesday is fine").await;
+        feed.wait_for(|told| told.event == "message.received" && told.data["message"]["text"] == "Tuesday is fine")
+            .await;
         let lit = feed.wait_for(|told| told.event == "unread.changed" && told.data["unread"]["messages"] == 2).await;
         assert_eq!(lit.data["unread"]["red_dot"], true);
     }

@@ -109,9 +109,7 @@ impl World {
             "contact": "303-555-0100", "segments_per_minute": segments_per_minute,
         });
         self.operator(Method::PUT, "", &practice).await.is(201);
-        let staff = |name: &str, administrator: bool, texts: bool| {
-            json!({"name": name, "site_administrator": administrator, "patient_text_administrator": texts})
-        };
+        let staff = |name: &str, administrator: bool, texts: bool| json!({"name": name, "site_administrator": administrator, "patient_text_administrator": texts});
         self.operator(Method::PUT, "/staff/alex", &staff("Alex Morgan", true, false)).await.is(201);
         self.operator(Method::PUT, "/staff/maria", &staff("Maria Lopez", false, true)).await.is(201);
         self.operator(Method::PUT, "/staff/sam", &staff("Sam Chen", false, true)).await.is(201);
@@ -179,7 +177,10 @@ impl World {
         }
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        let mut feed = Feed { bytes: response.bytes_stream().map(|read| read.map(|bytes| bytes.to_vec())).boxed(), read: String::new() };
+        let mut feed = Feed {
+            bytes: response.bytes_stream().map(|read| read.map(|bytes| bytes.to_vec())).boxed(),
+            read: String::new(),
+        };
         // The first block says that the stream stands.
         feed.block().await;
         feed

@@ -1,0 +1,256 @@
+//! The store of one machine: SQLite, one writer, a few readers.
+
+mod directory;
+mod reads;
+mod schema;
+mod writes;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::cipher::{Identity, KeyRing, Lookup, Lookups};
+use super::record::{self, ReadError};
+use super::writer::Writer;
+use super::{KeySource, OpenError};
+use crate::domain::{ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use crate::ports::{
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer,
+    OccurrenceId, Occurrences, Record, RecordKey, Store, StoreError, Stored, Unread, Version,
+};
+use reads::Readers;
+use writes::{Answer, Backend, Request};
+
+/// How many hours an answer is kept for its idempotency key.
+const ANSWERS_KEPT_HOURS: i64 = 24;
+
+/// What is older than this is no longer kept, whether or not it was removed.
+fn answers_kept_since(now: Timestamp) -> i64 {
+    record::nanoseconds(now.saturating_sub(SignedDuration::from_hours(ANSWERS_KEPT_HOURS)).expect("hours are exact"))
+}
+
+/// What may be kept of that which only grows. What is older goes.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    dead_letters: i64,
+    occurrences: i64,
+    occurrences_hours: i64,
+}
+
+const BOUNDS: Bounds = Bounds { dead_letters: 100_000, occurrences: 100_000, occurrences_hours: 7 * 24 };
+
+/// Seals and finds rows.
+struct Cipher {
+    ring: KeyRing,
+    lookups: Lookups,
+}
+
+/// What is sealed in which table. These names are in the associated data of what was sealed: they never change.
+impl Cipher {
+    fn conversation(lookup: Lookup, id: u64, version: u64, operation: u128) -> Identity {
+        Identity::of("conversation").with(&lookup.0).with_number(id).with_number(version).with(&operation.to_be_bytes())
+    }
+
+    fn ends(lookup: Lookup) -> Identity {
+        Identity::of("conversation ends").with(&lookup.0)
+    }
+
+    fn message(lookup: Lookup, id: MessageId) -> Identity {
+        Identity::of("thread").with(&lookup.0).with_number(id.conversation.0).with_number(id.seq.0)
+    }
+
+    fn evidence(lookup: Lookup, version: u64, place: u64) -> Identity {
+        Identity::of("journal").with(&lookup.0).with_number(version).with_number(place)
+    }
+
+    fn answer(lookup: Lookup) -> Identity {
+        Identity::of("idempotency").with(&lookup.0)
+    }
+
+    fn record(lookup: Lookup) -> Identity {
+        Identity::of("records").with(&lookup.0)
+    }
+
+    fn dead_letter() -> Identity {
+        Identity::of("dead letters")
+    }
+
+    fn look_ups(key: &str) -> Identity {
+        Identity::of("look-ups").with(key.as_bytes())
+    }
+
+    fn open(&self, identity: &Identity, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.ring.open(identity, sealed).map_err(|error| StoreError::Unreadable(error.to_string().into()))
+    }
+}
+
+impl From<ReadError> for StoreError {
+    fn from(error: ReadError) -> Self {
+        Self::Unreadable(error.to_string().into())
+    }
+}
+
+/// SQLite in a directory that nobody else uses.
+pub struct Embedded {
+    // Before the writer, so that the writer closes the database last and leaves one file behind.
+    readers: Readers,
+    writer: Writer<Backend>,
+    cipher: Arc<Cipher>,
+    clock: Arc<dyn Clock>,
+    last_commit_before_start: Option<Timestamp>,
+}
+
+impl Embedded {
+    pub fn open(directory: PathBuf, keys: &KeySource, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_with(directory, keys, clock, BOUNDS)
+    }
+
+    fn open_with(
+        directory: PathBuf,
+        keys: &KeySource,
+        clock: Arc<dyn Clock>,
+        bounds: Bounds,
+    ) -> Result<Self, OpenError> {
+        let lock = directory::claim(&directory)?;
+        let opened = schema::open(&directory, keys)?;
+        let cipher = Arc::new(opened.cipher);
+        let readers = Readers::new(directory::database(&directory));
+        let last_commit_before_start = opened.last_commit.map(record::time);
+        let backend = Backend::new(opened.database, lock, Arc::clone(&clock), bounds, opened.last_commit);
+        let writer = Writer::start(backend).map_err(|source| OpenError::Directory { directory, source })?;
+        Ok(Self { readers, writer, cipher, clock, last_commit_before_start })
+    }
+
+    /// Reads, unless the store is in doubt: consent is not served from one that could not be written.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection, &Cipher) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Some(broken) = self.writer.is_broken() {
+            return Err(broken);
+        }
+        let cipher = Arc::clone(&self.cipher);
+        self.readers.read(move |database| work(database, &cipher)).await
+    }
+
+    async fn write(&self, request: Request) -> Result<(), StoreError> {
+        match self.writer.ask(request).await?? {
+            Answer::Done => Ok(()),
+            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) => {
+                unreachable!("only a commit is answered as one")
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError> {
+        let lookup = self.cipher.lookups.conversation(key);
+        self.read(move |database, cipher| reads::load(database, cipher, lookup)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
+        let expected = commit.expected;
+        let key = commit.idempotency.as_ref().map(|kept| (kept.conversation.practice.clone(), kept.key.clone()));
+        let request = Request::commit(&self.cipher, commit);
+        match self.writer.ask(request).await?? {
+            Answer::Committed(version) => Ok(version),
+            Answer::Conflict => Err(CommitError::Conflict { expected }),
+            Answer::KeyTaken(sealed) => {
+                let (practice, key) = key.expect("only a commit with a key can find it taken");
+                Err(CommitError::KeyTaken(Box::new(reads::kept(&self.cipher, &practice, key, &sealed)?)))
+            }
+            Answer::Done => unreachable!("a commit is answered as one"),
+        }
+    }
+
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<ConversationKey>, StoreError> {
+        self.read(move |database, cipher| reads::due(database, cipher, until, limit)).await
+    }
+
+    async fn kept_answer(&self, practice: &PracticeId, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, StoreError> {
+        let (practice, key) = (practice.clone(), key.clone());
+        let since = answers_kept_since(self.clock.now());
+        self.read(move |database, cipher| reads::kept_answer(database, cipher, &practice, key, since)).await
+    }
+
+    async fn thread(
+        &self,
+        key: &ConversationKey,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let lookup = self.cipher.lookups.conversation(key);
+        self.read(move |database, cipher| reads::thread(database, cipher, lookup, before, limit)).await
+    }
+
+    async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError> {
+        let lookup = self.cipher.lookups.conversation(key);
+        self.read(move |database, cipher| reads::message(database, cipher, lookup, id)).await
+    }
+
+    async fn inbox(
+        &self,
+        practice: &PracticeId,
+        filter: InboxFilter,
+        before: Option<InboxCursor>,
+        limit: usize,
+    ) -> Result<Vec<InboxRow>, StoreError> {
+        let practice = self.cipher.lookups.practice(practice);
+        self.read(move |database, cipher| reads::inbox(database, cipher, practice, filter, before, limit)).await
+    }
+
+    async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
+        let practice = self.cipher.lookups.practice(practice);
+        self.read(move |database, _| reads::unread(database, practice)).await
+    }
+
+    async fn occurrences(
+        &self,
+        practice: &PracticeId,
+        after: OccurrenceId,
+        limit: usize,
+    ) -> Result<Occurrences, StoreError> {
+        let practice = self.cipher.lookups.practice(practice);
+        self.read(move |database, cipher| reads::occurrences(database, cipher, practice, after, limit)).await
+    }
+
+    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError> {
+        self.read(|database, _| reads::newest_occurrence(database)).await
+    }
+
+    async fn records(&self) -> Result<Vec<Record>, StoreError> {
+        self.read(reads::records).await
+    }
+
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.write(Request::put(&self.cipher, &records)).await
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
+        self.write(Request::Remove(self.cipher.lookups.record(key))).await
+    }
+
+    async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
+        self.write(Request::set_aside(&self.cipher, &letter)).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.write(Request::Probe).await
+    }
+
+    async fn last_commit_before_start(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.last_commit_before_start)
+    }
+
+    fn other_daemons(&self) -> OtherDaemons {
+        OtherDaemons::Impossible
+    }
+
+    async fn broken(&self) -> StoreError {
+        self.writer.broken().await
+    }
+}

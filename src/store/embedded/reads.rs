@@ -1,0 +1,315 @@
+//! Everything that is read, on connections of their own that see what was committed.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row};
+use tokio::sync::Semaphore;
+
+use super::super::cipher::Lookup;
+use super::super::record::{self, nanoseconds, time};
+use super::writes::occurrence_of;
+use super::{Cipher, schema};
+use crate::domain::{ConversationId, ConversationKey, Message, MessageId, PracticeId, Seq};
+use crate::ports::{
+    IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
+    Record, StoreError, Stored, Unread, Version,
+};
+
+/// Reads that run at once; more wait. The disk serves few at a time anyway.
+const READERS_MAX: usize = 4;
+
+type Read<T> = Result<T, StoreError>;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Unreadable(error.to_string().into())
+            }
+            Some(_) => Self::Unavailable(error.to_string().into()),
+            // A column does not hold what it should.
+            None => Self::Unreadable(error.to_string().into()),
+        }
+    }
+}
+
+/// A few connections, lent to threads that may block.
+pub struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Arc<Semaphore>,
+    database: PathBuf,
+}
+
+impl Readers {
+    pub fn new(database: PathBuf) -> Self {
+        Self { idle: Arc::default(), turns: Arc::new(Semaphore::new(READERS_MAX)), database }
+    }
+
+    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Read<T> + Send + 'static) -> Read<T> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the turns are never closed");
+        let (idle, database) = (Arc::clone(&self.idle), self.database.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = kept.map_or_else(|| schema::reader(&database), Ok)?;
+            let answer = work(&connection);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            drop(turn);
+            answer
+        });
+        reading.await.unwrap_or_else(|_| Err(StoreError::Unavailable("a read was cut short".into())))
+    }
+}
+
+pub fn load(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<Option<Stored>> {
+    let mut sql =
+        database.prepare_cached("SELECT id, version, operation, snapshot FROM conversations WHERE look_up = ?1")?;
+    let mut rows = sql.query([look_up.0])?;
+    rows.next()?.map(|row| stored(cipher, look_up, row)).transpose()
+}
+
+/// A conversation from its id, version, operation and snapshot, which must belong together.
+fn stored(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Stored> {
+    let id = row.get::<_, i64>(0)?.cast_unsigned();
+    let version = row.get::<_, i64>(1)?.cast_unsigned();
+    let operation = u128::from_be_bytes(row.get(2)?);
+    let sealed: Vec<u8> = row.get(3)?;
+    let plain = cipher.open(&Cipher::conversation(look_up, id, version, operation), &sealed)?;
+    let conversation = record::read_conversation(&plain)?;
+    Ok(Stored { conversation, version: Version(version), operation: OperationId(operation) })
+}
+
+pub fn due(database: &Connection, cipher: &Cipher, until: Timestamp, limit: usize) -> Read<Vec<ConversationKey>> {
+    let mut sql = database.prepare_cached(
+        "SELECT row, look_up, ends FROM conversations WHERE wake_at IS NOT NULL AND wake_at <= ?1
+         ORDER BY wake_at, row",
+    )?;
+    let mut rows = sql.query([nanoseconds(until)])?;
+    let mut due = Vec::new();
+    while due.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        due.extend(readable(row.get(0)?, ends(cipher, Lookup(row.get(1)?), row.get(2)?)));
+    }
+    Ok(due)
+}
+
+fn ends(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<ConversationKey> {
+    Ok(record::read_key(&cipher.open(&Cipher::ends(look_up), &sealed)?)?)
+}
+
+/// Leaves out what can't be read from a list, and says so: one damaged row does not hide all others.
+fn readable<T>(row: i64, found: Read<T>) -> Option<T> {
+    found
+        .inspect_err(|error| {
+            metrics::counter!("assent_store_unreadable_total").increment(1);
+            tracing::error!(row, %error, "left an unreadable conversation out of a list");
+        })
+        .ok()
+}
+
+pub fn kept_answer(
+    database: &Connection,
+    cipher: &Cipher,
+    practice: &PracticeId,
+    key: IdempotencyKey,
+    since: i64,
+) -> Read<Option<KeptAnswer>> {
+    let look_up = cipher.lookups.idempotency(practice, &key);
+    let sealed: Option<Vec<u8>> = database
+        .prepare_cached("SELECT answer FROM idempotency WHERE look_up = ?1 AND at >= ?2")?
+        .query_row((look_up.0, since), |row| row.get(0))
+        .optional()?;
+    sealed.map(|sealed| kept(cipher, practice, key, &sealed)).transpose()
+}
+
+pub fn kept(cipher: &Cipher, practice: &PracticeId, key: IdempotencyKey, sealed: &[u8]) -> Read<KeptAnswer> {
+    let look_up = cipher.lookups.idempotency(practice, &key);
+    Ok(record::read_kept(key, &cipher.open(&Cipher::answer(look_up), sealed)?)?)
+}
+
+/// The columns of a message, as [`read_message`] takes them.
+macro_rules! select_message {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, t.seq, t.status, t.failure, t.failure_detail, t.segments, t.created_at, t.updated_at, t.said
+             FROM conversations c JOIN thread t ON t.conversation = c.row ",
+            $rest
+        )
+    };
+}
+
+pub fn thread(
+    database: &Connection,
+    cipher: &Cipher,
+    look_up: Lookup,
+    before: Option<Seq>,
+    limit: usize,
+) -> Read<Vec<Message>> {
+    let mut sql =
+        database.prepare_cached(select_message!("WHERE c.look_up = ?1 AND t.seq < ?2 ORDER BY t.seq DESC LIMIT ?3"))?;
+    let before = before.map_or(i64::MAX, |seq| i64::try_from(seq.0).unwrap_or(i64::MAX));
+    let mut rows = sql.query((look_up.0, before, i64::try_from(limit).unwrap_or(i64::MAX)))?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(read_message(cipher, look_up, row)?);
+    }
+    Ok(messages)
+}
+
+pub fn message(database: &Connection, cipher: &Cipher, look_up: Lookup, id: MessageId) -> Read<Option<Message>> {
+    let mut sql = database.prepare_cached(select_message!("WHERE c.look_up = ?1 AND c.id = ?2 AND t.seq = ?3"))?;
+    let mut rows = sql.query((look_up.0, id.conversation.0.cast_signed(), id.seq.0.cast_signed()))?;
+    rows.next()?.map(|row| read_message(cipher, look_up, row)).transpose()
+}
+
+fn read_message(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Message> {
+    let id = MessageId {
+        conversation: ConversationId(row.get::<_, i64>(0)?.cast_unsigned()),
+        seq: Seq(row.get::<_, i64>(1)?.cast_unsigned()),
+    };
+    let (failure, detail): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+    let said: Vec<u8> = row.get(8)?;
+    let (kind, text) = record::read_said(&cipher.open(&Cipher::message(look_up, id), &said)?)?;
+    Ok(Message {
+        id,
+        kind,
+        text,
+        status: record::status_of(row.get(2)?)?,
+        created_at: time(row.get(6)?),
+        updated_at: time(row.get(7)?),
+        segments: row.get(5)?,
+        failure: failure.map(|code| record::failure_of(code, detail.unwrap_or(0))).transpose()?,
+    })
+}
+
+/// The conversations of a page, by one index, or by both merged.
+macro_rules! inbox_rows {
+    ($unread:literal) => {
+        concat!(
+            "SELECT row, active_at FROM conversations WHERE practice = ?1 AND last IS NOT NULL AND unread ",
+            $unread,
+            " AND (active_at, row) < (?2, ?3)"
+        )
+    };
+}
+const INBOX_READ: &str = concat!(inbox_rows!("= 0"), " ORDER BY active_at DESC, row DESC");
+const INBOX_UNREAD: &str = concat!(inbox_rows!("> 0"), " ORDER BY active_at DESC, row DESC");
+const INBOX_ALL: &str =
+    concat!(inbox_rows!("= 0"), " UNION ALL ", inbox_rows!("> 0"), " ORDER BY active_at DESC, row DESC");
+
+pub fn inbox(
+    database: &Connection,
+    cipher: &Cipher,
+    practice: i64,
+    filter: InboxFilter,
+    before: Option<InboxCursor>,
+    limit: usize,
+) -> Read<Vec<InboxRow>> {
+    // A conversation and its last message are of one moment.
+    let moment = database.unchecked_transaction()?;
+    let mut places = moment.prepare_cached(match filter {
+        InboxFilter::All => INBOX_ALL,
+        InboxFilter::Unread => INBOX_UNREAD,
+        InboxFilter::Read => INBOX_READ,
+    })?;
+    let (active_at, row) =
+        before.map_or((i64::MAX, i64::MAX), |cursor| (nanoseconds(cursor.active_at), cursor.row.cast_signed()));
+    let mut places = places.query((practice, active_at, row))?;
+    let mut page = Vec::new();
+    while page.len() < limit
+        && let Some(place) = places.next()?
+    {
+        let row = place.get(0)?;
+        page.extend(readable(row, inbox_row(&moment, cipher, row)));
+    }
+    Ok(page)
+}
+
+fn inbox_row(database: &Connection, cipher: &Cipher, place: i64) -> Read<InboxRow> {
+    let mut sql = database.prepare_cached(
+        "SELECT id, version, operation, snapshot, look_up, active_at, unread, last FROM conversations WHERE row = ?1",
+    )?;
+    let mut rows = sql.query([place])?;
+    let row = rows.next()?.ok_or_else(|| StoreError::Unreadable("an index names a row that is not there".into()))?;
+    let look_up = Lookup(row.get(4)?);
+    let stored = stored(cipher, look_up, row)?;
+    let active_at = time(row.get(5)?);
+    let last: Option<i64> = row.get(7)?;
+    let last = last.map(|seq| MessageId { conversation: stored.conversation.id, seq: Seq(seq.cast_unsigned()) });
+    Ok(InboxRow {
+        phone: stored.conversation.key.phone,
+        consent: stored.conversation.consent,
+        unread: row.get(6)?,
+        active_at,
+        last: last.map(|id| message(database, cipher, look_up, id)).transpose()?.flatten(),
+        cursor: InboxCursor { active_at, row: place.cast_unsigned() },
+    })
+}
+
+pub fn unread(database: &Connection, practice: i64) -> Read<Unread> {
+    let (conversations, messages): (i64, i64) = database
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(unread), 0) FROM conversations
+             WHERE practice = ?1 AND last IS NOT NULL AND unread > 0",
+        )?
+        .query_row([practice], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Unread { conversations: conversations.cast_unsigned(), messages: messages.cast_unsigned() })
+}
+
+pub fn occurrences(
+    database: &Connection,
+    cipher: &Cipher,
+    practice: i64,
+    after: OccurrenceId,
+    limit: usize,
+) -> Read<Occurrences> {
+    let moment = database.unchecked_transaction()?;
+    let (oldest, OccurrenceId(newest)) = (oldest_occurrence(&moment)?, newest_occurrence(&moment)?);
+    if after.0 > newest || after.0 + 1 < oldest {
+        return Ok(Occurrences::Gone);
+    }
+    let mut sql = moment.prepare_cached(
+        "SELECT o.id, o.kind, o.seq, c.row, c.look_up, c.ends
+         FROM occurrences o JOIN conversations c ON c.row = o.conversation
+         WHERE o.practice = ?1 AND o.id > ?2 ORDER BY o.id",
+    )?;
+    let mut rows = sql.query((practice, after.0.cast_signed()))?;
+    let mut page = Vec::new();
+    while page.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let change = occurrence_of(row.get(1)?, row.get(2)?)
+            .ok_or_else(|| StoreError::Unreadable("an occurrence is of no known kind".into()));
+        let key = ends(cipher, Lookup(row.get(4)?), row.get(5)?);
+        let Some((change, key)) = readable(row.get(3)?, change.and_then(|change| Ok((change, key?)))) else { continue };
+        let id = OccurrenceId(row.get::<_, i64>(0)?.cast_unsigned());
+        page.push(Occurrence { id, phone: key.phone, change });
+    }
+    Ok(Occurrences::Page(page))
+}
+
+pub fn newest_occurrence(database: &Connection) -> Read<OccurrenceId> {
+    let newest: Option<i64> =
+        database.prepare_cached("SELECT max(id) FROM occurrences")?.query_row([], |row| row.get(0))?;
+    Ok(OccurrenceId(newest.unwrap_or(0).cast_unsigned()))
+}
+
+fn oldest_occurrence(database: &Connection) -> Read<u64> {
+    let oldest: Option<i64> =
+        database.prepare_cached("SELECT min(id) FROM occurrences")?.query_row([], |row| row.get(0))?;
+    Ok(oldest.unwrap_or(0).cast_unsigned())
+}
+
+pub fn records(database: &Connection, cipher: &Cipher) -> Read<Vec<Record>> {
+    let mut sql = database.prepare_cached("SELECT look_up, record FROM records ORDER BY row")?;
+    let mut rows = sql.query([])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        let sealed: Vec<u8> = row.get(1)?;
+        let plain = cipher.open(&Cipher::record(Lookup(row.get(0)?)), &sealed)?;
+        records.push(record::read_record(&plain)?);
+    }
+    Ok(records)
+}

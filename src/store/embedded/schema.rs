@@ -1,0 +1,272 @@
+//! The tables, and how a database is opened: its version known, its pages sound, its keys at hand.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::cipher::{KeyRing, Lookups};
+use super::super::{KeySource, OpenError};
+use super::{Cipher, directory};
+
+/// The version of the tables below. A database with a later one is not opened.
+const SCHEMA: i64 = 1;
+/// `ASNT`, so that another program's database is told apart.
+const APPLICATION: i64 = 0x4153_4e54;
+
+/// What only grows has integer row ids and is written at its end; the rows of conversations are small and few.
+/// A whole record under a random key would dirty a page for each row of a group, at a tenth of the speed.
+const TABLES: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+-- One row for each key that ever sealed: the secret of the look-up hashes, sealed with that key.
+CREATE TABLE keys (id TEXT PRIMARY KEY, look_ups BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE conversations (
+    row INTEGER PRIMARY KEY,
+    practice INTEGER NOT NULL,
+    look_up BLOB NOT NULL UNIQUE,
+    id INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    operation BLOB NOT NULL,
+    wake_at INTEGER,
+    active_at INTEGER NOT NULL,
+    unread INTEGER NOT NULL,
+    last INTEGER,
+    ends BLOB NOT NULL,
+    snapshot BLOB NOT NULL
+);
+CREATE INDEX due ON conversations (wake_at, row) WHERE wake_at IS NOT NULL;
+-- Each conversation in which something was said is in one of these two, so a write touches one entry.
+CREATE INDEX inbox_read ON conversations (practice, active_at, row) WHERE last IS NOT NULL AND unread = 0;
+CREATE INDEX inbox_unread ON conversations (practice, active_at, row, unread) WHERE last IS NOT NULL AND unread > 0;
+
+CREATE TABLE thread (
+    row INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL REFERENCES conversations (row),
+    seq INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    failure INTEGER,
+    failure_detail INTEGER,
+    segments INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    said BLOB NOT NULL,
+    UNIQUE (conversation, seq)
+);
+
+CREATE TABLE journal (
+    row INTEGER PRIMARY KEY,
+    conversation INTEGER NOT NULL REFERENCES conversations (row),
+    version INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    entry BLOB NOT NULL
+);
+
+-- The newest row is never removed, so an id is never given twice.
+CREATE TABLE occurrences (
+    id INTEGER PRIMARY KEY,
+    practice INTEGER NOT NULL,
+    conversation INTEGER NOT NULL REFERENCES conversations (row),
+    kind INTEGER NOT NULL,
+    seq INTEGER,
+    at INTEGER NOT NULL
+);
+CREATE INDEX occurrences_of_practice ON occurrences (practice);
+
+CREATE TABLE idempotency (
+    row INTEGER PRIMARY KEY,
+    look_up BLOB NOT NULL UNIQUE,
+    at INTEGER NOT NULL,
+    answer BLOB NOT NULL
+);
+
+CREATE TABLE records (row INTEGER PRIMARY KEY, look_up BLOB NOT NULL UNIQUE, record BLOB NOT NULL);
+
+CREATE TABLE dead_letters (row INTEGER PRIMARY KEY, at INTEGER NOT NULL, letter BLOB NOT NULL);
+";
+
+/// A database that may be written to.
+pub struct Opened {
+    pub database: Connection,
+    pub cipher: Cipher,
+    /// When the last commit was made, in nanoseconds.
+    pub last_commit: Option<i64>,
+}
+
+/// Opens the database in a directory that is claimed, and makes the tables where there are none.
+pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
+    let opening = Opening { directory };
+    let mut database = opening.writer()?;
+    let is_made = opening.is_made(&database)?;
+    if is_made {
+        opening.check(&database)?;
+    }
+    let ring = opening.ring(keys, is_made)?;
+    let file = key_path(directory, keys);
+
+    let change = database.transaction_with_behavior(TransactionBehavior::Immediate).map_err(opening.failed())?;
+    if !is_made {
+        change.execute_batch(TABLES).map_err(opening.failed())?;
+        change.pragma_update(None, "application_id", APPLICATION).map_err(opening.failed())?;
+        change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;
+    }
+    let lookups = opening.unlock(&change, &ring, &file)?;
+    let last_commit = change
+        .query_row("SELECT value FROM meta WHERE name = 'last_commit'", [], |row| row.get(0))
+        .optional()
+        .map_err(opening.failed())?;
+    change.commit().map_err(opening.failed())?;
+    directory::sync(directory).map_err(opening.unusable())?;
+    Ok(Opened { database, cipher: Cipher { ring, lookups }, last_commit })
+}
+
+/// A connection that reads.
+pub fn reader(database: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA busy_timeout = 5000; PRAGMA cache_size = -8000;")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// What the steps of opening have in common: where, and how they fail.
+struct Opening<'a> {
+    directory: &'a Path,
+}
+
+impl Opening<'_> {
+    fn writer(&self) -> Result<Connection, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let database =
+            Connection::open_with_flags(directory::database(self.directory), flags).map_err(self.failed())?;
+        // Checkpoints are ours: SQLite's own drop the error of a failed fsync.
+        database
+            .execute_batch(
+                "PRAGMA busy_timeout = 5000;
+                 PRAGMA journal_mode = WAL;
+                 PRAGMA synchronous = FULL;
+                 PRAGMA foreign_keys = ON;
+                 PRAGMA temp_store = MEMORY;
+                 PRAGMA cache_size = -32000;
+                 PRAGMA wal_autocheckpoint = 0;",
+            )
+            .map_err(self.failed())?;
+        let mode: String =
+            database.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(self.failed())?;
+        if mode != "wal" {
+            let reason = "its file system cannot hold a write-ahead log".to_owned();
+            return Err(OpenError::Database { directory: self.directory.to_owned(), reason });
+        }
+        database.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(database)
+    }
+
+    /// Whether the tables are there, in a version that is known.
+    fn is_made(&self, database: &Connection) -> Result<bool, OpenError> {
+        let number =
+            |pragma| database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(self.failed());
+        let (application, found) = (number("application_id")?, number("user_version")?);
+        let tables: i64 =
+            database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(self.failed())?;
+        if tables == 0 && application == 0 && found == 0 {
+            return Ok(false);
+        }
+        if application != APPLICATION {
+            return Err(OpenError::NotOurs { directory: self.directory.to_owned() });
+        }
+        if found > SCHEMA {
+            return Err(OpenError::Newer { directory: self.directory.to_owned(), found, known: SCHEMA });
+        }
+        Ok(true)
+    }
+
+    /// Every page is sound; and every conversation is found by its look-up, because one that is not would
+    /// look like one without consent and without its STOP.
+    fn check(&self, database: &Connection) -> Result<(), OpenError> {
+        for check in ["PRAGMA quick_check(1)", "PRAGMA integrity_check(conversations)"] {
+            let found: String = database.query_row(check, [], |row| row.get(0)).map_err(self.failed())?;
+            if found != "ok" {
+                return Err(OpenError::Damaged { directory: self.directory.to_owned(), reason: found });
+            }
+        }
+        Ok(())
+    }
+
+    fn ring(&self, keys: &KeySource, is_made: bool) -> Result<KeyRing, OpenError> {
+        let file = key_path(self.directory, keys);
+        let read = std::fs::read_to_string(&file).map(SecretString::from);
+        let text = match (read, keys) {
+            (Ok(text), _) => text,
+            (Err(error), KeySource::InDirectory) if error.kind() == std::io::ErrorKind::NotFound => {
+                if is_made {
+                    return Err(OpenError::KeyFileMissing { file });
+                }
+                let text = KeyRing::generate();
+                directory::write_whole(&file, text.expose_secret().as_bytes()).map_err(self.unusable())?;
+                text
+            }
+            (Err(source), KeySource::InDirectory | KeySource::File(_)) => {
+                return Err(OpenError::KeyFile { file, source });
+            }
+        };
+        KeyRing::parse(text.expose_secret()).map_err(|reason| OpenError::KeyRing { file, reason })
+    }
+
+    /// Opens the secret of the look-ups with every key that ever sealed, which proves that the ring has them
+    /// all, and adds the newest key to them.
+    fn unlock(&self, database: &Connection, ring: &KeyRing, file: &Path) -> Result<Lookups, OpenError> {
+        let mut statement = database.prepare("SELECT id, look_ups FROM keys ORDER BY id").map_err(self.failed())?;
+        let known = statement
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(self.failed())?;
+        let mut lookups = None;
+        for (key, sealed) in &known {
+            let (directory, file, key) = (self.directory.to_owned(), file.to_owned(), key.clone());
+            if !ring.has(&key) {
+                return Err(OpenError::KeyMissing { directory, file, key });
+            }
+            let secret = ring.open(&Cipher::look_ups(&key), sealed).ok();
+            let secret: Option<[u8; 32]> = secret.and_then(|secret| secret.try_into().ok());
+            let Some(secret) = secret else { return Err(OpenError::WrongKey { directory, file, key }) };
+            lookups.get_or_insert_with(|| Lookups::new(secret));
+        }
+        let lookups = lookups.unwrap_or_else(Lookups::generate);
+        if !known.iter().any(|(key, _)| key == ring.newest()) {
+            let sealed = ring.seal(&Cipher::look_ups(ring.newest()), lookups.secret());
+            database
+                .execute("INSERT INTO keys (id, look_ups) VALUES (?1, ?2)", (ring.newest(), sealed))
+                .map_err(self.failed())?;
+        }
+        Ok(lookups)
+    }
+
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> OpenError {
+        let directory = self.directory.to_owned();
+        move |error| {
+            let (directory, reason) = (directory.clone(), error.to_string());
+            match error.sqlite_error_code() {
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                    OpenError::Damaged { directory, reason }
+                }
+                _ => OpenError::Database { directory, reason },
+            }
+        }
+    }
+
+    fn unusable(&self) -> impl Fn(std::io::Error) -> OpenError {
+        let directory = self.directory.to_owned();
+        move |source| OpenError::Directory { directory: directory.clone(), source }
+    }
+}
+
+fn key_path(directory: &Path, keys: &KeySource) -> std::path::PathBuf {
+    match keys {
+        KeySource::File(file) => file.clone(),
+        KeySource::InDirectory => directory::key_file(directory),
+    }
+}

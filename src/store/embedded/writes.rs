@@ -1,0 +1,541 @@
+//! Everything that is written, a group at a time.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, ffi};
+
+use super::super::cipher::Lookup;
+use super::super::record::{self, nanoseconds};
+use super::super::writer::{self, Broken};
+use super::directory::Lock;
+use super::{Bounds, Cipher, answers_kept_since};
+use crate::domain::{Entry, Seq};
+use crate::ports::{Changed, Clock, Commit, DeadLetter, Record, StoreError, Version};
+
+/// Requests, and groups, after which the log is copied into the database. It bounds the log and the time that
+/// reading it back takes after a crash.
+const REQUESTS_PER_CHECKPOINT: usize = 4_096;
+const GROUPS_PER_CHECKPOINT: usize = 512;
+/// How often what is too old is looked for.
+const REQUESTS_PER_PRUNING: usize = 1_024;
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// Rows of a table that one pruning removes: more than what is added between two of them.
+const PRUNED_MAX: i64 = 8_192;
+
+/// Something to write, sealed already: the writer's time is everybody's.
+pub enum Request {
+    Commit(Box<SealedCommit>),
+    Put(Vec<SealedRow>),
+    Remove(Lookup),
+    SetAside { at: i64, letter: Vec<u8> },
+    Probe,
+}
+
+/// What was done.
+pub enum Answer {
+    Committed(Version),
+    Conflict,
+    /// What is kept for the key, sealed.
+    KeyTaken(Vec<u8>),
+    Done,
+}
+
+pub struct SealedRow {
+    look_up: Lookup,
+    sealed: Vec<u8>,
+}
+
+pub struct SealedCommit {
+    practice: i64,
+    look_up: Lookup,
+    id: i64,
+    expected: i64,
+    operation: [u8; 16],
+    at: i64,
+    wake_at: Option<i64>,
+    active_at: i64,
+    unread: u32,
+    last: Option<i64>,
+    /// Written with the first version.
+    ends: Option<Vec<u8>>,
+    snapshot: Vec<u8>,
+    entries: Vec<SealedEntry>,
+    changes: Vec<Changed>,
+    answer: Option<SealedRow>,
+}
+
+enum SealedEntry {
+    Added { state: State, segments: u32, created_at: i64, said: Vec<u8> },
+    Updated(State),
+    Evidence { place: i64, entry: Vec<u8> },
+}
+
+/// What of a message changes.
+struct State {
+    seq: i64,
+    status: i64,
+    failure: Option<(i64, i64)>,
+    updated_at: i64,
+}
+
+impl Request {
+    pub fn commit(cipher: &Cipher, commit: Commit) -> Self {
+        let Commit { expected, operation, at, next, wake_at, summary, journal, idempotency } = commit;
+        let look_up = cipher.lookups.conversation(&next.key);
+        let version = expected.0 + 1;
+        let seal = |identity, plain: Vec<u8>| cipher.ring.seal(&identity, &plain);
+        let answer = idempotency.map(|kept| {
+            let look_up = cipher.lookups.idempotency(&kept.conversation.practice, &kept.key);
+            SealedRow { look_up, sealed: seal(Cipher::answer(look_up), record::write_kept(&kept)) }
+        });
+        let identity = Cipher::conversation(look_up, next.id.0, version, operation.0);
+        Self::Commit(Box::new(SealedCommit {
+            practice: cipher.lookups.practice(&next.key.practice),
+            look_up,
+            id: next.id.0.cast_signed(),
+            expected: expected.0.cast_signed(),
+            operation: operation.0.to_be_bytes(),
+            at: nanoseconds(at),
+            wake_at: wake_at.map(nanoseconds),
+            active_at: nanoseconds(summary.active_at),
+            unread: summary.unread,
+            last: summary.last.map(|seq| seq.0.cast_signed()),
+            ends: (version == 1).then(|| seal(Cipher::ends(look_up), record::write_key(&next.key))),
+            snapshot: seal(identity, record::write_conversation(&next)),
+            entries: (0..)
+                .zip(&journal)
+                .filter_map(|(place, entry)| SealedEntry::of(cipher, look_up, version, place, entry))
+                .collect(),
+            changes: Changed::of(&journal),
+            answer,
+        }))
+    }
+
+    pub fn put(cipher: &Cipher, records: &[Record]) -> Self {
+        let seal = |record: &Record| {
+            let look_up = cipher.lookups.record(&record.key());
+            SealedRow { look_up, sealed: cipher.ring.seal(&Cipher::record(look_up), &record::write_record(record)) }
+        };
+        Self::Put(records.iter().map(seal).collect())
+    }
+
+    pub fn set_aside(cipher: &Cipher, letter: &DeadLetter) -> Self {
+        let sealed = cipher.ring.seal(&Cipher::dead_letter(), &record::write_dead_letter(letter));
+        Self::SetAside { at: nanoseconds(letter.at), letter: sealed }
+    }
+}
+
+impl SealedEntry {
+    fn of(cipher: &Cipher, look_up: Lookup, version: u64, place: u64, entry: &Entry) -> Option<Self> {
+        match entry {
+            Entry::Added(message) => Some(Self::Added {
+                state: State {
+                    seq: message.id.seq.0.cast_signed(),
+                    status: record::status_code(message.status),
+                    failure: message.failure.map(record::failure_code),
+                    updated_at: nanoseconds(message.updated_at),
+                },
+                segments: message.segments,
+                created_at: nanoseconds(message.created_at),
+                said: cipher.ring.seal(&Cipher::message(look_up, message.id), &record::write_said(message)),
+            }),
+            Entry::Updated { id, status, failure, at } => Some(Self::Updated(State {
+                seq: id.seq.0.cast_signed(),
+                status: record::status_code(*status),
+                failure: failure.map(record::failure_code),
+                updated_at: nanoseconds(*at),
+            })),
+            Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
+                let plain = record::write_evident(entry)?;
+                let entry = cipher.ring.seal(&Cipher::evidence(look_up, version, place), &plain);
+                Some(Self::Evidence { place: place.cast_signed(), entry })
+            }
+            // It has its occurrence, and the count is in the conversation.
+            Entry::UnreadChanged { .. } => None,
+        }
+    }
+}
+
+/// The one that writes.
+pub struct Backend {
+    database: Connection,
+    clock: Arc<dyn Clock>,
+    bounds: Bounds,
+    last_commit: Option<i64>,
+    requests_since_checkpoint: usize,
+    groups_since_checkpoint: usize,
+    requests_since_pruning: usize,
+    pruned_at: Timestamp,
+    // Dropped after the database was closed.
+    _lock: Lock,
+}
+
+/// A group that waits for its COMMIT.
+struct Written {
+    answers: Vec<Result<Answer, StoreError>>,
+    last_commit: Option<i64>,
+}
+
+/// What went wrong, and for whom.
+enum Trouble {
+    /// The others of the group are not concerned.
+    OfRequest(StoreError),
+    OfGroup(Broken),
+}
+
+impl writer::Backend for Backend {
+    type Request = Request;
+    type Answer = Result<Answer, StoreError>;
+
+    fn commit(&mut self, group: Vec<Request>) -> Result<Vec<Self::Answer>, Broken> {
+        self.run("BEGIN IMMEDIATE")?;
+        let committed = self.write(&group).and_then(|written| self.run("COMMIT").map(|()| written));
+        self.requests_since_checkpoint += group.len();
+        self.requests_since_pruning += group.len();
+        self.groups_since_checkpoint += 1;
+        if let Err(Broken::ForNow(_)) = &committed
+            && !self.database.is_autocommit()
+        {
+            self.run("ROLLBACK")?;
+        }
+        let Written { answers, last_commit } = committed?;
+        self.last_commit = last_commit;
+        Ok(answers)
+    }
+
+    fn rest(&mut self) -> Result<(), Broken> {
+        let now = self.clock.now();
+        let much_was_written = self.requests_since_pruning >= REQUESTS_PER_PRUNING;
+        if much_was_written || now.duration_since(self.pruned_at) >= PRUNE_EVERY || now < self.pruned_at {
+            self.prune(now).map_err(|error| broken(&error))?;
+            self.requests_since_pruning = 0;
+            self.pruned_at = now;
+        }
+        if self.requests_since_checkpoint >= REQUESTS_PER_CHECKPOINT
+            || self.groups_since_checkpoint >= GROUPS_PER_CHECKPOINT
+        {
+            self.database
+                .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
+                .and_then(|mut checkpoint| checkpoint.query_row([], |_| Ok(())))
+                .map_err(|error| broken(&error))?;
+            self.requests_since_checkpoint = 0;
+            self.groups_since_checkpoint = 0;
+        }
+        Ok(())
+    }
+}
+
+impl Backend {
+    pub fn new(
+        database: Connection,
+        lock: Lock,
+        clock: Arc<dyn Clock>,
+        bounds: Bounds,
+        last_commit: Option<i64>,
+    ) -> Self {
+        let pruned_at = clock.now();
+        Self {
+            database,
+            clock,
+            bounds,
+            last_commit,
+            requests_since_checkpoint: 0,
+            groups_since_checkpoint: 0,
+            requests_since_pruning: 0,
+            pruned_at,
+            _lock: lock,
+        }
+    }
+
+    fn run(&self, statement: &str) -> Result<(), Broken> {
+        self.sql(statement).and_then(|mut sql| sql.execute([])).map(drop).map_err(|error| broken(&error))
+    }
+
+    fn sql(&self, statement: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.database.prepare_cached(statement)
+    }
+
+    /// Writes a group into the open transaction, each request in its own savepoint.
+    fn write(&self, group: &[Request]) -> Result<Written, Broken> {
+        let now = self.clock.now();
+        let mut answers = Vec::with_capacity(group.len());
+        let mut last_commit = self.last_commit;
+        for request in group {
+            self.run("SAVEPOINT request")?;
+            let answer = self.apply(request, now);
+            let answer = match answer.map_err(|error| self.trouble(&error)) {
+                Ok(answer) => Ok(answer),
+                Err(Trouble::OfGroup(broken)) => return Err(broken),
+                Err(Trouble::OfRequest(error)) => {
+                    tracing::error!(%error, "store could not write one of a group");
+                    self.run("ROLLBACK TO request")?;
+                    Err(error)
+                }
+            };
+            self.run("RELEASE request")?;
+            if let (Request::Commit(commit), Ok(Answer::Committed(_))) = (request, &answer) {
+                last_commit = last_commit.max(Some(commit.at));
+            }
+            answers.push(answer);
+        }
+        if last_commit != self.last_commit {
+            self.sql(
+                "INSERT INTO meta (name, value) VALUES ('last_commit', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
+            )
+            .and_then(|mut sql| sql.execute([last_commit]))
+            .map_err(|error| broken(&error))?;
+        }
+        Ok(Written { answers, last_commit })
+    }
+
+    fn apply(&self, request: &Request, now: Timestamp) -> rusqlite::Result<Answer> {
+        match request {
+            Request::Commit(commit) => self.apply_commit(commit, now),
+            Request::Put(rows) => {
+                let mut put = self.sql(
+                    "INSERT INTO records (look_up, record) VALUES (?1, ?2)
+                     ON CONFLICT (look_up) DO UPDATE SET record = excluded.record",
+                )?;
+                for row in rows {
+                    put.execute((row.look_up.0, &row.sealed))?;
+                }
+                Ok(Answer::Done)
+            }
+            Request::Remove(look_up) => {
+                self.sql("DELETE FROM records WHERE look_up = ?1")?.execute([look_up.0])?;
+                Ok(Answer::Done)
+            }
+            Request::SetAside { at, letter } => self.set_aside(*at, letter),
+            Request::Probe => {
+                self.sql(
+                    "INSERT INTO meta (name, value) VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
+                )?
+                .execute([])?;
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    /// Checks everything, then writes everything.
+    fn apply_commit(&self, commit: &SealedCommit, now: Timestamp) -> rusqlite::Result<Answer> {
+        let found: Option<(i64, i64)> = self
+            .sql("SELECT row, version FROM conversations WHERE look_up = ?1")?
+            .query_row([commit.look_up.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if found.map_or(0, |(_, version)| version) != commit.expected {
+            return Ok(Answer::Conflict);
+        }
+        if let Some(answer) = &commit.answer
+            && let Some(taken) = self.taken(answer.look_up, now)?
+        {
+            return Ok(Answer::KeyTaken(taken));
+        }
+
+        let conversation = match found {
+            Some((row, _)) => self.update_conversation(row, commit)?,
+            None => self.insert_conversation(commit)?,
+        };
+        for entry in &commit.entries {
+            self.apply_entry(conversation, commit, entry)?;
+        }
+        for change in &commit.changes {
+            let (kind, seq) = occurrence_code(*change);
+            self.sql("INSERT INTO occurrences (practice, conversation, kind, seq, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute((commit.practice, conversation, kind, seq, commit.at))?;
+        }
+        if let Some(answer) = &commit.answer {
+            self.sql("INSERT INTO idempotency (look_up, at, answer) VALUES (?1, ?2, ?3)")?.execute((
+                answer.look_up.0,
+                commit.at,
+                &answer.sealed,
+            ))?;
+        }
+        Ok(Answer::Committed(Version(commit.expected.cast_unsigned() + 1)))
+    }
+
+    /// What is kept for an idempotency key. A key that is too old is free again.
+    fn taken(&self, look_up: Lookup, now: Timestamp) -> rusqlite::Result<Option<Vec<u8>>> {
+        let found: Option<(i64, Vec<u8>)> = self
+            .sql("SELECT at, answer FROM idempotency WHERE look_up = ?1")?
+            .query_row([look_up.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((at, answer)) = found else { return Ok(None) };
+        if at >= answers_kept_since(now) {
+            return Ok(Some(answer));
+        }
+        self.sql("DELETE FROM idempotency WHERE look_up = ?1")?.execute([look_up.0])?;
+        Ok(None)
+    }
+
+    fn insert_conversation(&self, commit: &SealedCommit) -> rusqlite::Result<i64> {
+        self.sql(
+            "INSERT INTO conversations
+                 (practice, look_up, id, version, operation, wake_at, active_at, unread, last, ends, snapshot)
+             VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .insert((
+            commit.practice,
+            commit.look_up.0,
+            commit.id,
+            commit.operation,
+            commit.wake_at,
+            commit.active_at,
+            commit.unread,
+            commit.last,
+            &commit.ends,
+            &commit.snapshot,
+        ))
+    }
+
+    fn update_conversation(&self, row: i64, commit: &SealedCommit) -> rusqlite::Result<i64> {
+        self.sql(
+            "UPDATE conversations
+             SET version = ?2, operation = ?3, wake_at = ?4, active_at = ?5, unread = ?6, last = ?7, snapshot = ?8
+             WHERE row = ?1",
+        )?
+        .execute((
+            row,
+            commit.expected + 1,
+            commit.operation,
+            commit.wake_at,
+            commit.active_at,
+            commit.unread,
+            commit.last,
+            &commit.snapshot,
+        ))?;
+        Ok(row)
+    }
+
+    fn apply_entry(&self, conversation: i64, commit: &SealedCommit, entry: &SealedEntry) -> rusqlite::Result<()> {
+        match entry {
+            SealedEntry::Added { state, segments, created_at, said } => {
+                let (failure, detail) = state.failure.unzip();
+                self.sql(
+                    "INSERT INTO thread
+                         (conversation, seq, status, failure, failure_detail, segments, created_at, updated_at, said)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                )?
+                .execute((
+                    conversation,
+                    state.seq,
+                    state.status,
+                    failure,
+                    detail,
+                    segments,
+                    created_at,
+                    state.updated_at,
+                    said,
+                ))?;
+            }
+            SealedEntry::Updated(State { seq, status, failure, updated_at }) => {
+                let (failure, detail) = failure.unzip();
+                let updated = self
+                    .sql(
+                        "UPDATE thread SET status = ?3, failure = ?4, failure_detail = ?5, updated_at = ?6
+                         WHERE conversation = ?1 AND seq = ?2",
+                    )?
+                    .execute((conversation, seq, status, failure, detail, updated_at))?;
+                if updated == 0 {
+                    tracing::error!(conversation, seq, "a message that changed is not in its thread");
+                }
+            }
+            SealedEntry::Evidence { place, entry } => {
+                self.sql("INSERT INTO journal (conversation, version, place, entry) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute((conversation, commit.expected + 1, place, entry))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a dead letter. Row ids are given without gaps, so they count the rows.
+    fn set_aside(&self, at: i64, letter: &[u8]) -> rusqlite::Result<Answer> {
+        let row = self.sql("INSERT INTO dead_letters (at, letter) VALUES (?1, ?2)")?.insert((at, letter))?;
+        let oldest_kept = row - self.bounds.dead_letters + 1;
+        let dropped = self.sql("DELETE FROM dead_letters WHERE row < ?1")?.execute([oldest_kept])?;
+        if dropped > 0 {
+            metrics::counter!("assent_dead_letters_dropped_total").increment(dropped as u64);
+            tracing::warn!(dropped, "dead letters are full, the oldest was dropped");
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Removes what need not be kept any longer, the oldest first and never out of order.
+    fn prune(&self, now: Timestamp) -> rusqlite::Result<()> {
+        let newest: Option<i64> = self.sql("SELECT max(id) FROM occurrences")?.query_row([], |row| row.get(0))?;
+        let kept = SignedDuration::from_hours(self.bounds.occurrences_hours);
+        let since = nanoseconds(now.saturating_sub(kept).expect("hours are exact"));
+        let newest = newest.unwrap_or(0);
+        let too_many = newest - self.bounds.occurrences;
+        self.remove_oldest("occurrences", "id", |id, at| id < newest && (id <= too_many || at < since))?;
+        let since = answers_kept_since(now);
+        self.remove_oldest("idempotency", "row", |_, at| at < since)
+    }
+
+    fn remove_oldest(&self, table: &str, row: &str, goes: impl Fn(i64, i64) -> bool) -> rusqlite::Result<()> {
+        let mut last_to_go = None;
+        {
+            let mut oldest = self.sql(&format!("SELECT {row}, at FROM {table} ORDER BY {row} LIMIT ?1"))?;
+            let mut rows = oldest.query([PRUNED_MAX])?;
+            while let Some(found) = rows.next()? {
+                let (row, at) = (found.get(0)?, found.get(1)?);
+                if !goes(row, at) {
+                    break;
+                }
+                last_to_go = Some(row);
+            }
+        }
+        if let Some(row_to_go) = last_to_go {
+            self.sql(&format!("DELETE FROM {table} WHERE {row} <= ?1"))?.execute([row_to_go])?;
+        }
+        Ok(())
+    }
+
+    /// Whether an error is the request's own: its savepoint is there to go back to.
+    fn trouble(&self, error: &rusqlite::Error) -> Trouble {
+        let is_transaction_over = self.database.is_autocommit();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt) if !is_transaction_over => {
+                Trouble::OfRequest(StoreError::Unreadable(error.to_string().into()))
+            }
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+                if !is_transaction_over =>
+            {
+                Trouble::OfRequest(StoreError::Unavailable(error.to_string().into()))
+            }
+            _ => Trouble::OfGroup(broken(error)),
+        }
+    }
+}
+
+/// Whether the store can be trusted to write after this error.
+fn broken(error: &rusqlite::Error) -> Broken {
+    let reason = error.to_string().into();
+    match error.sqlite_error() {
+        Some(found) if found.extended_code == ffi::SQLITE_IOERR_NOMEM => Broken::ForNow(reason),
+        Some(found) if found.code == ErrorCode::SystemIoFailure => Broken::ForGood(reason),
+        _ => Broken::ForNow(reason),
+    }
+}
+
+/// A change as the table has it.
+fn occurrence_code(change: Changed) -> (i64, Option<i64>) {
+    let seq = |Seq(seq)| Some(u64::cast_signed(seq));
+    match change {
+        Changed::MessageReceived(place) => (1, seq(place)),
+        Changed::MessageUpdated(place) => (2, seq(place)),
+        Changed::Consent => (3, None),
+        Changed::Unread => (4, None),
+    }
+}
+
+pub fn occurrence_of(kind: i64, seq: Option<i64>) -> Option<Changed> {
+    let seq = seq.map(|seq| Seq(seq.cast_unsigned()));
+    match (kind, seq) {
+        (1, Some(seq)) => Some(Changed::MessageReceived(seq)),
+        (2, Some(seq)) => Some(Changed::MessageUpdated(seq)),
+        (3, None) => Some(Changed::Consent),
+        (4, None) => Some(Changed::Unread),
+        _ => None,
+    }
+}

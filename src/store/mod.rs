@@ -1,0 +1,97 @@
+//! Durable state: what a [`Store`] says is done is on disk.
+//!
+//! [`open`] is the door. Behind it, `embedded` keeps everything in SQLite on this machine; `writer` groups what is to be made
+//! durable, `record` is the written form, and `cipher` seals it.
+
+mod cipher;
+mod embedded;
+mod record;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::ports::{Clock, Store};
+
+pub use cipher::KeyRingError;
+
+/// Where the keys come from that seal what is at rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file of lines `id:base64-of-32-octets`, the newest key first: the first seals, all open.
+    File(PathBuf),
+    /// `store.key` in the store's own directory, made on the first run. It keeps the data from whoever gets
+    /// the database without it, not from whoever gets the directory.
+    InDirectory,
+}
+
+/// Why a store does not open. For operators: each says what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "store url has the scheme {scheme:?}, and only file:///DIRECTORY is supported: set it to an absolute directory"
+    )]
+    UnknownScheme { scheme: String },
+    #[error("store url names no absolute directory: write it as file:///var/lib/assent")]
+    NoDirectory,
+    #[error("another assent is using {}: stop it, or give this one a directory of its own", directory.display())]
+    InUse { directory: PathBuf },
+    #[error("cannot use the directory {} ({source}): check that it exists, that this user owns it and that its disk is writable", directory.display())]
+    Directory { directory: PathBuf, source: std::io::Error },
+    #[error("cannot use the database in {} ({reason}): check the disk and the owner of its files", directory.display())]
+    Database { directory: PathBuf, reason: String },
+    #[error("the database in {} is damaged ({reason}): stop here, keep a copy of the directory, and restore a backup", directory.display())]
+    Damaged { directory: PathBuf, reason: String },
+    #[error("{} holds a database that assent did not write: give assent a directory of its own", directory.display())]
+    NotOurs { directory: PathBuf },
+    #[error("the store in {} was written by a newer assent (its schema is {found}, this one knows {known}): run that version or a later one", directory.display())]
+    Newer { directory: PathBuf, found: i64, known: i64 },
+    #[error("cannot read the key file {} ({source}): check its path and its owner", file.display())]
+    KeyFile { file: PathBuf, source: std::io::Error },
+    #[error("the key file {} {reason}", file.display())]
+    KeyRing { file: PathBuf, reason: KeyRingError },
+    #[error("the key file {} is missing, but the store beside it is sealed: put the file back; without it nothing can be read", file.display())]
+    KeyFileMissing { file: PathBuf },
+    #[error("the store in {} is sealed with key {key:?}, and {} does not hold it: add that key to the file", directory.display(), file.display())]
+    KeyMissing { directory: PathBuf, file: PathBuf, key: String },
+    #[error("key {key:?} of {} is not the one that the store in {} is sealed with: put the right key in the file", file.display(), directory.display())]
+    WrongKey { directory: PathBuf, file: PathBuf, key: String },
+}
+
+/// Opens the store that a url names, and makes it where there is none. `file:///DIRECTORY` is a directory on this
+/// machine, taken as it is written.
+pub async fn open(url: &str, keys: KeySource, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    let directory = directory_of(url)?;
+    // Reading the whole database to check it takes a while.
+    let opened = tokio::task::spawn_blocking(move || embedded::Embedded::open(directory, &keys, clock)).await;
+    let store = opened.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
+    Ok(Arc::new(store))
+}
+
+fn directory_of(url: &str) -> Result<PathBuf, OpenError> {
+    // The rest of a url may hold a password: it is not repeated.
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    if scheme != "file" {
+        return Err(OpenError::UnknownScheme { scheme: scheme.to_owned() });
+    }
+    let directory = PathBuf::from(rest);
+    if directory.is_absolute() { Ok(directory) } else { Err(OpenError::NoDirectory) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_url_is_a_file_url_with_an_absolute_directory() {
+        assert_eq!(directory_of("file:///var/lib/assent").unwrap(), PathBuf::from("/var/lib/assent"));
+        for url in ["file://", "file://var/lib", "file://./x"] {
+            assert!(matches!(directory_of(url), Err(OpenError::NoDirectory)), "{url}");
+        }
+        for url in ["redis://user:secret@host", "", "/var/lib/assent", "mysql://x"] {
+            let error = directory_of(url).unwrap_err();
+            assert!(matches!(error, OpenError::UnknownScheme { .. }), "{url}");
+            assert!(!error.to_string().contains("secret"));
+        }
+    }
+}

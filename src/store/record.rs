@@ -1,0 +1,474 @@
+//! The written form of what the store keeps: its own types, so that the domain may change and what was written stays readable.
+//!
+//! A record is one octet that names its form, then JSON. JSON, because a form that outlives the code that wrote it should
+//! be readable without it. A field or a variant is only ever added; anything else is a new form beside the old one.
+
+mod conversation;
+mod message;
+mod roll;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Consent, Conversation, ConversationId, ConversationKey, Entry, Evidence, Message, MessageId, Phone, PracticeId, Seq,
+};
+use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record};
+
+pub use message::{failure_code, failure_of, status_code, status_of};
+
+use message::{ReceiptV1, SaidV1};
+
+/// The form that is written.
+const FORM: u8 = b'1';
+
+/// Why written octets are not a record. Nothing of the record is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    #[error("record is of a form that this version does not know")]
+    UnknownForm,
+    #[error("record is not well formed")]
+    Malformed,
+    #[error("record holds a {0} that is none")]
+    NotA(&'static str),
+}
+
+fn write<T: Serialize>(record: &T) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(512);
+    octets.push(FORM);
+    serde_json::to_writer(&mut octets, record).expect("a record has string keys and goes to memory");
+    octets
+}
+
+fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, ReadError> {
+    match octets {
+        [FORM, json @ ..] => serde_json::from_slice(json).map_err(|_| ReadError::Malformed),
+        [_, ..] => Err(ReadError::UnknownForm),
+        [] => Err(ReadError::Malformed),
+    }
+}
+
+/// A time as nanoseconds since 1970, which lasts until 2262; what lies outside is taken for the nearest.
+pub fn nanoseconds(time: Timestamp) -> i64 {
+    let nanoseconds = time.as_nanosecond();
+    i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN } else { i64::MAX })
+}
+
+pub fn time(nanoseconds: i64) -> Timestamp {
+    Timestamp::from_nanosecond(nanoseconds.into()).expect("any i64 of nanoseconds lies between the years 1677 and 2262")
+}
+
+fn phone(text: &str) -> Result<Phone, ReadError> {
+    Phone::parse(text).map_err(|_| ReadError::NotA("phone"))
+}
+
+fn practice_id(text: &str) -> Result<PracticeId, ReadError> {
+    PracticeId::parse(text).map_err(|_| ReadError::NotA("practice id"))
+}
+
+fn base64(octets: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD_NO_PAD.encode(octets)
+}
+
+fn octets<const N: usize>(text: &str) -> Result<[u8; N], ReadError> {
+    use base64::Engine;
+    let octets = base64::engine::general_purpose::STANDARD_NO_PAD.decode(text).map_err(|_| ReadError::Malformed)?;
+    octets.try_into().map_err(|_| ReadError::Malformed)
+}
+
+// ------------------------------------------------------------------------------------------- conversations
+
+pub fn write_conversation(conversation: &Conversation) -> Vec<u8> {
+    write(&conversation::ConversationV1::from(conversation))
+}
+
+pub fn read_conversation(octets: &[u8]) -> Result<Conversation, ReadError> {
+    read::<conversation::ConversationV1<'_>>(octets)?.try_into()
+}
+
+/// The two ends of a conversation, for lists that need no more of it.
+#[derive(Serialize, Deserialize)]
+struct KeyV1<'a> {
+    #[serde(borrow)]
+    practice: Cow<'a, str>,
+    #[serde(borrow)]
+    phone: Cow<'a, str>,
+}
+
+impl<'a> From<&'a ConversationKey> for KeyV1<'a> {
+    fn from(key: &'a ConversationKey) -> Self {
+        Self { practice: key.practice.as_str().into(), phone: key.phone.expose().into() }
+    }
+}
+
+impl TryFrom<KeyV1<'_>> for ConversationKey {
+    type Error = ReadError;
+
+    fn try_from(key: KeyV1<'_>) -> Result<Self, ReadError> {
+        Ok(Self { practice: practice_id(&key.practice)?, phone: phone(&key.phone)? })
+    }
+}
+
+pub fn write_key(key: &ConversationKey) -> Vec<u8> {
+    write(&KeyV1::from(key))
+}
+
+pub fn read_key(octets: &[u8]) -> Result<ConversationKey, ReadError> {
+    read::<KeyV1<'_>>(octets)?.try_into()
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum ConsentV1 {
+    None,
+    Invited { since: i64 },
+    OptedIn { since: i64, text: MessageIdV1 },
+    OptedOut { since: i64, text: MessageIdV1 },
+}
+
+/// Conversation and place.
+#[derive(Serialize, Deserialize, Clone, Copy)]
+struct MessageIdV1(u64, u64);
+
+impl From<MessageId> for MessageIdV1 {
+    fn from(id: MessageId) -> Self {
+        Self(id.conversation.0, id.seq.0)
+    }
+}
+
+impl From<MessageIdV1> for MessageId {
+    fn from(MessageIdV1(conversation, seq): MessageIdV1) -> Self {
+        Self { conversation: ConversationId(conversation), seq: Seq(seq) }
+    }
+}
+
+impl From<Consent> for ConsentV1 {
+    fn from(consent: Consent) -> Self {
+        match consent {
+            Consent::None => Self::None,
+            Consent::Invited { since } => Self::Invited { since: nanoseconds(since) },
+            Consent::OptedIn { since, evidence: Evidence::Text(id) } => {
+                Self::OptedIn { since: nanoseconds(since), text: id.into() }
+            }
+            Consent::OptedOut { since, evidence: Evidence::Text(id) } => {
+                Self::OptedOut { since: nanoseconds(since), text: id.into() }
+            }
+        }
+    }
+}
+
+impl From<ConsentV1> for Consent {
+    fn from(consent: ConsentV1) -> Self {
+        match consent {
+            ConsentV1::None => Self::None,
+            ConsentV1::Invited { since } => Self::Invited { since: time(since) },
+            ConsentV1::OptedIn { since, text } => {
+                Self::OptedIn { since: time(since), evidence: Evidence::Text(text.into()) }
+            }
+            ConsentV1::OptedOut { since, text } => {
+                Self::OptedOut { since: time(since), evidence: Evidence::Text(text.into()) }
+            }
+        }
+    }
+}
+
+// ----------------------------------------------------------------------------------------------- the thread
+
+/// What of a message never changes: whose words, and which. The rest of it is in columns.
+pub fn write_said(message: &Message) -> Vec<u8> {
+    write(&SaidV1::from(message))
+}
+
+/// Kind and text of a message.
+pub fn read_said(octets: &[u8]) -> Result<(crate::domain::Kind, crate::domain::Body), ReadError> {
+    read::<SaidV1<'_>>(octets)?.try_into()
+}
+
+// ---------------------------------------------------------------------------------------------- the journal
+
+/// An entry that is evidence and nothing else.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EvidentV1 {
+    Consent { consent: ConsentV1, at: i64 },
+    Redelivered { of: MessageIdV1, fingerprint: String, at: i64 },
+    ReceiptUnmatched { receipt: ReceiptV1, at: i64 },
+}
+
+/// An entry for the journal; `None` for those that are written elsewhere.
+pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
+    let written = match entry {
+        Entry::ConsentChanged { consent, at } => {
+            EvidentV1::Consent { consent: (*consent).into(), at: nanoseconds(*at) }
+        }
+        Entry::Redelivered { of, fingerprint, at } => {
+            EvidentV1::Redelivered { of: (*of).into(), fingerprint: base64(&fingerprint.0), at: nanoseconds(*at) }
+        }
+        Entry::ReceiptUnmatched { receipt, at } => {
+            EvidentV1::ReceiptUnmatched { receipt: receipt.into(), at: nanoseconds(*at) }
+        }
+        Entry::Added(_) | Entry::Updated { .. } | Entry::UnreadChanged { .. } => return None,
+    };
+    Some(write(&written))
+}
+
+/// Nothing reads the journal in this program; this shows that it can be read.
+#[cfg(test)]
+fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
+    Ok(match read::<EvidentV1>(octets)? {
+        EvidentV1::Consent { consent, at } => Entry::ConsentChanged { consent: consent.into(), at: time(at) },
+        EvidentV1::Redelivered { of, fingerprint, at } => Entry::Redelivered {
+            of: of.into(),
+            fingerprint: crate::domain::Fingerprint(self::octets(&fingerprint)?),
+            at: time(at),
+        },
+        EvidentV1::ReceiptUnmatched { receipt, at } => {
+            Entry::ReceiptUnmatched { receipt: receipt.into(), at: time(at) }
+        }
+    })
+}
+
+// --------------------------------------------------------------------------- kept answers and dead letters
+
+#[derive(Serialize, Deserialize)]
+struct KeptAnswerV1<'a> {
+    request: String,
+    #[serde(borrow)]
+    conversation: KeyV1<'a>,
+    message: MessageIdV1,
+}
+
+pub fn write_kept(kept: &KeptAnswer) -> Vec<u8> {
+    write(&KeptAnswerV1 {
+        request: base64(&kept.request),
+        conversation: (&kept.conversation).into(),
+        message: kept.message.into(),
+    })
+}
+
+/// What was kept for a key, which whoever looks for it has.
+pub fn read_kept(key: IdempotencyKey, octets: &[u8]) -> Result<KeptAnswer, ReadError> {
+    let kept: KeptAnswerV1<'_> = read(octets)?;
+    Ok(KeptAnswer {
+        key,
+        request: self::octets(&kept.request)?,
+        conversation: kept.conversation.try_into()?,
+        message: kept.message.into(),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeadLetterV1<'a> {
+    at: i64,
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
+    raw: String,
+}
+
+pub fn write_dead_letter(letter: &DeadLetter) -> Vec<u8> {
+    write(&DeadLetterV1 { at: nanoseconds(letter.at), reason: letter.reason.into(), raw: base64(&letter.raw) })
+}
+
+// -------------------------------------------------------------------------------------------------- records
+
+pub fn write_record(record: &Record) -> Vec<u8> {
+    write(&roll::RecordV1::from(record))
+}
+
+pub fn read_record(octets: &[u8]) -> Result<Record, ReadError> {
+    read::<roll::RecordV1>(octets)?.try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::policy::BootId;
+    use crate::domain::{
+        Answer, Body, CarrierId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits, OtherDaemons, Part,
+        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, StaffId,
+    };
+
+    fn policy(boot: u64) -> Policy {
+        let practice = Practice {
+            id: PracticeId::parse("riverside").unwrap(),
+            name: "Riverside Dental".into(),
+            number: Phone::parse("+13035559999").unwrap(),
+            time_zone: "America/Denver".into(),
+            contact: "303-555-9999".into(),
+            segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+        };
+        Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default() }
+    }
+
+    /// What happens next. Ids and attempts are filled in from what was asked of the shell.
+    #[derive(Debug, Clone)]
+    enum Happening {
+        Event(Event),
+        Granted,
+        Answered(Answer),
+    }
+
+    fn words() -> impl Strategy<Value = Body> {
+        let said = prop_oneof![
+            Just("YES".to_owned()),
+            Just("STOP".to_owned()),
+            Just("START".to_owned()),
+            Just("HELP".to_owned()),
+            any::<String>(),
+        ];
+        said.prop_map(Body::new)
+    }
+
+    fn received() -> impl Strategy<Value = Event> {
+        let part =
+            (0..3_u16, 2..4_u8, 1..4_u8).prop_map(|(reference, total, number)| Part { reference, total, number });
+        let form = prop_oneof![4 => Just(Form::Text), 1 => Just(Form::Flash), 1 => Just(Form::Binary)];
+        let ended = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
+        (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), ended).prop_map(
+            |(text, form, part, fingerprint, earlier_session_ended)| {
+                let fingerprint = Fingerprint(fingerprint);
+                Event::Received(Inbound { text, form, part, fingerprint, earlier_session_ended })
+            },
+        )
+    }
+
+    fn carrier_id() -> impl Strategy<Value = CarrierId> {
+        "[0-9a-f]{1,3}".prop_map(|id| CarrierId(id.into()))
+    }
+
+    fn receipted() -> impl Strategy<Value = Event> {
+        let state = prop_oneof![
+            Just(ReceiptState::Delivered),
+            Just(ReceiptState::Enroute),
+            Just(ReceiptState::Undeliverable),
+            Just(ReceiptState::Unknown),
+        ];
+        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state)
+            .prop_map(|(carrier_id, reference, state)| Event::Receipted(Receipt { carrier_id, reference, state }))
+    }
+
+    fn answer() -> impl Strategy<Value = Answer> {
+        prop_oneof![
+            3 => proptest::collection::vec(carrier_id(), 1..3).prop_map(|ids| Answer::Taken { ids }),
+            1 => Just(Answer::NotSent),
+            1 => Just(Answer::Refused { command_status: 0x58, retry: Retry::WhenReady }),
+            1 => Just(Answer::Refused { command_status: u32::MAX, retry: Retry::Never }),
+            1 => Just(Answer::PartlyTaken),
+            1 => Just(Answer::Unknown),
+        ]
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        let staff = proptest::option::of(Just(StaffId::parse("ana").unwrap()));
+        prop_oneof![
+            4 => received().prop_map(Happening::Event),
+            3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff }))),
+            5 => Just(Happening::Granted),
+            4 => answer().prop_map(Happening::Answered),
+            2 => receipted().prop_map(Happening::Event),
+            1 => Just(Happening::Event(Event::Read)),
+            1 => Just(Happening::Event(Event::MarkedUnread)),
+            1 => Just(Happening::Event(Event::Woken)),
+            1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back_equal(
+            id in any::<u64>(),
+            boot in any::<u64>(),
+            happenings in proptest::collection::vec((happening(), 0..100_000_000_000_000_i64), 0..60),
+        ) {
+            let policy = policy(boot);
+            let mut now = time(1_790_000_000_123_456_789);
+            let key = ConversationKey {
+                practice: policy.practice.id.clone(),
+                phone: Phone::parse("+13035550123").unwrap(),
+            };
+            prop_assert_eq!(read_key(&write_key(&key)).unwrap(), key.clone());
+            let mut conversation = Conversation::new(ConversationId(id), key, now);
+            let (mut asked, mut leaving) = (None, None);
+            for (happening, nanoseconds) in happenings {
+                let event = match happening {
+                    Happening::Event(event) => event,
+                    Happening::Granted => match asked.take() {
+                        Some(id) => Event::SlotGranted(id),
+                        None => continue,
+                    },
+                    Happening::Answered(answer) => match leaving.take() {
+                        Some((id, attempt)) => Event::Answered { id, attempt, answer },
+                        None => continue,
+                    },
+                };
+                // Answers come at once, everything else when it comes.
+                if !matches!(event, Event::Answered { .. } | Event::SlotGranted(_)) {
+                    now += SignedDuration::from_nanos(nanoseconds);
+                }
+                let decision = conversation.handle(event, now, &policy);
+                for effect in &decision.effects {
+                    match effect {
+                        Effect::RequestSlot { id, .. } => asked = Some(*id),
+                        Effect::Submit(cleared) => leaving = Some((cleared.id(), cleared.attempt())),
+                        Effect::Publish(_) => {}
+                    }
+                }
+                for entry in &decision.journal {
+                    match entry {
+                        Entry::Added(message) => {
+                            let read = read_said(&write_said(message)).unwrap();
+                            prop_assert_eq!(read, (message.kind.clone(), message.text.clone()));
+                        }
+                        Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
+                            prop_assert_eq!(&read_evident(&write_evident(entry).unwrap()).unwrap(), entry);
+                        }
+                        Entry::Updated { .. } | Entry::UnreadChanged { .. } => {
+                            prop_assert_eq!(write_evident(entry), None);
+                        }
+                    }
+                }
+                conversation = decision.next;
+                prop_assert_eq!(&read_conversation(&write_conversation(&conversation)).unwrap(), &conversation);
+            }
+        }
+
+        #[test]
+        fn reading_never_panics(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_conversation(&octets);
+            let _ = read_said(&octets);
+            let _ = read_record(&octets);
+        }
+    }
+
+    /// A store that was written by the first release reads for ever. This text never changes.
+    #[test]
+    fn the_first_written_form_still_reads() {
+        let written = r#"1{"id":95,"key":{"practice":"riverside","phone":"+13035550123"},"#.to_owned()
+            + r#""consent":{"opted_out":{"since":1790000000000000000,"text":[95,1]}},"last":3,"#
+            + r#""active_at":1790000000000000000,"unread":1,"waiting":[{"message":{"id":[95,3],"#
+            + r#""kind":"opt_out_confirmation","text":"bye","status":2,"failure":null,"#
+            + r#""created_at":1790000000000000000,"updated_at":1790000000000000000,"segments":1},"#
+            + r#""stage":{"queued":{"not_before":1790000000000000000,"asked_until":null,"#
+            + r#""expires_at":1790000300000000000}},"attempts":0}],"tracked":[{"id":[95,2],"#
+            + r#""kind":{"staff_text":{"staff":"ana"}},"attempt":1,"since":1790000000000000000,"#
+            + r#""fate":{"sent":{"segments":[["a1",true],["a2",false]]}}}],"#
+            + r#""invitations":[1790000000000000000],"help_sent_at":null,"#
+            + r#""arrivals":[["AAAAAAAAAAAAAAAAAAAAAA",1790000000000000000,1]],"#
+            + r#""partial":[{"reference":7,"opened_at":1790000000000000000,"parts":["half",null]}]}"#;
+        let conversation = read_conversation(written.as_bytes()).unwrap();
+        assert!(matches!(conversation.consent, Consent::OptedOut { .. }));
+        assert_eq!(conversation.outbox.waiting[0].message.kind, Kind::OptOutConfirmation);
+        assert_eq!(String::from_utf8(write_conversation(&conversation)).unwrap(), written);
+
+        let said = br#"1{"kind":{"staff_text":{"staff":null}},"text":"hello \"you\""}"#;
+        assert_eq!(read_said(said).unwrap(), (Kind::StaffText { staff: None }, Body::new("hello \"you\"")));
+        assert_eq!(read_said(b"2{}").unwrap_err(), ReadError::UnknownForm);
+        assert_eq!(read_said(b"").unwrap_err(), ReadError::Malformed);
+    }
+}

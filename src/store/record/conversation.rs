@@ -1,0 +1,240 @@
+//! A conversation as it is written.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::message::{KindV1, MessageV1, ReceiptV1};
+use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
+use crate::domain::outbox::{Arrived, Fate, Outbox, Recalled, Stage, Tracked, Waiting};
+use crate::domain::policy::BootId;
+use crate::domain::reassembly::{PartSet, Reassembly};
+use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq};
+
+#[derive(Serialize, Deserialize)]
+pub struct ConversationV1<'a> {
+    id: u64,
+    #[serde(borrow)]
+    key: KeyV1<'a>,
+    consent: ConsentV1,
+    last: u64,
+    active_at: i64,
+    unread: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    waiting: Vec<WaitingV1<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tracked: Vec<TrackedV1>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    early_receipts: Vec<ReceiptV1>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    invitations: Vec<i64>,
+    help_sent_at: Option<i64>,
+    /// Fingerprint, time and place: there are up to 32 of them, so they are short.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    arrivals: Vec<(String, i64, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
+    partial: Vec<PartSetV1<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WaitingV1<'a> {
+    #[serde(borrow)]
+    message: MessageV1<'a>,
+    stage: StageV1,
+    attempts: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StageV1 {
+    Pending,
+    Queued { not_before: i64, asked_until: Option<i64>, expires_at: i64 },
+    Sending { boot: u64, deadline: i64, expires_at: i64, recalled: bool },
+}
+
+#[derive(Serialize, Deserialize)]
+struct TrackedV1 {
+    id: MessageIdV1,
+    kind: KindV1,
+    attempt: u32,
+    since: i64,
+    fate: FateV1,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FateV1 {
+    /// The carrier's id of each segment, and whether it arrived.
+    Sent {
+        segments: Vec<(String, bool)>,
+    },
+    Unconfirmed {
+        segments: u32,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct PartSetV1<'a> {
+    reference: u16,
+    opened_at: i64,
+    #[serde(borrow)]
+    parts: Vec<Option<Cow<'a, str>>>,
+}
+
+impl<'a> From<&'a Conversation> for ConversationV1<'a> {
+    fn from(conversation: &'a Conversation) -> Self {
+        let Conversation {
+            id,
+            key,
+            consent,
+            outbox: Outbox { waiting, tracked, early_receipts },
+            last,
+            active_at,
+            unread,
+            invitations,
+            help_sent_at,
+            arrivals,
+            reassembly: Reassembly { sets },
+        } = conversation;
+        Self {
+            id: id.0,
+            key: key.into(),
+            consent: (*consent).into(),
+            last: last.0,
+            active_at: nanoseconds(*active_at),
+            unread: *unread,
+            waiting: waiting.iter().map(WaitingV1::from).collect(),
+            tracked: tracked.iter().map(TrackedV1::from).collect(),
+            early_receipts: early_receipts.iter().map(ReceiptV1::from).collect(),
+            invitations: invitations.iter().copied().map(nanoseconds).collect(),
+            help_sent_at: help_sent_at.map(nanoseconds),
+            arrivals: arrivals
+                .iter()
+                .map(|arrival| (base64(&arrival.fingerprint.0), nanoseconds(arrival.at), arrival.seq.0))
+                .collect(),
+            partial: sets.iter().map(PartSetV1::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<ConversationV1<'_>> for Conversation {
+    type Error = ReadError;
+
+    fn try_from(written: ConversationV1<'_>) -> Result<Self, ReadError> {
+        let arrival = |(fingerprint, at, seq): (String, i64, u64)| {
+            Ok(Arrival { fingerprint: Fingerprint(octets(&fingerprint)?), at: time(at), seq: Seq(seq) })
+        };
+        Ok(Self {
+            id: ConversationId(written.id),
+            key: written.key.try_into()?,
+            consent: written.consent.into(),
+            outbox: Outbox {
+                waiting: written.waiting.into_iter().map(Waiting::try_from).collect::<Result<_, _>>()?,
+                tracked: written.tracked.into_iter().map(Tracked::try_from).collect::<Result<_, _>>()?,
+                early_receipts: written.early_receipts.into_iter().map(Into::into).collect(),
+            },
+            last: Seq(written.last),
+            active_at: time(written.active_at),
+            unread: written.unread,
+            invitations: written.invitations.into_iter().map(time).collect(),
+            help_sent_at: written.help_sent_at.map(time),
+            arrivals: written.arrivals.into_iter().map(arrival).collect::<Result<_, _>>()?,
+            reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
+        })
+    }
+}
+
+impl<'a> From<&'a Waiting> for WaitingV1<'a> {
+    fn from(waiting: &'a Waiting) -> Self {
+        let stage = match waiting.stage {
+            Stage::Pending => StageV1::Pending,
+            Stage::Queued { not_before, asked_until, expires_at } => StageV1::Queued {
+                not_before: nanoseconds(not_before),
+                asked_until: asked_until.map(nanoseconds),
+                expires_at: nanoseconds(expires_at),
+            },
+            Stage::Sending { boot, deadline, expires_at, recalled } => StageV1::Sending {
+                boot: boot.0,
+                deadline: nanoseconds(deadline),
+                expires_at: nanoseconds(expires_at),
+                recalled: recalled == Recalled::Yes,
+            },
+        };
+        Self { message: (&waiting.message).into(), stage, attempts: waiting.attempts }
+    }
+}
+
+impl TryFrom<WaitingV1<'_>> for Waiting {
+    type Error = ReadError;
+
+    fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
+        let stage = match waiting.stage {
+            StageV1::Pending => Stage::Pending,
+            StageV1::Queued { not_before, asked_until, expires_at } => Stage::Queued {
+                not_before: time(not_before),
+                asked_until: asked_until.map(time),
+                expires_at: time(expires_at),
+            },
+            StageV1::Sending { boot, deadline, expires_at, recalled } => Stage::Sending {
+                boot: BootId(boot),
+                deadline: time(deadline),
+                expires_at: time(expires_at),
+                recalled: if recalled { Recalled::Yes } else { Recalled::No },
+            },
+        };
+        Ok(Self { message: waiting.message.try_into()?, stage, attempts: waiting.attempts })
+    }
+}
+
+impl From<&Tracked> for TrackedV1 {
+    fn from(tracked: &Tracked) -> Self {
+        let fate = match &tracked.fate {
+            Fate::Sent { segments } => FateV1::Sent {
+                segments: segments.iter().map(|(id, arrived)| (id.0.to_string(), *arrived == Arrived::Yes)).collect(),
+            },
+            Fate::Unconfirmed { segments } => FateV1::Unconfirmed { segments: *segments },
+        };
+        Self {
+            id: tracked.id.into(),
+            kind: (&tracked.kind).into(),
+            attempt: tracked.attempt,
+            since: nanoseconds(tracked.since),
+            fate,
+        }
+    }
+}
+
+impl TryFrom<TrackedV1> for Tracked {
+    type Error = ReadError;
+
+    fn try_from(tracked: TrackedV1) -> Result<Self, ReadError> {
+        let segment = |(id, arrived): (String, bool)| {
+            (CarrierId(id.into()), if arrived { Arrived::Yes } else { Arrived::NotYetKnown })
+        };
+        let fate = match tracked.fate {
+            FateV1::Sent { segments } => Fate::Sent { segments: segments.into_iter().map(segment).collect() },
+            FateV1::Unconfirmed { segments } => Fate::Unconfirmed { segments },
+        };
+        Ok(Self {
+            id: tracked.id.into(),
+            kind: tracked.kind.try_into()?,
+            attempt: tracked.attempt,
+            since: time(tracked.since),
+            fate,
+        })
+    }
+}
+
+impl<'a> From<&'a PartSet> for PartSetV1<'a> {
+    fn from(set: &'a PartSet) -> Self {
+        let parts = set.parts.iter().map(|part| part.as_ref().map(|text| text.expose().into())).collect();
+        Self { reference: set.reference, opened_at: nanoseconds(set.opened_at), parts }
+    }
+}
+
+impl From<PartSetV1<'_>> for PartSet {
+    fn from(set: PartSetV1<'_>) -> Self {
+        let parts = set.parts.into_iter().map(|part| part.map(Body::new)).collect();
+        Self { reference: set.reference, opened_at: time(set.opened_at), parts }
+    }
+}

@@ -1,0 +1,291 @@
+//! Messages, receipts and their states as they are written.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MessageIdV1, ReadError, nanoseconds, time};
+use crate::domain::{Body, CarrierId, Failure, Kind, Message, Receipt, ReceiptState, StaffId, Status};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KindV1 {
+    Inbound,
+    StaffText { staff: Option<String> },
+    Invitation,
+    OptOutConfirmation,
+    StartConfirmation,
+    Help,
+}
+
+impl From<&Kind> for KindV1 {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Inbound => Self::Inbound,
+            Kind::StaffText { staff } => Self::StaffText { staff: staff.as_ref().map(ToString::to_string) },
+            Kind::Invitation => Self::Invitation,
+            Kind::OptOutConfirmation => Self::OptOutConfirmation,
+            Kind::StartConfirmation => Self::StartConfirmation,
+            Kind::Help => Self::Help,
+        }
+    }
+}
+
+impl TryFrom<KindV1> for Kind {
+    type Error = ReadError;
+
+    fn try_from(kind: KindV1) -> Result<Self, ReadError> {
+        Ok(match kind {
+            KindV1::Inbound => Self::Inbound,
+            KindV1::StaffText { staff } => {
+                let staff = staff.map(|id| StaffId::parse(&id)).transpose().map_err(|_| ReadError::NotA("staff id"))?;
+                Self::StaffText { staff }
+            }
+            KindV1::Invitation => Self::Invitation,
+            KindV1::OptOutConfirmation => Self::OptOutConfirmation,
+            KindV1::StartConfirmation => Self::StartConfirmation,
+            KindV1::Help => Self::Help,
+        })
+    }
+}
+
+/// Whose words, and which.
+#[derive(Serialize, Deserialize)]
+pub struct SaidV1<'a> {
+    kind: KindV1,
+    #[serde(borrow)]
+    text: Cow<'a, str>,
+}
+
+impl<'a> From<&'a Message> for SaidV1<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self { kind: (&message.kind).into(), text: message.text.expose().into() }
+    }
+}
+
+impl TryFrom<SaidV1<'_>> for (Kind, Body) {
+    type Error = ReadError;
+
+    fn try_from(said: SaidV1<'_>) -> Result<Self, ReadError> {
+        Ok((said.kind.try_into()?, Body::new(said.text)))
+    }
+}
+
+/// A whole message, as the outbox has it.
+#[derive(Serialize, Deserialize)]
+pub struct MessageV1<'a> {
+    id: MessageIdV1,
+    #[serde(flatten, borrow)]
+    said: SaidV1<'a>,
+    status: i64,
+    failure: Option<(i64, i64)>,
+    created_at: i64,
+    updated_at: i64,
+    segments: u32,
+}
+
+impl<'a> From<&'a Message> for MessageV1<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            id: message.id.into(),
+            said: message.into(),
+            status: status_code(message.status),
+            failure: message.failure.map(failure_code),
+            created_at: nanoseconds(message.created_at),
+            updated_at: nanoseconds(message.updated_at),
+            segments: message.segments,
+        }
+    }
+}
+
+impl TryFrom<MessageV1<'_>> for Message {
+    type Error = ReadError;
+
+    fn try_from(message: MessageV1<'_>) -> Result<Self, ReadError> {
+        let (kind, text) = message.said.try_into()?;
+        Ok(Self {
+            id: message.id.into(),
+            kind,
+            text,
+            status: status_of(message.status)?,
+            created_at: time(message.created_at),
+            updated_at: time(message.updated_at),
+            segments: message.segments,
+            failure: message.failure.map(|(code, detail)| failure_of(code, detail)).transpose()?,
+        })
+    }
+}
+
+const STATUSES: [(i64, Status); 10] = [
+    (1, Status::Pending),
+    (2, Status::Queued),
+    (3, Status::Sending),
+    (4, Status::Sent),
+    (5, Status::Delivered),
+    (6, Status::Undelivered),
+    (7, Status::Failed),
+    (8, Status::Unconfirmed),
+    (9, Status::Expired),
+    (10, Status::Received),
+];
+
+/// A status as the thread has it.
+pub fn status_code(status: Status) -> i64 {
+    match status {
+        Status::Pending => 1,
+        Status::Queued => 2,
+        Status::Sending => 3,
+        Status::Sent => 4,
+        Status::Delivered => 5,
+        Status::Undelivered => 6,
+        Status::Failed => 7,
+        Status::Unconfirmed => 8,
+        Status::Expired => 9,
+        Status::Received => 10,
+    }
+}
+
+pub fn status_of(code: i64) -> Result<Status, ReadError> {
+    let found = STATUSES.iter().find(|(known, _)| *known == code);
+    found.map(|(_, status)| *status).ok_or(ReadError::NotA("status"))
+}
+
+/// A failure as the thread has it: what, and with which detail.
+pub fn failure_code(failure: Failure) -> (i64, i64) {
+    match failure {
+        Failure::OptedOut => (1, 0),
+        Failure::Unreachable => (2, 0),
+        Failure::CarrierRejected { command_status } => (3, command_status.into()),
+        Failure::PartlySent => (4, 0),
+        Failure::NotDelivered { state } => (5, ReceiptStateV1::from(state) as i64),
+    }
+}
+
+pub fn failure_of(code: i64, detail: i64) -> Result<Failure, ReadError> {
+    match code {
+        1 => Ok(Failure::OptedOut),
+        2 => Ok(Failure::Unreachable),
+        3 => {
+            let command_status = u32::try_from(detail).map_err(|_| ReadError::NotA("command status"))?;
+            Ok(Failure::CarrierRejected { command_status })
+        }
+        4 => Ok(Failure::PartlySent),
+        5 => {
+            let state = ReceiptStateV1::of(detail).ok_or(ReadError::NotA("receipt state"))?;
+            Ok(Failure::NotDelivered { state: state.into() })
+        }
+        _ => Err(ReadError::NotA("failure")),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct ReceiptV1 {
+    carrier_id: Option<String>,
+    reference: Option<u16>,
+    state: ReceiptStateV1,
+}
+
+impl From<&Receipt> for ReceiptV1 {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            carrier_id: receipt.carrier_id.as_ref().map(|id| id.0.to_string()),
+            reference: receipt.reference,
+            state: receipt.state.into(),
+        }
+    }
+}
+
+impl From<ReceiptV1> for Receipt {
+    fn from(receipt: ReceiptV1) -> Self {
+        Self {
+            carrier_id: receipt.carrier_id.map(|id| CarrierId(id.into())),
+            reference: receipt.reference,
+            state: receipt.state.into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptStateV1 {
+    Enroute = 1,
+    Delivered = 2,
+    Expired = 3,
+    Deleted = 4,
+    Undeliverable = 5,
+    Accepted = 6,
+    Unknown = 7,
+    Rejected = 8,
+}
+
+impl ReceiptStateV1 {
+    const ALL: [Self; 8] = [
+        Self::Enroute,
+        Self::Delivered,
+        Self::Expired,
+        Self::Deleted,
+        Self::Undeliverable,
+        Self::Accepted,
+        Self::Unknown,
+        Self::Rejected,
+    ];
+
+    fn of(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| *state as i64 == code)
+    }
+}
+
+impl From<ReceiptState> for ReceiptStateV1 {
+    fn from(state: ReceiptState) -> Self {
+        match state {
+            ReceiptState::Enroute => Self::Enroute,
+            ReceiptState::Delivered => Self::Delivered,
+            ReceiptState::Expired => Self::Expired,
+            ReceiptState::Deleted => Self::Deleted,
+            ReceiptState::Undeliverable => Self::Undeliverable,
+            ReceiptState::Accepted => Self::Accepted,
+            ReceiptState::Unknown => Self::Unknown,
+            ReceiptState::Rejected => Self::Rejected,
+        }
+    }
+}
+
+impl From<ReceiptStateV1> for ReceiptState {
+    fn from(state: ReceiptStateV1) -> Self {
+        match state {
+            ReceiptStateV1::Enroute => Self::Enroute,
+            ReceiptStateV1::Delivered => Self::Delivered,
+            ReceiptStateV1::Expired => Self::Expired,
+            ReceiptStateV1::Deleted => Self::Deleted,
+            ReceiptStateV1::Undeliverable => Self::Undeliverable,
+            ReceiptStateV1::Accepted => Self::Accepted,
+            ReceiptStateV1::Unknown => Self::Unknown,
+            ReceiptStateV1::Rejected => Self::Rejected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_and_failure_reads_back() {
+        for (code, status) in STATUSES {
+            assert_eq!((status_code(status), status_of(code)), (code, Ok(status)));
+        }
+        assert_eq!(status_of(0), Err(ReadError::NotA("status")));
+        let states = ReceiptStateV1::ALL.map(|state| Failure::NotDelivered { state: state.into() });
+        let others = [
+            Failure::OptedOut,
+            Failure::Unreachable,
+            Failure::CarrierRejected { command_status: u32::MAX },
+            Failure::PartlySent,
+        ];
+        for failure in states.into_iter().chain(others) {
+            let (code, detail) = failure_code(failure);
+            assert_eq!(failure_of(code, detail), Ok(failure));
+        }
+        assert!(failure_of(6, 0).is_err() && failure_of(5, 9).is_err() && failure_of(3, -1).is_err());
+    }
+}

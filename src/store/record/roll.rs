@@ -1,0 +1,134 @@
+//! Practices, staff, patients and tokens as they are written.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
+use crate::domain::{Patient, PatientId, Practice, StaffId, StaffMember};
+use crate::ports::{Record, TokenRecord};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordV1 {
+    Practice {
+        id: String,
+        name: String,
+        number: String,
+        time_zone: String,
+        contact: String,
+        segments_per_minute: NonZeroU32,
+    },
+    Staff {
+        practice: String,
+        id: String,
+        name: String,
+        site_administrator: bool,
+        patient_text_administrator: bool,
+    },
+    Patient {
+        practice: String,
+        id: String,
+        first_name: String,
+        last_name: String,
+        /// As in ISO 8601.
+        date_of_birth: String,
+        mobile_phone: String,
+    },
+    Token {
+        id: String,
+        practice: String,
+        name: String,
+        secret_sha256: String,
+        created_at: i64,
+        expires_at: Option<i64>,
+        staff: Option<String>,
+    },
+}
+
+impl From<&Record> for RecordV1 {
+    fn from(record: &Record) -> Self {
+        match record {
+            Record::Practice(practice) => Self::Practice {
+                id: practice.id.to_string(),
+                name: practice.name.clone(),
+                number: practice.number.expose().to_owned(),
+                time_zone: practice.time_zone.clone(),
+                contact: practice.contact.clone(),
+                segments_per_minute: practice.segments_per_minute,
+            },
+            Record::Staff(practice, staff) => Self::Staff {
+                practice: practice.to_string(),
+                id: staff.id.to_string(),
+                name: staff.name.clone(),
+                site_administrator: staff.site_administrator,
+                patient_text_administrator: staff.patient_text_administrator,
+            },
+            Record::Patient(practice, patient) => Self::Patient {
+                practice: practice.to_string(),
+                id: patient.id.to_string(),
+                first_name: patient.first_name.clone(),
+                last_name: patient.last_name.clone(),
+                date_of_birth: patient.date_of_birth.to_string(),
+                mobile_phone: patient.mobile_phone.expose().to_owned(),
+            },
+            Record::Token(token) => Self::Token {
+                id: token.id.clone(),
+                practice: token.practice.to_string(),
+                name: token.name.clone(),
+                secret_sha256: base64(&token.secret_sha256),
+                created_at: nanoseconds(token.created_at),
+                expires_at: token.expires_at.map(nanoseconds),
+                staff: token.staff.as_ref().map(ToString::to_string),
+            },
+        }
+    }
+}
+
+impl TryFrom<RecordV1> for Record {
+    type Error = ReadError;
+
+    fn try_from(record: RecordV1) -> Result<Self, ReadError> {
+        Ok(match record {
+            RecordV1::Practice { id, name, number, time_zone, contact, segments_per_minute } => {
+                Self::Practice(Practice {
+                    id: practice_id(&id)?,
+                    name,
+                    number: phone(&number)?,
+                    time_zone,
+                    contact,
+                    segments_per_minute,
+                })
+            }
+            RecordV1::Staff { practice, id, name, site_administrator, patient_text_administrator } => Self::Staff(
+                practice_id(&practice)?,
+                StaffMember { id: staff_id(&id)?, name, site_administrator, patient_text_administrator },
+            ),
+            RecordV1::Patient { practice, id, first_name, last_name, date_of_birth, mobile_phone } => Self::Patient(
+                practice_id(&practice)?,
+                Patient {
+                    id: PatientId::parse(&id).map_err(|_| ReadError::NotA("patient id"))?,
+                    first_name,
+                    last_name,
+                    date_of_birth: date_of_birth.parse().map_err(|_| ReadError::NotA("date"))?,
+                    mobile_phone: phone(&mobile_phone)?,
+                },
+            ),
+            RecordV1::Token { id, practice, name, secret_sha256, created_at, expires_at, staff } => {
+                Self::Token(TokenRecord {
+                    id,
+                    practice: practice_id(&practice)?,
+                    name,
+                    secret_sha256: octets(&secret_sha256)?,
+                    created_at: time(created_at),
+                    expires_at: expires_at.map(time),
+                    staff: staff.as_deref().map(staff_id).transpose()?,
+                })
+            }
+        })
+    }
+}
+
+fn staff_id(text: &str) -> Result<StaffId, ReadError> {
+    StaffId::parse(text).map_err(|_| ReadError::NotA("staff id"))
+}

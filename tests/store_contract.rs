@@ -1,0 +1,868 @@
+//! What every store keeps. The stories are told to a [`Home`], a place where a store can be opened again and
+//! again; each kind of store has one. What only the embedded store can get wrong is at the end.
+
+use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use assent::domain::policy::BootId;
+use assent::domain::{
+    Body, Consent, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind,
+    Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq,
+    StaffId, StaffMember, Status,
+};
+use assent::ports::{
+    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
+    Occurrences, OperationId, Record, RecordKey, Store, StoreError, TokenRecord, Unread, Version,
+};
+use assent::store::{KeySource, OpenError, open};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+// ------------------------------------------------------------------------------------------------- the stage
+
+/// A clock that is moved by hand.
+struct HandClock(AtomicI64);
+
+impl HandClock {
+    fn set(&self, now: Timestamp) {
+        self.0.store(now.as_second(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// Where a store lives. Dropping a store and opening it again is a restart.
+#[async_trait]
+trait Home: Sync + Sized {
+    async fn fresh() -> Self;
+    async fn open(&self) -> Arc<dyn Store>;
+    fn clock(&self) -> &HandClock;
+}
+
+struct Directory {
+    directory: TempDir,
+    clock: Arc<HandClock>,
+}
+
+impl Directory {
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    async fn try_open(&self, keys: KeySource) -> Result<Arc<dyn Store>, OpenError> {
+        let clock = Arc::clone(&self.clock);
+        open(&format!("file://{}", self.path().display()), keys, clock).await
+    }
+}
+
+#[async_trait]
+impl Home for Directory {
+    async fn fresh() -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(at(0).as_second())));
+        Self { directory: tempfile::tempdir().unwrap(), clock }
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        self.try_open(KeySource::InDirectory).await.unwrap()
+    }
+
+    fn clock(&self) -> &HandClock {
+        &self.clock
+    }
+}
+
+/// Tells every story to every home.
+macro_rules! stories {
+    ($($story:ident)*) => {
+        mod embedded {
+            $(#[tokio::test]
+            async fn $story() {
+                super::$story(<super::Directory as super::Home>::fresh().await).await;
+            })*
+        }
+    };
+}
+
+/// Minutes into the story.
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + minutes * 60).unwrap()
+}
+
+fn practice(id: &str) -> PracticeId {
+    PracticeId::parse(id).unwrap()
+}
+
+fn key(practice_id: &str, line: u32) -> ConversationKey {
+    ConversationKey { practice: practice(practice_id), phone: Phone::parse(&format!("+1303555{line:04}")).unwrap() }
+}
+
+fn policy(practice_id: &PracticeId) -> Policy {
+    let practice = Practice {
+        id: practice_id.clone(),
+        name: "Riverside Dental".into(),
+        number: Phone::parse("+13035559999").unwrap(),
+        time_zone: "America/Denver".into(),
+        contact: "303-555-9999".into(),
+        segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+    };
+    Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() }
+}
+
+fn text(words: &str) -> Event {
+    static TEXTS: AtomicU64 = AtomicU64::new(1);
+    let mut fingerprint = [0; 16];
+    fingerprint[..8].copy_from_slice(&TEXTS.fetch_add(1, Ordering::SeqCst).to_be_bytes());
+    Event::Received(Inbound {
+        text: Body::new(words),
+        form: Form::Text,
+        part: None,
+        fingerprint: Fingerprint(fingerprint),
+        earlier_session_ended: None,
+    })
+}
+
+fn draft(words: &str) -> Event {
+    Event::Drafted(Draft { text: Body::new(words), staff: Some(StaffId::parse("ana").unwrap()) })
+}
+
+/// One conversation and the store that it is in.
+#[derive(Clone)]
+struct Talk {
+    store: Arc<dyn Store>,
+    policy: Policy,
+    now: Conversation,
+    version: Version,
+}
+
+impl Talk {
+    fn new(store: &Arc<dyn Store>, key: ConversationKey) -> Self {
+        static CONVERSATIONS: AtomicU64 = AtomicU64::new(u64::MAX - 1_000_000);
+        let id = ConversationId(CONVERSATIONS.fetch_add(1, Ordering::SeqCst));
+        let policy = policy(&key.practice);
+        Self { store: Arc::clone(store), policy, now: Conversation::new(id, key, at(0)), version: Version(0) }
+    }
+
+    fn decide(&self, event: Event, time: Timestamp) -> Commit {
+        static OPERATIONS: AtomicU64 = AtomicU64::new(1);
+        let decision = self.now.handle(event, time, &self.policy);
+        Commit {
+            expected: self.version,
+            operation: OperationId(u128::from(OPERATIONS.fetch_add(1, Ordering::SeqCst)) << 70),
+            at: time,
+            wake_at: decision.next.wake_at(&self.policy),
+            summary: decision.next.summary(),
+            next: decision.next,
+            journal: decision.journal,
+            idempotency: None,
+        }
+    }
+
+    async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
+        let next = commit.next.clone();
+        self.version = self.store.commit(commit).await?;
+        self.now = next;
+        Ok(())
+    }
+
+    async fn hear(&mut self, event: Event, time: Timestamp) {
+        self.commit(self.decide(event, time)).await.unwrap();
+    }
+
+    fn key(&self) -> &ConversationKey {
+        &self.now.key
+    }
+
+    fn id(&self, seq: u64) -> MessageId {
+        MessageId { conversation: self.now.id, seq: Seq(seq) }
+    }
+
+    async fn words(&self, before: Option<Seq>, limit: usize) -> Vec<String> {
+        let thread = self.store.thread(self.key(), before, limit).await.unwrap();
+        thread.iter().map(|message| message.text.expose().to_owned()).collect()
+    }
+}
+
+async fn talk(store: &Arc<dyn Store>, key: ConversationKey, words: &str, time: Timestamp) -> Talk {
+    let mut talk = Talk::new(store, key);
+    talk.hear(text(words), time).await;
+    talk
+}
+
+fn kept(talk: &Talk, name: &str) -> KeptAnswer {
+    KeptAnswer {
+        key: IdempotencyKey(name.into()),
+        request: [7; 32],
+        conversation: talk.key().clone(),
+        message: talk.id(1),
+    }
+}
+
+async fn occurrences(store: &Arc<dyn Store>, practice: &PracticeId, after: OccurrenceId) -> Vec<(Phone, Changed)> {
+    match store.occurrences(practice, after, 1_000).await.unwrap() {
+        Occurrences::Page(page) => page.into_iter().map(|one| (one.phone, one.change)).collect(),
+        Occurrences::Gone => panic!("nothing that was asked for is gone"),
+    }
+}
+
+async fn inbox(store: &Arc<dyn Store>, practice: &PracticeId, filter: InboxFilter) -> Vec<Phone> {
+    let rows = store.inbox(practice, filter, None, 100).await.unwrap();
+    rows.into_iter().map(|row| row.phone).collect()
+}
+
+// ----------------------------------------------------------------------------------------------- the stories
+
+stories! {
+    what_was_committed_is_there_after_a_restart
+    a_commit_on_an_old_version_changes_nothing
+    a_taken_key_changes_nothing
+    of_fifty_who_write_at_once_one_wins_each_time
+    what_is_committed_in_parallel_keeps_the_order_of_each_conversation
+    a_kept_answer_outlives_a_restart_and_not_a_day
+    a_status_changes_in_its_place_in_the_thread
+    a_thread_is_read_in_pages
+    a_message_of_another_conversation_is_none
+    the_inbox_is_newest_first
+    the_inbox_pages_through_ties
+    an_inbox_row_is_of_the_last_commit
+    unread_is_counted_for_conversations_with_messages
+    the_most_overdue_is_due_first
+    occurrences_resume_where_they_were_left
+    a_place_that_never_was_is_gone
+    practices_see_nothing_of_each_other
+    records_are_put_replaced_and_removed
+    dead_letters_are_taken
+    a_probe_is_written
+    the_last_commit_before_the_start_is_known
+    what_the_caller_no_longer_waits_for_is_whole_or_not_there
+}
+
+async fn what_was_committed_is_there_after_a_restart(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = talk(&store, key("riverside", 100), "hello", at(1)).await;
+    talk.hear(draft("your results are in"), at(2)).await;
+    talk.hear(text("yes"), at(3)).await;
+    let before = store.load(talk.key()).await.unwrap().unwrap();
+    assert_eq!((&before.conversation, before.version), (&talk.now, Version(3)));
+    let thread = store.thread(talk.key(), None, 10).await.unwrap();
+    let seen = occurrences(&store, &talk.key().practice, OccurrenceId(0)).await;
+    let now = talk.now.clone();
+    drop((store, talk));
+
+    let store = home.open().await;
+    assert_eq!(store.load(&now.key).await.unwrap().unwrap(), before);
+    assert_eq!(store.thread(&now.key, None, 10).await.unwrap(), thread);
+    assert_eq!(occurrences(&store, &now.key.practice, OccurrenceId(0)).await, seen);
+    assert_eq!(store.load(&key("riverside", 101)).await.unwrap(), None);
+    assert!(matches!(before.conversation.consent, Consent::OptedIn { .. }));
+}
+
+async fn a_commit_on_an_old_version_changes_nothing(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = talk(&store, key("riverside", 100), "stop", at(1)).await;
+    let mut stale = talk.clone();
+    talk.hear(text("start"), at(2)).await;
+    let (before, newest) = (store.load(talk.key()).await.unwrap(), store.newest_occurrence().await.unwrap());
+
+    let mut late = stale.decide(text("late"), at(3));
+    late.idempotency = Some(kept(&stale, "k"));
+    let answer = stale.commit(late).await;
+    assert!(matches!(answer, Err(CommitError::Conflict { expected: Version(1) })), "{answer:?}");
+    for expected in [Version(0), Version(3)] {
+        let ahead = Talk { version: expected, ..talk.clone() };
+        let answer = store.commit(ahead.decide(text("ahead"), at(3))).await;
+        assert!(matches!(answer, Err(CommitError::Conflict { .. })), "{answer:?}");
+    }
+    let nobody = Talk { version: Version(1), ..Talk::new(&store, key("riverside", 200)) };
+    assert!(matches!(store.commit(nobody.decide(text("x"), at(3))).await, Err(CommitError::Conflict { .. })));
+
+    assert_eq!(store.load(talk.key()).await.unwrap(), before);
+    assert_eq!(store.newest_occurrence().await.unwrap(), newest);
+    assert!(!talk.words(None, 100).await.iter().any(|words| words == "late" || words == "ahead"));
+    assert_eq!(store.kept_answer(&talk.key().practice, &IdempotencyKey("k".into())).await.unwrap(), None);
+}
+
+async fn a_taken_key_changes_nothing(home: impl Home) {
+    let store = home.open().await;
+    let mut first = talk(&store, key("riverside", 100), "hello", at(1)).await;
+    let mut commit = first.decide(draft("first"), at(2));
+    let answered = kept(&first, "k");
+    commit.idempotency = Some(answered.clone());
+    first.commit(commit).await.unwrap();
+
+    let mut second = talk(&store, key("riverside", 200), "hello", at(2)).await;
+    let (before, newest) = (store.load(second.key()).await.unwrap(), store.newest_occurrence().await.unwrap());
+    let mut commit = second.decide(draft("second"), at(3));
+    commit.idempotency = Some(KeptAnswer { request: [8; 32], ..kept(&second, "k") });
+    let Err(CommitError::KeyTaken(found)) = second.commit(commit).await else { panic!("the key is taken") };
+    assert_eq!(*found, answered);
+    assert_eq!(store.load(second.key()).await.unwrap(), before);
+    assert_eq!(second.words(None, 10).await, ["hello"]);
+    assert_eq!(store.newest_occurrence().await.unwrap(), newest);
+
+    let mut elsewhere = talk(&store, key("lakeside", 100), "hello", at(3)).await;
+    let mut commit = elsewhere.decide(draft("elsewhere"), at(3));
+    commit.idempotency = Some(kept(&elsewhere, "k"));
+    elsewhere.commit(commit).await.unwrap();
+}
+
+async fn of_fifty_who_write_at_once_one_wins_each_time(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = Talk::new(&store, key("riverside", 100));
+    for round in 0..5 {
+        let commits: Vec<Commit> = (0..50).map(|who| talk.decide(text(&format!("{round} {who}")), at(round))).collect();
+        let answers = join_all(commits.iter().cloned().map(|commit| store.commit(commit))).await;
+        let won: Vec<usize> = (0..50).filter(|who| answers[*who].is_ok()).collect();
+        let conflicts = answers.iter().filter(|answer| matches!(answer, Err(CommitError::Conflict { .. }))).count();
+        assert_eq!((won.len(), conflicts), (1, 49));
+        let stored = store.load(talk.key()).await.unwrap().unwrap();
+        assert_eq!(stored.operation, commits[won[0]].operation);
+        assert_eq!(stored.conversation, commits[won[0]].next);
+        talk = Talk { now: stored.conversation, version: stored.version, ..talk };
+    }
+    assert_eq!(talk.version, Version(5));
+    assert_eq!(talk.words(None, 100).await.len(), 5);
+}
+
+async fn what_is_committed_in_parallel_keeps_the_order_of_each_conversation(home: impl Home) {
+    let store = home.open().await;
+    let talks = (0..40).map(|line| {
+        let store = Arc::clone(&store);
+        async move {
+            let mut talk = Talk::new(&store, key("riverside", 100 + line));
+            for number in 0..10 {
+                talk.hear(text(&format!("{line} {number}")), at(number)).await;
+            }
+            talk
+        }
+    });
+    let talks = join_all(talks).await;
+    for (line, talk) in talks.iter().enumerate() {
+        let expected: Vec<String> = (0..10).rev().map(|number| format!("{line} {number}")).collect();
+        assert_eq!(talk.words(None, 100).await, expected);
+        let stored = store.load(talk.key()).await.unwrap().unwrap();
+        assert_eq!((&stored.conversation, stored.version), (&talk.now, Version(10)));
+    }
+    let Occurrences::Page(page) = store.occurrences(&practice("riverside"), OccurrenceId(0), 10_000).await.unwrap()
+    else {
+        panic!("nothing is gone")
+    };
+    assert!(page.windows(2).all(|pair| pair[0].id < pair[1].id));
+    for talk in talks {
+        let received = page.iter().filter(|one| one.phone == talk.key().phone).filter_map(|one| match one.change {
+            Changed::MessageReceived(Seq(seq)) => Some(seq),
+            Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread => None,
+        });
+        assert_eq!(received.collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
+    }
+}
+
+async fn a_kept_answer_outlives_a_restart_and_not_a_day(home: impl Home) {
+    let store = home.open().await;
+    let mut first = talk(&store, key("riverside", 100), "hello", at(0)).await;
+    let mut commit = first.decide(draft("first"), at(0));
+    let answered = kept(&first, "0f1e");
+    commit.idempotency = Some(answered.clone());
+    first.commit(commit).await.unwrap();
+    let (practice_id, name) = (first.key().practice.clone(), IdempotencyKey("0f1e".into()));
+    drop((store, first));
+
+    let store = home.open().await;
+    assert_eq!(store.kept_answer(&practice_id, &name).await.unwrap(), Some(answered.clone()));
+    assert_eq!(store.kept_answer(&practice("lakeside"), &name).await.unwrap(), None);
+    assert_eq!(store.kept_answer(&practice_id, &IdempotencyKey("0F1E".into())).await.unwrap(), None);
+
+    home.clock().set(at(23 * 60));
+    assert_eq!(store.kept_answer(&practice_id, &name).await.unwrap(), Some(answered));
+    home.clock().set(at(24 * 60 + 1));
+    assert_eq!(store.kept_answer(&practice_id, &name).await.unwrap(), None);
+    let mut again = talk(&store, key("riverside", 200), "hello", at(24 * 60 + 1)).await;
+    let mut commit = again.decide(draft("again"), at(24 * 60 + 1));
+    commit.idempotency = Some(kept(&again, "0f1e"));
+    again.commit(commit).await.unwrap();
+}
+
+async fn a_status_changes_in_its_place_in_the_thread(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = Talk::new(&store, key("riverside", 100));
+    talk.hear(draft("your results are in"), at(1)).await;
+    let drafted = store.message(talk.key(), talk.id(2)).await.unwrap().unwrap();
+    assert_eq!((drafted.status, drafted.created_at), (Status::Pending, at(1)));
+    talk.hear(text("STOP"), at(2)).await;
+    let failed = store.message(talk.key(), talk.id(2)).await.unwrap().unwrap();
+    assert_eq!((failed.status, failed.updated_at), (Status::Failed, at(2)));
+    assert_eq!(failed.failure, Some(assent::domain::Failure::OptedOut));
+    assert_eq!((&failed.text, &failed.kind, failed.created_at), (&drafted.text, &drafted.kind, drafted.created_at));
+    let thread = store.thread(talk.key(), None, 10).await.unwrap();
+    assert_eq!(thread.iter().map(|message| message.id.seq.0).collect::<Vec<_>>(), [4, 3, 2, 1]);
+    assert_eq!(thread[2], failed);
+}
+
+async fn a_thread_is_read_in_pages(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = Talk::new(&store, key("riverside", 100));
+    for number in 1..=7 {
+        talk.hear(text(&number.to_string()), at(number)).await;
+    }
+    assert_eq!(talk.words(None, 3).await, ["7", "6", "5"]);
+    assert_eq!(talk.words(Some(Seq(5)), 3).await, ["4", "3", "2"]);
+    assert_eq!(talk.words(Some(Seq(2)), 3).await, ["1"]);
+    assert!(talk.words(Some(Seq(1)), 3).await.is_empty());
+    assert_eq!(talk.words(Some(Seq(u64::MAX)), 1).await, ["7"]);
+    assert!(store.thread(&key("riverside", 101), None, 3).await.unwrap().is_empty());
+}
+
+async fn a_message_of_another_conversation_is_none(home: impl Home) {
+    let store = home.open().await;
+    let ours = talk(&store, key("riverside", 100), "ours", at(1)).await;
+    let theirs = talk(&store, key("lakeside", 100), "theirs", at(1)).await;
+    assert_eq!(store.message(ours.key(), ours.id(1)).await.unwrap().unwrap().kind, Kind::Inbound);
+    for (key, id) in [(ours.key(), theirs.id(1)), (theirs.key(), ours.id(1)), (ours.key(), ours.id(2))] {
+        assert_eq!(store.message(key, id).await.unwrap(), None);
+    }
+}
+
+async fn the_inbox_is_newest_first(home: impl Home) {
+    let store = home.open().await;
+    let mut first = talk(&store, key("riverside", 100), "a", at(1)).await;
+    let second = talk(&store, key("riverside", 200), "b", at(2)).await;
+    let third = talk(&store, key("riverside", 300), "c", at(3)).await;
+    let phone = |talk: &Talk| talk.key().phone.clone();
+    let us = practice("riverside");
+    assert_eq!(inbox(&store, &us, InboxFilter::All).await, [phone(&third), phone(&second), phone(&first)]);
+    first.hear(text("again"), at(4)).await;
+    first.hear(Event::Read, at(5)).await;
+    assert_eq!(inbox(&store, &us, InboxFilter::All).await, [phone(&first), phone(&third), phone(&second)]);
+    assert_eq!(inbox(&store, &us, InboxFilter::Unread).await, [phone(&third), phone(&second)]);
+    assert_eq!(inbox(&store, &us, InboxFilter::Read).await, [phone(&first)]);
+    first.hear(Event::MarkedUnread, at(6)).await;
+    assert!(inbox(&store, &us, InboxFilter::Read).await.is_empty());
+}
+
+async fn the_inbox_pages_through_ties(home: impl Home) {
+    let store = home.open().await;
+    for line in 0..23 {
+        let mut talk = talk(&store, key("riverside", 100 + line), "hello", at(i64::from(line / 10))).await;
+        if line % 3 == 0 {
+            talk.hear(Event::Read, at(9)).await;
+        }
+    }
+    let us = practice("riverside");
+    for (filter, expected) in [(InboxFilter::All, 23), (InboxFilter::Unread, 15), (InboxFilter::Read, 8)] {
+        let whole = inbox(&store, &us, filter).await;
+        let (mut paged, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.inbox(&us, filter, cursor, 4).await.unwrap();
+            let Some(last) = page.last() else { break };
+            cursor = Some(last.cursor);
+            paged.extend(page.into_iter().map(|row| row.phone));
+        }
+        assert_eq!(paged, whole);
+        assert_eq!(paged.iter().collect::<HashSet<_>>().len(), expected);
+    }
+}
+
+async fn an_inbox_row_is_of_the_last_commit(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = talk(&store, key("riverside", 100), "hello", at(1)).await;
+    talk.hear(text("stop"), at(2)).await;
+    let rows = store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap();
+    let [row] = rows.as_slice() else { panic!("there is one conversation") };
+    assert_eq!((&row.phone, row.consent, row.unread), (&talk.key().phone, talk.now.consent, 2));
+    assert_eq!(row.active_at, at(2));
+    assert_eq!(row.last.as_ref().unwrap().kind, Kind::OptOutConfirmation);
+}
+
+async fn unread_is_counted_for_conversations_with_messages(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    assert_eq!(store.unread(&us).await.unwrap(), Unread::default());
+    let mut first = talk(&store, key("riverside", 100), "a", at(1)).await;
+    first.hear(text("b"), at(1)).await;
+    talk(&store, key("riverside", 200), "c", at(1)).await;
+    let mut silent = Talk::new(&store, key("riverside", 300));
+    silent.hear(Event::MarkedUnread, at(1)).await;
+    assert_eq!(store.unread(&us).await.unwrap(), Unread { conversations: 2, messages: 3 });
+    assert_eq!(inbox(&store, &us, InboxFilter::All).await.len(), 2, "nothing was said in the third");
+    first.hear(Event::Read, at(2)).await;
+    assert_eq!(store.unread(&us).await.unwrap(), Unread { conversations: 1, messages: 1 });
+}
+
+async fn the_most_overdue_is_due_first(home: impl Home) {
+    let store = home.open().await;
+    let week = Limits::default().invitation_answer;
+    let mut talks = Vec::new();
+    for (line, minute) in [(100, 3), (200, 1), (300, 2)] {
+        let mut talk = Talk::new(&store, key("riverside", line));
+        let mut commit = talk.decide(draft("hello"), at(minute));
+        commit.wake_at = Some(at(minute) + week);
+        talk.commit(commit).await.unwrap();
+        talks.push(talk);
+    }
+    talk(&store, key("riverside", 400), "nothing to wake for", at(1)).await;
+    let [third, first, second] = talks.try_into().unwrap_or_else(|_| panic!("three talks"));
+    let keys = |talks: &[&Talk]| talks.iter().map(|talk| talk.key().clone()).collect::<Vec<_>>();
+    let a_nanosecond = SignedDuration::from_nanos(1);
+    assert!(store.due(at(1) + week - a_nanosecond, 10).await.unwrap().is_empty());
+    assert_eq!(store.due(at(1) + week, 10).await.unwrap(), keys(&[&first]));
+    assert_eq!(store.due(at(9) + week, 10).await.unwrap(), keys(&[&first, &second, &third]));
+    assert_eq!(store.due(at(9) + week, 2).await.unwrap(), keys(&[&first, &second]));
+    let mut first = first;
+    let mut commit = first.decide(text("thanks"), at(4));
+    commit.wake_at = None;
+    first.commit(commit).await.unwrap();
+    assert_eq!(store.due(at(9) + week, 10).await.unwrap(), keys(&[&second, &third]));
+}
+
+async fn occurrences_resume_where_they_were_left(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    assert_eq!(store.newest_occurrence().await.unwrap(), OccurrenceId(0));
+    assert!(occurrences(&store, &us, OccurrenceId(0)).await.is_empty());
+    let mut talk = talk(&store, key("riverside", 100), "stop", at(1)).await;
+    let phone = talk.key().phone.clone();
+    let expected =
+        [Changed::MessageReceived(Seq(1)), Changed::Consent, Changed::MessageUpdated(Seq(2)), Changed::Unread]
+            .map(|change| (phone.clone(), change));
+    assert_eq!(occurrences(&store, &us, OccurrenceId(0)).await, expected);
+    let Occurrences::Page(page) = store.occurrences(&us, OccurrenceId(0), 3).await.unwrap() else { panic!() };
+    assert_eq!(page.len(), 3);
+    assert_eq!(occurrences(&store, &us, page[2].id).await, expected[3..]);
+    let newest = store.newest_occurrence().await.unwrap();
+    assert!(occurrences(&store, &us, newest).await.is_empty());
+    talk.hear(Event::Read, at(2)).await;
+    assert_eq!(occurrences(&store, &us, newest).await, [(phone, Changed::Unread)]);
+}
+
+async fn a_place_that_never_was_is_gone(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    assert_eq!(store.occurrences(&us, OccurrenceId(1), 10).await.unwrap(), Occurrences::Gone);
+    talk(&store, key("riverside", 100), "hello", at(1)).await;
+    let OccurrenceId(newest) = store.newest_occurrence().await.unwrap();
+    for never in [newest + 1, u64::MAX] {
+        assert_eq!(store.occurrences(&us, OccurrenceId(never), 10).await.unwrap(), Occurrences::Gone);
+    }
+}
+
+async fn practices_see_nothing_of_each_other(home: impl Home) {
+    let store = home.open().await;
+    let ours = talk(&store, key("riverside", 100), "ours", at(1)).await;
+    let theirs = talk(&store, key("lakeside", 100), "theirs", at(2)).await;
+    let nobody = practice("riversid");
+    for (talk, words) in [(&ours, "ours"), (&theirs, "theirs")] {
+        let practice = &talk.key().practice;
+        assert_eq!(store.load(talk.key()).await.unwrap().unwrap().conversation, talk.now);
+        assert_eq!(talk.words(None, 10).await, [words]);
+        assert_eq!(store.inbox(practice, InboxFilter::All, None, 10).await.unwrap().len(), 1);
+        assert_eq!(store.unread(practice).await.unwrap(), Unread { conversations: 1, messages: 1 });
+        assert_eq!(occurrences(&store, practice, OccurrenceId(0)).await.len(), 2);
+    }
+    assert_eq!(store.load(&key("riversid", 100)).await.unwrap(), None);
+    assert!(store.inbox(&nobody, InboxFilter::All, None, 10).await.unwrap().is_empty());
+    assert_eq!(store.unread(&nobody).await.unwrap(), Unread::default());
+    assert!(occurrences(&store, &nobody, OccurrenceId(0)).await.is_empty());
+}
+
+fn some_records() -> Vec<Record> {
+    let us = practice("riverside");
+    let ana = StaffMember {
+        id: StaffId::parse("x1").unwrap(),
+        name: "Ana Quintero".into(),
+        site_administrator: true,
+        patient_text_administrator: false,
+    };
+    let patient = Patient {
+        id: PatientId::parse("x1").unwrap(),
+        first_name: "Wilhelmina".into(),
+        last_name: "Featherstone".into(),
+        date_of_birth: jiff::civil::date(1931, 2, 28),
+        mobile_phone: Phone::parse("+13035550777").unwrap(),
+    };
+    let token = TokenRecord {
+        id: "x1".into(),
+        practice: us.clone(),
+        name: "EHR".into(),
+        secret_sha256: [9; 32],
+        created_at: at(0),
+        expires_at: Some(at(5)),
+        staff: Some(ana.id.clone()),
+    };
+    vec![
+        Record::Practice((*policy(&us).practice).clone()),
+        Record::Staff(us.clone(), ana),
+        Record::Patient(us, patient),
+        Record::Token(token),
+    ]
+}
+
+async fn records_are_put_replaced_and_removed(home: impl Home) {
+    let store = home.open().await;
+    assert!(store.records().await.unwrap().is_empty());
+    let mut records = some_records();
+    store.put(records.clone()).await.unwrap();
+    assert_eq!(store.records().await.unwrap(), records);
+    let Record::Staff(_, ana) = &mut records[1] else { panic!("the second is staff") };
+    ana.patient_text_administrator = true;
+    let mut elsewhere = records[1].clone();
+    let Record::Staff(practice_id, _) = &mut elsewhere else { panic!("it is staff") };
+    *practice_id = practice("lakeside");
+    records.push(elsewhere);
+    store.put(vec![records[1].clone(), records[4].clone()]).await.unwrap();
+    assert_eq!(store.records().await.unwrap(), records);
+    store.remove(&records[1].key()).await.unwrap();
+    store.remove(&RecordKey::Token("never was".into())).await.unwrap();
+    records.remove(1);
+    drop(store);
+    assert_eq!(home.open().await.records().await.unwrap(), records);
+}
+
+async fn dead_letters_are_taken(home: impl Home) {
+    let store = home.open().await;
+    for number in 0..3 {
+        let letter = DeadLetter { at: at(number), reason: "no practice has this number", raw: vec![0xff; 300] };
+        store.set_aside(letter).await.unwrap();
+    }
+}
+
+async fn a_probe_is_written(home: impl Home) {
+    let store = home.open().await;
+    store.probe().await.unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(store.newest_occurrence().await.unwrap(), OccurrenceId(0));
+}
+
+async fn the_last_commit_before_the_start_is_known(home: impl Home) {
+    let store = home.open().await;
+    assert_eq!(store.last_commit_before_start().await.unwrap(), None);
+    talk(&store, key("riverside", 100), "later", at(7)).await;
+    talk(&store, key("riverside", 200), "earlier", at(5)).await;
+    assert_eq!(store.last_commit_before_start().await.unwrap(), None);
+    drop(store);
+    let store = home.open().await;
+    assert_eq!(store.last_commit_before_start().await.unwrap(), Some(at(7)));
+    drop(store);
+    assert_eq!(home.open().await.last_commit_before_start().await.unwrap(), Some(at(7)));
+}
+
+async fn what_the_caller_no_longer_waits_for_is_whole_or_not_there(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = Talk::new(&store, key("riverside", 100));
+    for minute in 0..20 {
+        let commit = talk.decide(text(&minute.to_string()), at(minute));
+        let _ = tokio::time::timeout(std::time::Duration::ZERO, store.commit(commit.clone())).await;
+        store.probe().await.unwrap();
+        let stored = store.load(talk.key()).await.unwrap();
+        let messages = talk.words(None, 100).await.len() as u64;
+        let version = stored.as_ref().map_or(Version(0), |stored| stored.version);
+        assert_eq!(version.0, messages);
+        if let Some(stored) = stored.filter(|stored| stored.operation == commit.operation) {
+            talk = Talk { now: stored.conversation, version: stored.version, ..talk };
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------- the embedded store alone
+
+#[tokio::test]
+async fn a_directory_is_used_by_one_assent_at_a_time() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
+    assert!(matches!(error, OpenError::InUse { .. }));
+    assert_eq!(
+        error.to_string(),
+        format!("another assent is using {}: stop it, or give this one a directory of its own", home.path().display())
+    );
+    drop(store);
+    home.open().await;
+}
+
+#[tokio::test]
+async fn files_are_for_this_user_alone() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    talk(&store, key("riverside", 100), "hello", at(1)).await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&home.path()), 0o700);
+    let files: Vec<PathBuf> = files(&home.path()).into_iter().map(|(path, _)| path).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn no_file_holds_a_patients_words_or_names() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    let mut talk = talk(&store, key("riverside", 4321), "my knee hurts badly", at(1)).await;
+    talk.hear(draft("Featherstone, your knee"), at(2)).await;
+    talk.hear(text("STOP"), at(3)).await;
+    let mut commit = talk.decide(Event::Read, at(4));
+    commit.idempotency = Some(kept(&talk, "my-own-key-8842"));
+    talk.commit(commit).await.unwrap();
+    store.put(some_records()).await.unwrap();
+    let letter = DeadLetter { at: at(1), reason: "unknown number", raw: b"my knee hurts badly".to_vec() };
+    store.set_aside(letter).await.unwrap();
+
+    let canaries = [
+        "3035554321",
+        "knee",
+        "Featherstone",
+        "Wilhelmina",
+        "1931-02-28",
+        "3035550777",
+        "Quintero",
+        "my-own-key-8842",
+        "opted_out",
+        "Riverside Dental",
+        "STOP",
+    ];
+    let look = || {
+        for (path, octets) in files(&home.path()) {
+            for canary in canaries {
+                let found = octets.windows(canary.len()).any(|window| window.eq_ignore_ascii_case(canary.as_bytes()));
+                assert!(!found, "{canary} is in {}", path.display());
+            }
+        }
+    };
+    look();
+    drop((store, talk));
+    look();
+}
+
+fn key_file(home: &Directory, lines: &[(&str, u8)]) -> KeySource {
+    use base64::Engine;
+    let encode = |octet: u8| base64::engine::general_purpose::STANDARD.encode([octet; 32]);
+    let text: String = lines.iter().map(|(id, octet)| format!("{id}:{}\n", encode(*octet))).collect();
+    let file = home.directory.path().join("keys");
+    std::fs::write(&file, text).unwrap();
+    KeySource::File(file)
+}
+
+#[tokio::test]
+async fn a_store_opens_with_its_own_keys_only() {
+    let home = Directory::fresh().await;
+    let first = home.try_open(key_file(&home, &[("k1", 1)])).await.unwrap();
+    let before = talk(&first, key("riverside", 100), "before", at(1)).await.now.clone();
+    drop(first);
+
+    let error = home.try_open(key_file(&home, &[("k1", 2)])).await.err();
+    assert!(matches!(error, Some(OpenError::WrongKey { key, .. }) if key == "k1"));
+    let error = home.try_open(key_file(&home, &[("k2", 1)])).await.err();
+    assert!(matches!(error, Some(OpenError::KeyMissing { key, .. }) if key == "k1"));
+    let error = home.try_open(KeySource::File("/nonexistent/keys".into())).await.err();
+    assert!(matches!(error, Some(OpenError::KeyFile { .. })));
+    std::fs::write(home.directory.path().join("keys"), "nonsense").unwrap();
+    let error = home.try_open(KeySource::File(home.directory.path().join("keys"))).await.err();
+    assert!(matches!(error, Some(OpenError::KeyRing { .. })));
+
+    let rotated = home.try_open(key_file(&home, &[("k2", 2), ("k1", 1)])).await.unwrap();
+    assert_eq!(rotated.load(&before.key).await.unwrap().unwrap().conversation, before);
+    talk(&rotated, key("riverside", 200), "after", at(2)).await;
+    drop(rotated);
+    let error = home.try_open(key_file(&home, &[("k1", 1)])).await.err();
+    assert!(matches!(error, Some(OpenError::KeyMissing { key, .. }) if key == "k2"));
+    let both = home.try_open(key_file(&home, &[("k3", 3), ("k1", 1), ("k2", 2)])).await.unwrap();
+    assert_eq!(inbox(&both, &practice("riverside"), InboxFilter::All).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_lost_key_file_is_not_replaced_by_another() {
+    let home = Directory::fresh().await;
+    drop(home.open().await);
+    std::fs::remove_file(home.path().join("store.key")).unwrap();
+    let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
+    assert!(matches!(error, OpenError::KeyFileMissing { .. }), "{error}");
+    assert!(!home.path().join("store.key").exists());
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_assent_or_of_something_else_is_refused() {
+    let home = Directory::fresh().await;
+    drop(home.open().await);
+    let database = home.path().join("assent.db");
+    let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
+    change("PRAGMA user_version = 2");
+    let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
+    change("PRAGMA user_version = 1; PRAGMA application_id = 7");
+    let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn two_sealed_rows_cannot_trade_places() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    let opted_in = {
+        let mut talk = Talk::new(&store, key("riverside", 100));
+        talk.hear(text("start"), at(1)).await;
+        talk
+    };
+    let opted_out = talk(&store, key("riverside", 200), "stop", at(1)).await;
+    let keys = [opted_in.key().clone(), opted_out.key().clone()];
+    drop((store, opted_in, opted_out));
+    rusqlite::Connection::open(home.path().join("assent.db"))
+        .unwrap()
+        .execute_batch(
+            "CREATE TEMP TABLE kept AS SELECT * FROM conversations;
+             UPDATE conversations SET (id, version, operation, ends, snapshot) =
+                 (SELECT id, version, operation, ends, snapshot FROM kept WHERE kept.row <> conversations.row);",
+        )
+        .unwrap();
+    let store = home.open().await;
+    for key in &keys {
+        assert!(matches!(store.load(key).await, Err(StoreError::Unreadable(_))));
+    }
+    assert!(inbox(&store, &practice("riverside"), InboxFilter::All).await.is_empty());
+}
+
+/// X5: no flipped bit shows an opted-out patient as anything else.
+#[tokio::test]
+async fn a_damaged_database_never_shows_another_consent() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    let mut talks = Vec::new();
+    for line in 0..6 {
+        let mut talk = talk(&store, key("riverside", 100 + line), "hello", at(1)).await;
+        talk.hear(text(if line % 2 == 0 { "stop" } else { "start" }), at(2)).await;
+        talks.push(talk.now);
+    }
+    drop(store);
+    let database = home.path().join("assent.db");
+    let sound = std::fs::read(&database).unwrap();
+    assert!(!home.path().join("assent.db-wal").exists(), "a store that was closed is one file");
+
+    // Each page is hit; a prime step leaves no alignment out.
+    for position in (0..sound.len()).step_by(211) {
+        let mut damaged = sound.clone();
+        damaged[position] ^= 1 << (position % 8);
+        std::fs::write(&database, &damaged).unwrap();
+        if let Ok(store) = home.try_open(KeySource::InDirectory).await {
+            for talk in &talks {
+                match store.load(&talk.key).await {
+                    Ok(Some(stored)) => assert_eq!(stored.conversation.consent, talk.consent, "at {position}"),
+                    Ok(None) => panic!("a conversation is not found after damage at {position}"),
+                    Err(_) => {}
+                }
+            }
+        }
+        let _ = std::fs::remove_file(home.path().join("assent.db-wal"));
+        let _ = std::fs::remove_file(home.path().join("assent.db-shm"));
+    }
+}
