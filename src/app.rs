@@ -16,7 +16,6 @@ use crate::carrier::{LinkConfig, LinkConfigError, LinkStatus, Links};
 use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors};
 use crate::domain::{BootId, Limits};
-use crate::http::Api;
 use crate::inbox::Inbox;
 use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
 use crate::records::Records;
@@ -93,7 +92,7 @@ impl Daemon {
         directory.connect(Arc::clone(&links) as Arc<dyn Carrier>);
 
         let intake = CancellationToken::new();
-        let api = Api {
+        let state = http::State {
             records: Arc::clone(&records),
             inbox: Inbox::new(Arc::clone(&store), Arc::clone(&directory)),
             directory: Arc::clone(&directory),
@@ -101,14 +100,10 @@ impl Daemon {
             operator_token: config.auth.operator_token.clone(),
             readiness: readiness(&store, &links),
             metrics: Arc::new(|| figures.render()),
-            stop: intake.clone(),
+            stopping: intake.clone(),
         };
-        let routes = http::router(api).merge(console::router()).merge(extra);
-        let stopped = intake.clone();
-        let server = tokio::spawn(async move {
-            let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, routes).with_graceful_shutdown(stopped.cancelled_owned()).await
-        });
+        let router = http::router(state, console::router().merge(extra));
+        let server = tokio::spawn(http::serve(listener, router, intake.clone()));
 
         let mut beside = JoinSet::new();
         beside.spawn(Arc::clone(&directory).wake_the_due(WAKE_TICK));

@@ -15,7 +15,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("store", &["domain", "ports"]),
     ("throttle", &["domain", "ports"]),
     ("carrier", &["domain", "ports"]),
-    ("simulator", &["carrier", "domain"]),
+    ("simulator", &["carrier", "domain", "ports"]),
     ("http", &["domain", "ports", "conversations", "records", "inbox", "console"]),
     ("console", &[]),
     ("config", &["domain"]),

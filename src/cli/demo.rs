@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::routing::get;
 use axum::{Json, Router};
 use jiff::civil::date;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::Failure;
@@ -134,7 +134,7 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
     for old in records.tokens(&id).into_iter().filter(|token| token.name == TOKEN_NAME) {
         records.revoke_token(&id, &old.id).await?;
     }
-    Ok(records.create_token(&id, TOKEN_NAME.into()).await?.token)
+    Ok(records.create_token(&id, TOKEN_NAME.into()).await?.token.expose_secret().to_owned())
 }
 
 fn staff() -> [StaffMember; 3] {
