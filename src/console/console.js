@@ -250,7 +250,7 @@ async function start() {
   else startSignedIn();
 }
 
-// Outside the demo the answer is null: a browser reports an answer of 404 as an error.
+// Outside the demo the answer is null. No such file means the same, but leaves an error in the browser’s console.
 async function whatTheDemoSays() {
   try {
     return await callJson("GET", "/demo.json");
