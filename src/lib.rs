@@ -2,5 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod carrier;
 pub mod domain;
 pub mod ports;
