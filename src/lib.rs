@@ -5,3 +5,4 @@
 pub mod carrier;
 pub mod domain;
 pub mod ports;
+pub mod simulator;
