@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::carrier::{LinkConfig, LinkConfigError, LinkStatus, Links};
+use crate::carrier::{LinkConfig, LinkConfigError, LinkState, LinkStatus, Links};
 use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors};
 use crate::domain::{BootId, Limits};
@@ -29,6 +29,10 @@ const WAKE_TICK: Duration = Duration::from_secs(1);
 const HTTP_DRAIN: Duration = Duration::from_secs(10);
 /// What is left for an answer to travel after the carrier's time to give it is over.
 const ANSWER_MARGIN: Duration = Duration::from_secs(15);
+
+/// How long those who still hold the store may take to let go of it, and how often that is looked at.
+const STORE_CLOSE: Duration = Duration::from_secs(5);
+const STORE_CLOSE_STEP: Duration = Duration::from_millis(5);
 
 /// The time of the operating system. The only place that reads it.
 pub struct SystemClock;
@@ -58,6 +62,7 @@ pub enum StartError {
 /// A running daemon.
 pub struct Daemon {
     address: SocketAddr,
+    store: Arc<dyn Store>,
     records: Arc<Records>,
     directory: Arc<Directory>,
     links: Arc<Links>,
@@ -87,7 +92,8 @@ impl Daemon {
         let listener = TcpListener::bind(config.http.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.http.listen, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
         let links = start_links(config, &store, &directory, &clock).await?;
         directory.connect(Arc::clone(&links) as Arc<dyn Carrier>);
 
@@ -109,8 +115,9 @@ impl Daemon {
         beside.spawn(Arc::clone(&directory).wake_the_due(WAKE_TICK));
         beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
         beside.spawn(report_figures(Arc::clone(&directory)));
+        beside.spawn(service::tell_status(address, links.changes()));
         tracing::info!(%address, store = config.store.url, links = config.carriers.len(), "daemon started");
-        Ok(Self { address, records, directory, links, intake, server, beside })
+        Ok(Self { address, store, records, directory, links, intake, server, beside })
     }
 
     /// Where the API listens.
@@ -127,6 +134,12 @@ impl Daemon {
         self.links.status()
     }
 
+    /// Waits until the store will never write again, and says why. The process must end then: whatever it did from
+    /// there on could not be made durable.
+    pub async fn broken(&self) -> StoreError {
+        self.store.broken().await
+    }
+
     /// Stops gracefully: intake first, then the window drains and each link unbinds, then the conversations.
     /// Everything on the way has a bound.
     pub async fn stop(mut self) {
@@ -136,9 +149,23 @@ impl Daemon {
             self.server.abort();
         }
         self.links.shutdown().await;
-        self.directory.stop();
+        let Self { store, records, directory, links, .. } = self;
+        directory.stop();
+        drop((records, directory, links));
+        close(store).await;
         tracing::info!("daemon stopped");
     }
+}
+
+/// Waits until nobody holds the store any more, so that its lock is free when the daemon says that it has stopped.
+async fn close(store: Arc<dyn Store>) {
+    let mut left = STORE_CLOSE.as_millis() / STORE_CLOSE_STEP.as_millis();
+    while Arc::strong_count(&store) > 1 && left > 0 {
+        tokio::time::sleep(STORE_CLOSE_STEP).await;
+        left -= 1;
+    }
+    // Closing the database waits for its writer.
+    let _ = tokio::task::spawn_blocking(move || drop(store)).await;
 }
 
 async fn start_links(
@@ -188,8 +215,11 @@ fn readiness(store: &Arc<dyn Store>, links: &Arc<Links>) -> http::Readiness {
             if let Err(error) = store.probe().await {
                 reasons.push(error.to_string());
             }
-            if !links.status().iter().any(LinkStatus::is_bound) {
+            let status = links.status();
+            if !status.iter().any(|link| link.state == LinkState::Bound) {
                 reasons.push("no carrier link is bound".to_owned());
+                reasons
+                    .extend(status.into_iter().filter_map(|link| Some(format!("{}: {}", link.name, link.last_error?))));
             }
             if reasons.is_empty() { Ok(()) } else { Err(reasons) }
         })

@@ -57,6 +57,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod carrier;
+pub mod cli;
 pub mod config;
 pub mod console;
 pub mod conversations;
@@ -66,6 +69,7 @@ pub mod inbox;
 pub mod ports;
 pub mod records;
 pub mod service;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod throttle;

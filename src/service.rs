@@ -1,16 +1,37 @@
 //! Life under systemd: readiness, status and the watchdog. Without systemd all of it does nothing.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::sync::watch;
 
+use crate::carrier::{LinkState, LinkStatus};
 use crate::conversations::Directory;
 
 /// Tells systemd that the store is open and the API is bound. A carrier outage must not make systemd restart a daemon
 /// that can record a STOP, so a link that is down shows in the status and nowhere else.
-pub fn ready(status: &str) {
-    notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+pub fn ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// Keeps the status line true: where the API is, and how each link is.
+pub async fn tell_status(address: SocketAddr, mut links: watch::Receiver<Vec<LinkStatus>>) {
+    loop {
+        let mut status = format!("API on {address}");
+        for link in links.borrow_and_update().iter() {
+            let state = match (link.state, &link.last_error) {
+                (LinkState::Bound, _) => "bound",
+                (LinkState::Unbound, Some(error)) => error,
+                (LinkState::Unbound, None) => "not bound yet",
+            };
+            status.push_str(&format!("; {}: {state}", link.name));
+        }
+        notify(&[NotifyState::Status(&status)]);
+        if links.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Tells systemd that the daemon is draining.
@@ -29,7 +50,7 @@ pub async fn feed_watchdog(directory: Arc<Directory>) {
         if alive == Ok(true) {
             notify(&[NotifyState::Watchdog]);
         } else {
-            tracing::error!(limit = ?Duration::as_secs(&limit), "conversations do not move; the watchdog is not fed");
+            tracing::error!(limit_seconds = limit.as_secs(), "conversations do not move; the watchdog is not fed");
         }
     }
 }

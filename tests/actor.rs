@@ -170,11 +170,28 @@ async fn after_one_panic_a_conversation_goes_on_from_the_store() {
     let shell = Shell::start().await;
     let key = shell.key(PATIENT);
     shell.drafts(&key, "hello").await.unwrap();
+    shell.invited().await;
     shell.practices.poisoned.lock().unwrap().insert(key.practice.clone());
     assert_eq!(shell.texts(&key, "YES").await, Err(AskError::Quarantined));
     shell.practices.poisoned.lock().unwrap().clear();
     shell.texts(&key, "YES").await.unwrap();
     shell.carried("hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_for_a_slot_that_dies_is_begun_again() {
+    let shell = Shell::start().await;
+    let key = shell.key(PATIENT);
+    shell.throttle.next_dies.store(true, Ordering::SeqCst);
+    shell.drafts(&key, "hello").await.unwrap();
+    shell.throttle.died.notified().await;
+    assert!(shell.left().is_empty());
+    // The death is noticed when the conversation is next woken: at the latest a minute after it asked.
+    while shell.left().is_empty() {
+        shell.clock.advance_seconds(61);
+        shell.directory.ask(&key, Event::Woken).await.unwrap();
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("console", &[]),
     ("config", &["domain"]),
     ("telemetry", &[]),
-    ("service", &["conversations"]),
+    ("service", &["carrier", "conversations"]),
 ];
 
 /// The composition root and what stands on it may know everyone, and nobody may know them.

@@ -1,10 +1,12 @@
 //! `assent carrier`: the simulated carrier on its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
 use super::Failure;
+use crate::app::SystemClock;
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::telemetry;
 
@@ -23,7 +25,7 @@ impl Carrier {
     pub async fn run(self) -> Result<(), Failure> {
         telemetry::start_logging("info")?;
         let in_the_way = |address| move |source| Failure::Listen { address, source };
-        let config = SimulatorConfig { listen: self.listen, ..SimulatorConfig::default() };
+        let config = SimulatorConfig::new(self.listen, Arc::new(SystemClock));
         let simulator = Simulator::start(config).await.map_err(in_the_way(self.listen))?;
         let control = TcpListener::bind(self.control).await.map_err(in_the_way(self.control))?;
         println!("simulated carrier: SMPP on {}, control on http://{}", simulator.address(), control.local_addr()?);

@@ -52,11 +52,12 @@ impl Demo {
     pub async fn run(self) -> Result<(), Failure> {
         telemetry::start_logging("warn")?;
         let data = self.data_directory().map_err(DemoError::Data)?;
-        let simulator = Simulator::start(SimulatorConfig::default()).await?;
+        let simulator = start_carrier().await?;
         let config = configuration(self.listen, &data, simulator.address());
 
         let page = Arc::new(OnceLock::new());
-        let extra = Router::new().nest("/simulator", simulator.router()).route("/demo.json", what_the_page_needs(&page));
+        let extra =
+            Router::new().nest("/simulator", simulator.router()).route("/demo.json", what_the_page_needs(&page));
         let daemon = Daemon::start(&config, Arc::new(SystemClock), extra).await?;
         let token = set_up(&daemon.records()).await?;
         page.set(description(&token)).expect("it is set once");
@@ -67,8 +68,7 @@ impl Demo {
         println!("  practice  {PRACTICE}, number {NUMBER}");
         println!("  token     {token}");
         println!("Stop it with ctrl-c.");
-        super::told_to_stop().await?;
-        daemon.stop().await;
+        super::serve_until_stopped(daemon).await?;
         simulator.shutdown().await;
         Ok(())
     }
@@ -81,6 +81,12 @@ impl Demo {
         std::fs::create_dir_all(&directory)?;
         directory.canonicalize()
     }
+}
+
+async fn start_carrier() -> Result<Simulator, Failure> {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = SimulatorConfig::new(listen, Arc::new(SystemClock));
+    Simulator::start(config).await.map_err(|source| Failure::Listen { address: listen, source })
 }
 
 fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {

@@ -11,8 +11,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::StartError;
+use crate::app::{Daemon, StartError};
 use crate::config::Mistakes;
+use crate::ports::StoreError;
+use crate::service;
 use crate::telemetry::LogError;
 
 /// Two-way patient texting: consent first, over SMPP.
@@ -62,6 +64,8 @@ enum Failure {
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    #[error("stopped, because what is not durable must not be said: {0}")]
+    Store(#[source] StoreError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -71,13 +75,26 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Configuration(_) => ExitCode::from(2),
-            Self::Log(_) | Self::Start(_) | Self::Listen { .. } | Self::Demo(_) | Self::Io(_) => ExitCode::FAILURE,
+            Self::Log(_) | Self::Start(_) | Self::Listen { .. } | Self::Demo(_) | Self::Store(_) | Self::Io(_) => {
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
 fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Serves until the process is told to stop, and drains; or until the store can never be written again.
+async fn serve_until_stopped(daemon: Daemon) -> Result<(), Failure> {
+    tokio::select! {
+        told = told_to_stop() => told?,
+        error = daemon.broken() => return Err(Failure::Store(error)),
+    }
+    service::stopping();
+    daemon.stop().await;
+    Ok(())
 }
 
 /// Waits for SIGTERM or for ctrl-c.

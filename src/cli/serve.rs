@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::Value;
+
 use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::config::Config;
@@ -20,11 +24,9 @@ impl Serve {
     pub async fn run(self) -> Result<(), Failure> {
         let config = Config::load(&self.config)?;
         telemetry::start_logging(&config.log.filter)?;
-        let daemon = Daemon::start(&config, Arc::new(SystemClock), axum::Router::new()).await?;
-        service::ready(&format!("API on {}", daemon.address()));
-        super::told_to_stop().await?;
-        service::stopping();
-        daemon.stop().await;
-        Ok(())
+        let no_demo = Router::new().route("/demo.json", get(|| async { Json(Value::Null) }));
+        let daemon = Daemon::start(&config, Arc::new(SystemClock), no_demo).await?;
+        service::ready();
+        super::serve_until_stopped(daemon).await
     }
 }

@@ -40,7 +40,7 @@ impl Clock for TestClock {
     }
 }
 
-/// One practice, and one more whose policy makes whoever asks for it panic.
+/// One practice; others, whose policy makes whoever asks for it panic.
 pub struct TestPractices {
     pub practice: Arc<Practice>,
     pub poisoned: Mutex<HashSet<PracticeId>>,
@@ -48,7 +48,8 @@ pub struct TestPractices {
 
 impl Practices for TestPractices {
     fn policy(&self, practice: &PracticeId) -> Option<Policy> {
-        assert!(!self.poisoned.lock().unwrap().contains(practice), "this practice is poisoned");
+        let is_poisoned = self.poisoned.lock().unwrap().contains(practice);
+        assert!(!is_poisoned, "this practice is poisoned");
         Some(Policy {
             practice: Arc::new(Practice { id: practice.clone(), ..(*self.practice).clone() }),
             boot: BootId(1),
@@ -61,15 +62,25 @@ impl Practices for TestPractices {
     }
 }
 
-/// No limit at all.
-pub struct Unlimited;
+/// No limit at all, but for a turn that can be told to die.
+#[derive(Default)]
+pub struct TestThrottle {
+    pub next_dies: AtomicBool,
+    pub died: Notify,
+}
 
 #[async_trait]
-impl Throttle for Unlimited {
+impl Throttle for TestThrottle {
     async fn turn(&self, _: &Phone, _: u32, _: NonZeroU32) -> Box<dyn Turn> {
-        Box::new(Self)
+        if self.next_dies.swap(false, Ordering::SeqCst) {
+            self.died.notify_one();
+            panic!("told to die");
+        }
+        Box::new(Unlimited)
     }
 }
+
+struct Unlimited;
 
 impl Turn for Unlimited {
     fn spend(self: Box<Self>) {}
@@ -257,6 +268,7 @@ pub struct Shell {
     pub carrier: Arc<TestCarrier>,
     pub clock: Arc<TestClock>,
     pub practices: Arc<TestPractices>,
+    pub throttle: Arc<TestThrottle>,
     arrivals: AtomicU64,
     _data: tempfile::TempDir,
 }
@@ -282,16 +294,17 @@ impl Shell {
             }),
             poisoned: Mutex::default(),
         });
+        let throttle = Arc::new(TestThrottle::default());
         let doors = Doors {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            throttle: Arc::new(Unlimited),
+            throttle: Arc::clone(&throttle) as Arc<dyn Throttle>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             practices: Arc::clone(&practices) as Arc<dyn Practices>,
         };
         let directory = Directory::start(doors).unwrap();
         let carrier = TestCarrier::open();
         directory.connect(Arc::clone(&carrier) as Arc<dyn Carrier>);
-        Self { directory, store, carrier, clock, practices, arrivals: AtomicU64::new(0), _data: data }
+        Self { directory, store, carrier, clock, practices, throttle, arrivals: AtomicU64::new(0), _data: data }
     }
 
     pub fn key(&self, phone: &str) -> ConversationKey {
@@ -322,11 +335,19 @@ impl Shell {
 
     /// Waits until the carrier has this text.
     pub async fn carried(&self, text: &str) {
+        self.left_matching(|_, known| known == text).await;
+    }
+
+    /// Waits until the carrier has the invitation.
+    pub async fn invited(&self) {
+        self.left_matching(|kind, _| *kind == Kind::Invitation).await;
+    }
+
+    async fn left_matching(&self, wanted: impl Fn(&Kind, &str) -> bool) {
         let mut submitted = self.carrier.submitted.subscribe();
-        if self.carrier.log.lock().unwrap().iter().any(|(_, known)| known == text) {
-            return;
+        while !self.left().iter().any(|(kind, text)| wanted(kind, text)) {
+            submitted.recv().await.unwrap();
         }
-        while submitted.recv().await.unwrap().text().expose() != text {}
     }
 
     /// Everything that left, oldest first.
