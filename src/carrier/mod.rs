@@ -1,16 +1,19 @@
 //! The wire: links to carriers over SMPP 3.4.
 //!
-//! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `link` gives it a
-//! socket, [`Links`] is what the conversations see of it. [`translate`] stands between their words and the wire's.
+//! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
+//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`translate`] stands
+//! between their words and the wire's.
 //!
 //! What may have gone out is never sent again from here: a message whose PDU was wholly written and not answered
 //! is answered [`Answer::Unknown`](crate::domain::Answer::Unknown). What the carrier delivers is acknowledged after
 //! [`Reception::deliver`](crate::ports::Reception::deliver) returned `Ok`, and not before.
 
 mod deliveries;
+mod drive;
 pub mod frame;
 mod link;
 mod links;
+mod pauses;
 pub mod receipt;
 pub mod session;
 pub mod short_message;

@@ -204,7 +204,11 @@ impl Session {
             }
             Input::Tick => self.time_passed(now),
             Input::Unbind(reason) => self.unbind(reason, now),
-            Input::Lost => self.finish(Reason::Lost),
+            Input::Lost => self.finish(match self.state {
+                // We were parting anyway.
+                State::Unbinding { reason, .. } | State::Closing(reason) => reason,
+                State::Binding { .. } | State::Bound | State::Over => Reason::Lost,
+            }),
         }
         self.answer_finished();
         if let State::Closing(reason) = self.state
@@ -222,7 +226,10 @@ impl Session {
         if self.writing.is_none() {
             self.writing = self.next_chunk(now).map(|chunk| Writing { chunk, offset: 0 });
         }
-        let writing = self.writing.as_ref()?;
+        let Some(writing) = &self.writing else {
+            self.timers.clear(Timer::Write);
+            return None;
+        };
         self.timers.start(Timer::Write, now + timers::WRITE);
         Some(ToWrite {
             octets: writing.chunk.octets.slice(writing.offset..),
@@ -458,6 +465,9 @@ impl Session {
 
     fn finish(&mut self, reason: Reason) {
         self.state = State::Over;
+        self.urgent.clear();
+        self.staged = None;
+        self.writing = None;
         self.window.close();
         self.answer_finished();
         self.outputs.push(Output::Closed(reason));

@@ -229,3 +229,135 @@ macro_rules! from_pdu {
 }
 from_pdu!(SubmitSm);
 from_pdu!(DeliverSm);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use smpp::tlvs::MessageDeliveryRequestTlvValue;
+    use smpp::types::{AnyOctetString, COctetString, OctetString};
+    use smpp::values::{DataCoding, EsmClass, MessagePayload, MessageState, Ton, UserMessageReference};
+
+    use super::*;
+    use crate::carrier::frame::{Framer, encode};
+
+    fn deliver_sm() -> DeliverSm {
+        DeliverSm::builder()
+            .source_addr_ton(Ton::International)
+            .source_addr("13035550123".parse().unwrap())
+            .destination_addr("13035550100".parse().unwrap())
+            .esm_class(EsmClass::from(0))
+            .short_message(OctetString::from_slice(b"STOP").unwrap())
+            .build()
+    }
+
+    fn body(pdu: DeliverSm) -> Vec<u8> {
+        encode(0, 1, pdu.into())[16..].to_vec()
+    }
+
+    fn read(body: &[u8]) -> Result<ShortMessage, Malformed> {
+        let length = u32::try_from(16 + body.len()).unwrap();
+        let header = [length, 5, 0, 1].map(u32::to_be_bytes).concat();
+        let mut framer = Framer::default();
+        framer.push(&[&header, body].concat());
+        ShortMessage::read(&framer.next_frame().unwrap().unwrap())
+    }
+
+    /// A `deliver_sm` whose parameters are these octets.
+    fn with_parameters(octets: &[u8]) -> Vec<u8> {
+        [body(deliver_sm()), octets.to_vec()].concat()
+    }
+
+    #[track_caller]
+    fn check_refused(body: &[u8], command_status: u32) {
+        assert_eq!(read(body).err().map(|malformed| malformed.command_status), Some(command_status));
+    }
+
+    #[test]
+    fn odd_parameters_do_not_lose_a_stop() {
+        let odd: [&[u8]; 6] = [
+            &[0x14, 0x00, 0, 3, 1, 2, 3],                      // a vendor's own
+            &[0x00, 0x1E, 0, 2, b'7', b'f'],                   // receipted_message_id without its NUL
+            &[&[0x00, 0x1E, 0, 80][..], &[b'7'; 80]].concat(), // and with 80 characters
+            &[0x04, 0x23, 0, 1, 3],                            // network_error_code of a wrong length
+            &[0x04, 0x24, 0, 0],                               // an empty message_payload
+            &[0x02, 0x04, 0, 2, 0, 7, 0x02, 0x04, 0, 2, 0, 8],
+        ];
+        for parameters in odd {
+            let message = read(&with_parameters(parameters)).unwrap_or_else(|malformed| panic!("{}", malformed.reason));
+            assert_eq!(message.short_message, b"STOP");
+        }
+    }
+
+    #[test]
+    fn the_first_of_a_repeated_parameter_counts() {
+        let twice = [0x02, 0x04, 0, 2, 0, 7, 0x02, 0x04, 0, 2, 0, 8];
+        assert_eq!(read(&with_parameters(&twice)).ok().unwrap().parameters.user_message_reference, Some(7));
+        let and_odd = [&twice[..], &[0x04, 0x23, 0, 1, 3]].concat();
+        assert_eq!(read(&with_parameters(&and_odd)).ok().unwrap().parameters.user_message_reference, Some(7));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_with_the_status_that_says_why() {
+        let good = body(deliver_sm());
+        check_refused(&[], status::RINVCMDLEN);
+        check_refused(&[0, 1, 1, b'1', b'3'], status::RINVCMDLEN); // source_addr without end
+        check_refused(&[&[0, 1, 1][..], &[b'1'; 21], &good[14..]].concat(), status::RINVSRCADR);
+        check_refused(&good[..good.len() - 1], status::RINVMSGLEN);
+        let mut with_255 = good.clone();
+        let at = good.len() - 5;
+        with_255[at] = 255;
+        check_refused(&[&with_255[..], &[0; 300]].concat(), status::RINVMSGLEN);
+        check_refused(&with_parameters(&[0x14, 0, 0, 200, 1]), status::RINVTLVSTREAM);
+        check_refused(&with_parameters(&[0x14, 0, 0]), status::RINVTLVSTREAM);
+        check_refused(&with_parameters(&[0x04, 0x27, 0, 4, 0, 0, 0, 2]), status::RINVTLVLEN);
+    }
+
+    #[test]
+    fn five_thousand_unknown_parameters_are_walked_past() {
+        let many = [0x14, 0x00, 0, 1, 0].repeat(5_000);
+        assert_eq!(read(&with_parameters(&many)).ok().unwrap().short_message, b"STOP");
+    }
+
+    #[test]
+    fn a_payload_of_64_kib_is_read() {
+        let mut pdu = deliver_sm();
+        let payload = MessagePayload::new(AnyOctetString::from_vec(vec![b'x'; 65_535]));
+        pdu.push_tlv(MessageDeliveryRequestTlvValue::MessagePayload(payload));
+        assert_eq!(read(&body(pdu)).ok().unwrap().parameters.message_payload.map(|octets| octets.len()), Some(65_535));
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_a_message_or_a_refusal(octets: Vec<u8>) {
+            let _ = read(&octets);
+            let _ = read(&with_parameters(&octets));
+        }
+
+        /// What the codec reads, our own reading reads as well, and the same.
+        #[test]
+        fn both_readings_agree(
+            text in prop::collection::vec(any::<u8>(), 0..254),
+            (esm_class, data_coding, ton) in any::<(u8, u8, u8)>(),
+            (reference, state) in any::<(u16, u8)>(),
+            id in "[0-9a-f]{0,64}",
+        ) {
+            let mut pdu = deliver_sm();
+            pdu.esm_class = EsmClass::from(esm_class);
+            pdu.data_coding = DataCoding::from(data_coding);
+            pdu.source_addr_ton = Ton::from(ton);
+            pdu.set_short_message(OctetString::from_vec(text.clone()).unwrap());
+            let id = COctetString::from_string(id).unwrap();
+            pdu.push_tlv(MessageDeliveryRequestTlvValue::ReceiptedMessageId(id));
+            pdu.push_tlv(MessageDeliveryRequestTlvValue::MessageState(MessageState::from(state)));
+            let reference = UserMessageReference::new(reference);
+            pdu.push_tlv(MessageDeliveryRequestTlvValue::UserMessageReference(reference));
+
+            let strict = ShortMessage::from(&pdu);
+            prop_assert_eq!((strict.esm_class, strict.data_coding, strict.source.ton), (esm_class, data_coding, ton));
+            prop_assert_eq!(&strict.short_message, &text);
+            let octets = body(pdu);
+            prop_assert!(ShortMessage::read_leniently(&octets).is_ok_and(|lenient| lenient == strict));
+            prop_assert!(read(&octets).is_ok_and(|first| first == strict));
+        }
+    }
+}

@@ -18,6 +18,9 @@ use crate::ports::{DeadLetter, Delivery};
 /// `esm_class`: the text begins with a user data header (SMPP 3.4 §5.2.12).
 pub const UDHI: u8 = 0x40;
 
+/// `esm_class` of any other text. The codec's default is not this, but the acknowledgement of a handset.
+const PLAIN: u8 = 0x00;
+
 /// The segments of a message, in order.
 pub fn submit_sms(cleared: &Cleared) -> Vec<SubmitSm> {
     let Segments { alphabet, parts } = Segments::of(cleared.text().expose());
@@ -29,7 +32,7 @@ pub fn submit_sms(cleared: &Cleared) -> Vec<SubmitSm> {
     };
     let segments = parts.into_iter().enumerate().map(|(index, part)| {
         let (esm_class, octets) = match total {
-            1 => (EsmClass::default(), part),
+            1 => (EsmClass::from(PLAIN), part),
             _ => {
                 let number = |value: usize| u8::try_from(value).expect("a text has at most 255 segments");
                 let header = udh::concatenation(Part {
@@ -167,4 +170,231 @@ fn fingerprint(message: &ShortMessage) -> Fingerprint {
     let digest = hash.finalize();
     let first = digest.first_chunk::<16>().expect("SHA-256 has 32 octets");
     Fingerprint(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::carrier::frame::{Framer, encode};
+    use crate::domain::{
+        BootId, Conversation, ConversationId, ConversationKey, Effect, Event, Form, Limits, Policy, Practice,
+        PracticeId,
+    };
+
+    /// 2026-07-08 09:10:11 UTC
+    const NOW: Timestamp = Timestamp::constant(1_783_501_811, 0);
+
+    /// The answer to HELP, which may always leave; whom to call makes up most of it.
+    fn cleared(contact: &str) -> Cleared {
+        let practice = Practice {
+            id: PracticeId::parse("riverside").unwrap(),
+            name: "Riverside".into(),
+            number: Phone::parse("+13035550100").unwrap(),
+            time_zone: "America/Denver".into(),
+            contact: contact.into(),
+            segments_per_minute: 75,
+        };
+        let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
+        let key =
+            ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse("+13035550123").unwrap() };
+        let help = Inbound {
+            text: Body::new("HELP"),
+            form: Form::Text,
+            part: None,
+            fingerprint: Fingerprint([0; 16]),
+            earlier_session_ended: None,
+        };
+        let asked = Conversation::new(ConversationId(1), key, NOW).handle(Event::Received(help), NOW, &policy);
+        let slot = asked.effects.iter().find_map(|effect| match effect {
+            Effect::RequestSlot { id, .. } => Some(*id),
+            Effect::Submit(_) | Effect::Publish(_) => None,
+        });
+        let granted = asked.next.handle(Event::SlotGranted(slot.unwrap()), NOW, &policy);
+        let submit = granted.effects.into_iter().find_map(|effect| match effect {
+            Effect::Submit(cleared) => Some(cleared),
+            Effect::RequestSlot { .. } | Effect::Publish(_) => None,
+        });
+        submit.unwrap()
+    }
+
+    #[test]
+    fn a_short_text_is_one_plain_submit_sm() {
+        let segments = submit_sms(&cleared("303-555-0100"));
+        let [segment] = segments.as_slice() else { panic!("{} segments", segments.len()) };
+        assert_eq!(segment.validity_period.as_str(), "260708091511000+", "HELP is answered within five minutes");
+        let message = ShortMessage::from(segment);
+        assert_eq!((message.source.ton, message.source.npi, &message.source.digits[..]), (1, 1, &b"13035550100"[..]));
+        assert_eq!((message.destination.ton, &message.destination.digits[..]), (1, &b"13035550123"[..]));
+        assert_eq!((message.esm_class, message.data_coding, message.registered_delivery), (0, 0, 1));
+        assert_eq!(message.parameters.user_message_reference, Some(2));
+        assert!(message.short_message.starts_with(b"Riverside: Two-way texts"));
+    }
+
+    #[test]
+    fn every_octet_of_a_submit_sm_is_meant() {
+        let [segment] = submit_sms(&cleared("x")).try_into().unwrap();
+        let words = segment.short_message().as_ref().to_vec();
+        let octets = encode(0, 1, segment.into());
+        let expected = [
+            &b"\0\x01\x0113035550100\0\x01\x0113035550123\0"[..],
+            b"\0\0\0",                 // esm_class, protocol_id, priority_flag
+            b"\x00260708091511000+\0", // schedule_delivery_time, validity_period
+            b"\x01\0\0\0",             // registered_delivery, replace_if_present, data_coding, default_message
+            &[u8::try_from(words.len()).unwrap()],
+            &words,
+            b"\x02\x04\0\x02\0\x02", // user_message_reference
+        ];
+        assert_eq!(octets[16..], expected.concat());
+    }
+
+    #[test]
+    fn a_long_text_is_segments_that_say_so() {
+        for (contact, data_coding) in [("x".repeat(300), 0), ("\u{2014}".repeat(100), 8)] {
+            let segments = submit_sms(&cleared(&contact));
+            let mut words = String::new();
+            for (number, segment) in (1..).zip(&segments) {
+                let message = ShortMessage::from(segment);
+                assert_eq!((message.esm_class, message.data_coding), (UDHI, data_coding));
+                assert!(message.short_message.len() <= if data_coding == 0 { 159 } else { 140 });
+                let (part, octets) = udh::split(&message.short_message).unwrap();
+                let total = u8::try_from(segments.len()).unwrap();
+                assert_eq!(part, Some(Part { reference: 2, total, number }));
+                words.push_str(&text::decode(data_coding, octets).0);
+            }
+            assert_eq!(words, cleared(&contact).text().expose());
+        }
+    }
+
+    fn message(short_message: &[u8]) -> ShortMessage {
+        ShortMessage {
+            source: Address { ton: 1, npi: 1, digits: b"13035550123".to_vec() },
+            destination: Address { ton: 1, npi: 1, digits: b"13035550100".to_vec() },
+            esm_class: 0,
+            protocol_id: 0,
+            registered_delivery: 0,
+            data_coding: 0,
+            short_message: short_message.to_vec(),
+            parameters: Default::default(),
+        }
+    }
+
+    fn deliver(message: ShortMessage) -> Delivery {
+        let mut framer = Framer::default();
+        framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
+        let frame = framer.next_frame().unwrap().unwrap();
+        delivery(&Delivered { frame, message: Ok(message) }, NOW, None)
+    }
+
+    #[track_caller]
+    fn text_of(message: ShortMessage) -> Inbound {
+        match deliver(message) {
+            Delivery::Text { inbound, .. } => inbound,
+            other => panic!("a text was expected: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn receipt_of(message: ShortMessage) -> Receipt {
+        match deliver(message) {
+            Delivery::Receipt { receipt, number, phone } => {
+                assert_eq!((number.expose(), phone.expose()), ("+13035550100", "+13035550123"));
+                receipt
+            }
+            other => panic!("a receipt was expected: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_receipt_is_a_text() {
+        assert_eq!(text_of(message(b"id:1 stat:DELIVRD")).text.expose(), "id:1 stat:DELIVRD");
+    }
+
+    #[test]
+    fn a_receipt_whose_text_is_stop_is_a_receipt() {
+        let receipt = receipt_of(ShortMessage { esm_class: 0x04, ..message(b"STOP") });
+        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown });
+    }
+
+    #[test]
+    fn the_parameters_of_a_receipt_go_before_its_text() {
+        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:text stat:UNDELIV") };
+        assert_eq!(receipt_of(both.clone()).carrier_id, Some(CarrierId("text".into())));
+        both.parameters.receipted_message_id = Some(b"tlv".to_vec());
+        both.parameters.message_state = Some(2);
+        both.parameters.user_message_reference = Some(7);
+        let expected =
+            Receipt { carrier_id: Some(CarrierId("tlv".into())), reference: Some(7), state: ReceiptState::Delivered };
+        assert_eq!(receipt_of(both), expected);
+    }
+
+    #[test]
+    fn segments_are_known_by_their_header_or_their_parameters() {
+        let long = ShortMessage { esm_class: UDHI, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
+        let inbound = text_of(long);
+        assert_eq!((inbound.text.expose(), inbound.part), ("hi", Some(Part { reference: 7, total: 2, number: 1 })));
+
+        let mut sar = message(b"hi");
+        sar.parameters.sar_msg_ref_num = Some(300);
+        sar.parameters.sar_total_segments = Some(2);
+        sar.parameters.sar_segment_seqnum = Some(2);
+        assert_eq!(text_of(sar).part, Some(Part { reference: 300, total: 2, number: 2 }));
+
+        let broken = ShortMessage { esm_class: UDHI, data_coding: 3, ..message(b"\xC8STOP") };
+        assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
+    }
+
+    #[test]
+    fn a_payload_is_the_text() {
+        let mut payload = message(b"");
+        payload.parameters.message_payload = Some(b"long words".to_vec());
+        assert_eq!(text_of(payload.clone()).text.expose(), "long words");
+        payload.parameters.message_payload = Some(Vec::new());
+        assert_eq!(text_of(payload).text.expose(), "");
+    }
+
+    #[test]
+    fn what_no_conversation_can_take_is_set_aside_as_it_came() {
+        for (change, reason) in [
+            (ShortMessage { esm_class: 0x08, ..message(b"") }, "delivery acknowledgement of a handset"),
+            (ShortMessage { esm_class: 0x20, ..message(b"") }, "intermediate notification"),
+            (
+                ShortMessage { source: Address { ton: 5, npi: 0, digits: b"BANK".to_vec() }, ..message(b"") },
+                "source or destination is not a phone number",
+            ),
+        ] {
+            let Delivery::Unroutable(letter) = deliver(change) else { panic!("it was routed: {reason}") };
+            assert_eq!((letter.reason, letter.raw.len()), (reason, 16));
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_carriers_write_them() {
+        let read = |ton, digits: &str| {
+            let address = Address { ton, npi: 1, digits: digits.into() };
+            phone(&address).map(|phone| phone.expose().to_owned())
+        };
+        for (ton, digits) in
+            [(1, "13035550123"), (1, "+13035550123"), (0, "13035550123"), (2, "3035550123"), (0, "3035550123")]
+        {
+            assert_eq!(read(ton, digits).as_deref(), Some("+13035550123"), "ton {ton}, {digits}");
+        }
+        assert_eq!(read(0, "442079460958").as_deref(), Some("+442079460958"));
+        for (ton, digits) in [(5, "BANK"), (0, ""), (3, "55555"), (1, "911"), (0, "1303555012")] {
+            assert_eq!(read(ton, digits), None, "ton {ton}, {digits}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_delivery_has_the_same_fingerprint() {
+        let of = |message: ShortMessage| text_of(message).fingerprint;
+        let first = of(message(b"Yes"));
+        assert_eq!(of(message(b"Yes")), first);
+        assert_ne!(of(message(b"Yes ")), first);
+        assert_ne!(of(ShortMessage { data_coding: 1, ..message(b"Yes") }), first);
+        assert_ne!(of(ShortMessage { protocol_id: 1, ..message(b"Yes") }), first);
+        let other = Address { ton: 1, npi: 1, digits: b"13035550124".to_vec() };
+        assert_ne!(of(ShortMessage { source: other, ..message(b"Yes") }), first);
+    }
 }

@@ -193,7 +193,9 @@ impl Window {
     fn heard(&mut self, sequence: u32, fate: Fate) -> bool {
         self.silences_in_a_row = 0;
         self.late.remove(&sequence);
-        self.settle(sequence, fate)
+        let is_written = |(token, index): &(Token, usize)| self.messages[token].fates[*index] == Fate::Written;
+        // What answers a PDU that is not wholly written answers something else.
+        self.live.get(&sequence).is_some_and(is_written) && self.settle(sequence, fate)
     }
 
     fn settle(&mut self, sequence: u32, fate: Fate) -> bool {
