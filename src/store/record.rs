@@ -272,6 +272,15 @@ pub fn write_dead_letter(letter: &DeadLetter) -> Vec<u8> {
     write(&DeadLetterV1 { at: nanoseconds(letter.at), reason: letter.reason.into(), raw: base64(&letter.raw) })
 }
 
+/// Nothing reads dead letters in this program; this shows that they can be read.
+#[cfg(test)]
+pub fn read_dead_letter(octets: &[u8]) -> Result<(Timestamp, String, Vec<u8>), ReadError> {
+    use ::base64::Engine;
+    let letter: DeadLetterV1<'_> = read(octets)?;
+    let raw = ::base64::engine::general_purpose::STANDARD_NO_PAD.decode(letter.raw);
+    Ok((time(letter.at), letter.reason.into_owned(), raw.map_err(|_| ReadError::Malformed)?))
+}
+
 // -------------------------------------------------------------------------------------------------- records
 
 pub fn write_record(record: &Record) -> Vec<u8> {

@@ -80,11 +80,11 @@ fn stored(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Stored> {
     Ok(Stored { conversation, version: Version(version), operation: OperationId(operation) })
 }
 
+const DUE: &str = "SELECT row, look_up, ends FROM conversations WHERE wake_at IS NOT NULL AND wake_at <= ?1
+                   ORDER BY wake_at, row";
+
 pub fn due(database: &Connection, cipher: &Cipher, until: Timestamp, limit: usize) -> Read<Vec<ConversationKey>> {
-    let mut sql = database.prepare_cached(
-        "SELECT row, look_up, ends FROM conversations WHERE wake_at IS NOT NULL AND wake_at <= ?1
-         ORDER BY wake_at, row",
-    )?;
+    let mut sql = database.prepare_cached(DUE)?;
     let mut rows = sql.query([nanoseconds(until)])?;
     let mut due = Vec::new();
     while due.len() < limit
@@ -139,6 +139,8 @@ macro_rules! select_message {
         )
     };
 }
+
+const THREAD: &str = select_message!("WHERE c.look_up = ?1 AND t.seq < ?2 ORDER BY t.seq DESC LIMIT ?3");
 
 pub fn thread(
     database: &Connection,
@@ -248,15 +250,18 @@ fn inbox_row(database: &Connection, cipher: &Cipher, place: i64) -> Read<InboxRo
     })
 }
 
+const UNREAD: &str = "SELECT count(*), coalesce(sum(unread), 0) FROM conversations
+                      WHERE practice = ?1 AND last IS NOT NULL AND unread > 0";
+
 pub fn unread(database: &Connection, practice: i64) -> Read<Unread> {
-    let (conversations, messages): (i64, i64) = database
-        .prepare_cached(
-            "SELECT count(*), coalesce(sum(unread), 0) FROM conversations
-             WHERE practice = ?1 AND last IS NOT NULL AND unread > 0",
-        )?
-        .query_row([practice], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (conversations, messages): (i64, i64) =
+        database.prepare_cached(UNREAD)?.query_row([practice], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Unread { conversations: conversations.cast_unsigned(), messages: messages.cast_unsigned() })
 }
+
+const OCCURRENCES: &str = "SELECT o.id, o.kind, o.seq, c.row, c.look_up, c.ends
+                           FROM occurrences o JOIN conversations c ON c.row = o.conversation
+                           WHERE o.practice = ?1 AND o.id > ?2 ORDER BY o.id";
 
 pub fn occurrences(
     database: &Connection,
@@ -270,11 +275,7 @@ pub fn occurrences(
     if after.0 > newest || after.0 + 1 < oldest {
         return Ok(Occurrences::Gone);
     }
-    let mut sql = moment.prepare_cached(
-        "SELECT o.id, o.kind, o.seq, c.row, c.look_up, c.ends
-         FROM occurrences o JOIN conversations c ON c.row = o.conversation
-         WHERE o.practice = ?1 AND o.id > ?2 ORDER BY o.id",
-    )?;
+    let mut sql = moment.prepare_cached(OCCURRENCES)?;
     let mut rows = sql.query((practice, after.0.cast_signed()))?;
     let mut page = Vec::new();
     while page.len() < limit
@@ -313,3 +314,7 @@ pub fn records(database: &Connection, cipher: &Cipher) -> Read<Vec<Record>> {
     }
     Ok(records)
 }
+
+/// Statements whose time must not grow with what they leave out.
+#[cfg(test)]
+pub const LISTS: [&str; 7] = [DUE, THREAD, INBOX_READ, INBOX_UNREAD, INBOX_ALL, UNREAD, OCCURRENCES];
