@@ -90,7 +90,7 @@ pub fn due(database: &Connection, cipher: &Cipher, until: Timestamp, limit: usiz
     while due.len() < limit
         && let Some(row) = rows.next()?
     {
-        due.extend(readable(row.get(0)?, ends(cipher, Lookup(row.get(1)?), row.get(2)?)));
+        due.extend(readable(row.get(0)?, ends(cipher, Lookup(row.get(1)?), row.get(2)?))?);
     }
     Ok(due)
 }
@@ -100,13 +100,16 @@ fn ends(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<ConversationK
 }
 
 /// Leaves out what can't be read from a list, and says so: one damaged row does not hide all others.
-fn readable<T>(row: i64, found: Read<T>) -> Option<T> {
-    found
-        .inspect_err(|error| {
+fn readable<T>(row: i64, found: Read<T>) -> Read<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::Unreadable(reason)) => {
             metrics::counter!("assent_store_unreadable_total").increment(1);
-            tracing::error!(row, %error, "left an unreadable conversation out of a list");
-        })
-        .ok()
+            tracing::error!(row, %reason, "left an unreadable conversation out of a list");
+            Ok(None)
+        }
+        Err(unavailable @ StoreError::Unavailable(_)) => Err(unavailable),
+    }
 }
 
 pub fn kept_answer(
@@ -149,8 +152,7 @@ pub fn thread(
     before: Option<Seq>,
     limit: usize,
 ) -> Read<Vec<Message>> {
-    let mut sql =
-        database.prepare_cached(select_message!("WHERE c.look_up = ?1 AND t.seq < ?2 ORDER BY t.seq DESC LIMIT ?3"))?;
+    let mut sql = database.prepare_cached(THREAD)?;
     let before = before.map_or(i64::MAX, |seq| i64::try_from(seq.0).unwrap_or(i64::MAX));
     let mut rows = sql.query((look_up.0, before, i64::try_from(limit).unwrap_or(i64::MAX)))?;
     let mut messages = Vec::new();
@@ -224,7 +226,7 @@ pub fn inbox(
         && let Some(place) = places.next()?
     {
         let row = place.get(0)?;
-        page.extend(readable(row, inbox_row(&moment, cipher, row)));
+        page.extend(readable(row, inbox_row(&moment, cipher, row))?);
     }
     Ok(page)
 }
@@ -284,7 +286,8 @@ pub fn occurrences(
         let change = occurrence_of(row.get(1)?, row.get(2)?)
             .ok_or_else(|| StoreError::Unreadable("an occurrence is of no known kind".into()));
         let key = ends(cipher, Lookup(row.get(4)?), row.get(5)?);
-        let Some((change, key)) = readable(row.get(3)?, change.and_then(|change| Ok((change, key?)))) else { continue };
+        let readable = readable(row.get(3)?, change.and_then(|change| Ok((change, key?))))?;
+        let Some((change, key)) = readable else { continue };
         let id = OccurrenceId(row.get::<_, i64>(0)?.cast_unsigned());
         page.push(Occurrence { id, phone: key.phone, change });
     }
