@@ -179,8 +179,7 @@ async fn start_links(
         link.check().map_err(|source| StartError::Carrier { name: link.name.clone(), source })?;
     }
     let earlier_session_ended = store.last_commit_before_start().await?;
-    let reception = Arc::new(Arc::clone(directory));
-    Ok(Links::start(configs, reception, Arc::clone(clock), earlier_session_ended))
+    Ok(Links::start(configs, directory.reception(), Arc::clone(clock), earlier_session_ended))
 }
 
 fn link(carrier: &config::Carrier) -> LinkConfig {

@@ -21,6 +21,7 @@ async fn a_draft_waits_for_yes_and_then_leaves() {
     let key = shell.key(PATIENT);
     let Outcome::Accepted(message) = shell.drafts(&key, "see you at 3").await.unwrap() else { panic!("accepted") };
     assert_eq!(message.status, Status::Pending);
+    shell.invited().await;
     shell.texts(&key, "YES").await.unwrap();
     shell.carried("see you at 3").await;
     let kinds: Vec<Kind> = shell.left().into_iter().map(|(kind, _)| kind).collect();

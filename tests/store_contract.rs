@@ -1,6 +1,7 @@
 //! What every store keeps. The stories are told to a [`Home`], a place where a store can be opened again and
 //! again; each kind of store has one. What only the embedded store can get wrong is at the end.
 
+#![allow(clippy::unwrap_used)]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::collections::HashSet;

@@ -84,7 +84,7 @@ async fn from_the_first_draft_to_start() {
     phone.wait_for_text(|text| text.text.contains("You are opted in")).await;
     world.drafts("maria", "rosa", "Welcome back").await.is(202);
     phone.wait_for_text(|text| text.text == "Welcome back").await;
-    assert!(!world.submitted().iter().any(|text| text == "One more thing"));
+    assert!(!world.rosa_received().iter().any(|text| text == "One more thing"));
 }
 
 // ----------------------------------------------------------------------------------------------- around the seed
@@ -99,7 +99,7 @@ async fn yes_releases_every_draft_in_order_and_once() {
     world.rosa_texts("yes").await;
     world.becomes("rosa", "draft 4", "delivered").await;
     let expected: Vec<String> = (0..5).map(|number| format!("draft {number}")).collect();
-    assert_eq!(world.submitted()[1..], expected);
+    assert_eq!(world.rosa_received()[1..], expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn a_stop_overtakes_texts_that_wait_for_the_rate_limit() {
         let message = world.becomes("rosa", text, "failed").await;
         assert_eq!(message["failure"]["code"], "opted-out");
     }
-    let words = world.submitted();
+    let words = world.rosa_received();
     assert!(!words.iter().any(|text| text == "one" || text == "two"), "{words:?}");
 }
 
@@ -131,7 +131,7 @@ async fn a_pending_draft_survives_a_restart() {
     assert_eq!(world.consent("rosa").await, "invited");
     world.rosa_texts("YES").await;
     world.becomes("rosa", "after the restart", "delivered").await;
-    let texts = world.submitted();
+    let texts = world.rosa_received();
     assert_eq!(texts.len(), 2, "one invitation, one text: {texts:?}");
 }
 
@@ -203,7 +203,7 @@ async fn a_connection_lost_after_the_last_octet_leaves_the_text_unconfirmed() {
     world.simulator.set_faults(Faults::default());
     world.drafts("maria", "rosa", "and this one?").await.is(202);
     world.becomes("rosa", "and this one?", "delivered").await;
-    let sent = world.submitted().into_iter().filter(|text| text == "did it arrive?").count();
+    let sent = world.rosa_received().into_iter().filter(|text| text == "did it arrive?").count();
     assert!(sent <= 1, "it was written once");
 }
 

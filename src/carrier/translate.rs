@@ -194,7 +194,7 @@ mod tests {
             number: Phone::parse("+13035550100").unwrap(),
             time_zone: "America/Denver".into(),
             contact: contact.into(),
-            segments_per_minute: 75,
+            segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         };
         let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
         let key =

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 
 use super::Api;
 use super::fields::Fields;
@@ -38,7 +38,8 @@ impl<S: Send + Sync> FromRequest<S> for Json {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(given)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
+    let mut given = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::to_str);
+    let (Some(Ok(given)), None) = (given.next(), given.next()) else { return false };
     let essence = given.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }

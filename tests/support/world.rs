@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use assent::app::Daemon;
 use assent::config::Config;
 use assent::ports::Clock;
-use assent::simulator::{Handset, Simulator, SimulatorConfig, WireDirection, WireEntry};
+use assent::simulator::{Direction, Handset, Simulator, SimulatorConfig};
 use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, StatusCode};
@@ -225,15 +225,11 @@ impl World {
         self.becomes("rosa", "first words", "delivered").await;
     }
 
-    /// The words of every `submit_sm`, in the order in which they came.
-    pub fn submitted(&self) -> Vec<String> {
-        let log = self.simulator.wire_log();
-        log.into_iter().filter(is_submit).filter_map(|entry| entry.text).collect()
+    /// The texts that came to Rosa's phone, in the order in which they came.
+    pub fn rosa_received(&self) -> Vec<String> {
+        let texts = self.phone(ROSA).texts().into_iter();
+        texts.filter(|text| text.direction == Direction::ToPhone).map(|text| text.text).collect()
     }
-}
-
-fn is_submit(entry: &WireEntry) -> bool {
-    entry.command == "submit_sm" && entry.direction == WireDirection::FromGateway
 }
 
 /// A stream of server-sent events.

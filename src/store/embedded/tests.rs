@@ -59,7 +59,7 @@ impl Scene {
             number: Phone::parse("+13035559999").unwrap(),
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
-            segments_per_minute: 75,
+            segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         };
         let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
         let key = ConversationKey { practice: practice.id.clone(), phone };

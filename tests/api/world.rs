@@ -1,0 +1,280 @@
+//! A daemon without a carrier, two practices with their staff, and the words to call it with.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use assent::conversations::{Directory, Doors};
+use assent::domain::{Body, BootId, ConversationKey, Event, Fingerprint, Form, Inbound, Limits, Phone, PracticeId};
+use assent::http;
+use assent::inbox::Inbox;
+use assent::ports::{Clock, Delivery, Practices, Store};
+use assent::records::Records;
+use assent::store::{self, KeySource};
+use assent::throttle::LocalThrottle;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub const OPERATOR: &str = "operator-token-of-the-tests";
+pub const RIVERSIDE: &str = "/v1/practices/riverside";
+pub const NUMBER: &str = "+13035550100";
+pub const JANE: &str = "+13035550123";
+
+/// What time it is in a test: whatever the test says.
+pub struct TestClock(Mutex<Timestamp>);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+pub struct World {
+    pub address: SocketAddr,
+    pub clock: Arc<TestClock>,
+    pub directory: Arc<Directory>,
+    pub is_ready: Arc<AtomicBool>,
+    pub stopping: CancellationToken,
+    /// The token of `riverside`.
+    pub token: String,
+    /// The token of `hilltop`.
+    pub other_token: String,
+    client: Client,
+    _directory: tempfile::TempDir,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.body
+    }
+
+    /// Checks the shape that every problem has.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.body["type"], format!("urn:assent:problem:{code}"));
+        assert_eq!(self.body["status"], status);
+        for text in ["title", "detail"] {
+            assert!(self.body[text].as_str().is_some_and(|text| !text.is_empty()), "{text}: {}", self.text);
+        }
+        self.body
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// One call being put together.
+pub struct Call(RequestBuilder);
+
+impl Call {
+    pub fn token(self, token: &str) -> Self {
+        Self(self.0.bearer_auth(token))
+    }
+
+    pub fn staff(self, staff: &str) -> Self {
+        self.header("Assent-Staff", staff)
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        Self(self.0.json(body))
+    }
+
+    /// A body as it is, said to be JSON.
+    pub fn raw(self, body: impl Into<reqwest::Body>) -> Self {
+        Self(self.0.header("Content-Type", "application/json").body(body))
+    }
+
+    pub async fn stream(self) -> reqwest::Response {
+        self.0.send().await.unwrap()
+    }
+
+    pub async fn send(self) -> Answer {
+        let response = self.0.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, body, text }
+    }
+}
+
+impl World {
+    /// A daemon in which nothing happened but that the practices, their staff and one patient were put.
+    pub async fn start() -> Self {
+        let mut world = Self::empty().await;
+        for (practice, number) in [("riverside", NUMBER), ("hilltop", "+13035550200")] {
+            let path = format!("/v1/practices/{practice}");
+            let body =
+                json!({"name": practice, "number": number, "time_zone": "America/Denver", "contact": "303-555-0199"});
+            world.operator(Method::PUT, &path).json(&body).send().await.expect(201);
+            for (staff, site_administrator, texting) in
+                [("amy", true, true), ("tex", false, true), ("ada", true, false), ("nil", false, false)]
+            {
+                let body = json!({
+                    "name": staff, "site_administrator": site_administrator, "patient_text_administrator": texting,
+                });
+                let path = format!("{path}/staff/{staff}");
+                world.operator(Method::PUT, &path).json(&body).send().await.expect(201);
+            }
+        }
+        world.token = world.new_token("riverside").await;
+        world.other_token = world.new_token("hilltop").await;
+        world.put_patient("jane", "Jane", "Doe", JANE).await;
+        world
+    }
+
+    async fn empty() -> Self {
+        let clock = Arc::new(TestClock(Mutex::new("2026-03-04T05:00:00Z".parse().unwrap())));
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", directory.path().display());
+        let store: Arc<dyn Store> = store::open(&url, KeySource::InDirectory, as_clock.clone()).await.unwrap();
+        let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();
+        let practices: Arc<dyn Practices> = records.clone();
+        let throttle = Arc::new(LocalThrottle::default());
+        let doors = Doors { store: store.clone(), throttle, clock: as_clock.clone(), practices };
+        let conversations = Directory::start(doors).unwrap();
+        let stopping = CancellationToken::new();
+        let is_ready = Arc::new(AtomicBool::new(true));
+        let readiness = is_ready.clone();
+        let state = http::State {
+            inbox: Inbox::new(store, conversations.clone()),
+            records,
+            directory: conversations.clone(),
+            clock: as_clock,
+            operator_token: SecretString::from(OPERATOR),
+            readiness: Arc::new(move || {
+                let is_ready = readiness.load(Ordering::SeqCst);
+                Box::pin(async move { if is_ready { Ok(()) } else { Err(vec!["no carrier link is bound".into()]) } })
+            }),
+            metrics: Arc::new(|| "assent_tests 1\n".into()),
+            stopping: stopping.clone(),
+        };
+        // Whoever connects from another loopback address is another peer.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(http::serve(listener, http::router(state, axum::Router::new()), stopping.clone()));
+        Self {
+            address,
+            clock,
+            directory: conversations,
+            is_ready,
+            stopping,
+            token: String::new(),
+            other_token: String::new(),
+            client: Client::new(),
+            _directory: directory,
+        }
+    }
+
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call(self.client.request(method, format!("http://{}{path}", self.address)))
+    }
+
+    /// A call from an address of its own, which has shown no wrong token yet.
+    pub fn call_from_elsewhere(&self, method: Method, path: &str) -> Call {
+        static NEXT: AtomicU64 = AtomicU64::new(2);
+        let [high, low] = u16::try_from(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap().to_be_bytes();
+        let client = Client::builder().local_address(IpAddr::V4(Ipv4Addr::new(127, 1, high, low))).build().unwrap();
+        Call(client.request(method, format!("http://{}{path}", self.address)))
+    }
+
+    pub fn operator(&self, method: Method, path: &str) -> Call {
+        self.call(method, path).token(OPERATOR)
+    }
+
+    /// A call that the practice's backend makes for somebody.
+    pub fn acting(&self, staff: &str, method: Method, path: &str) -> Call {
+        self.call(method, path).token(&self.token).staff(staff)
+    }
+
+    /// A call to `riverside` by the texting member of its staff.
+    pub fn tex(&self, method: Method, path: &str) -> Call {
+        self.acting("tex", method, &format!("{RIVERSIDE}{path}"))
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        self.tex(Method::GET, path).send().await.expect(200)
+    }
+
+    pub async fn new_token(&self, practice: &str) -> String {
+        let path = format!("/v1/practices/{practice}/tokens");
+        let created = self.operator(Method::POST, &path).json(&json!({"name": "backend"})).send().await.expect(201);
+        created["token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn new_session(&self, staff: &str) -> String {
+        let path = format!("{RIVERSIDE}/staff/{staff}/sessions");
+        let created = self.call(Method::POST, &path).token(&self.token).send().await.expect(201);
+        created["token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn put_patient(&self, id: &str, first_name: &str, last_name: &str, phone: &str) -> Value {
+        let body = json!({
+            "first_name": first_name, "last_name": last_name, "date_of_birth": "1985-03-04", "mobile_phone": phone,
+        });
+        self.tex(Method::PUT, &format!("/patients/{id}")).json(&body).send().await.expect(201)
+    }
+
+    /// Texting staff write to a patient.
+    pub async fn draft(&self, patient: &str, text: &str) -> Answer {
+        self.tex(Method::POST, &format!("/patients/{patient}/messages")).json(&json!({"text": text})).send().await
+    }
+
+    /// A patient texts the practice.
+    pub async fn receive(&self, from: &str, text: &str) {
+        static FINGERPRINT: AtomicU64 = AtomicU64::new(1);
+        let mut fingerprint = [0; 16];
+        fingerprint[..8].copy_from_slice(&FINGERPRINT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let inbound = Inbound {
+            text: Body::new(text),
+            form: Form::Text,
+            part: None,
+            fingerprint: Fingerprint(fingerprint),
+            earlier_session_ended: None,
+        };
+        let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(NUMBER).unwrap());
+        self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();
+    }
+
+    /// Lets a conversation see what time it is.
+    pub async fn wake(&self, phone: &str) {
+        let practice = PracticeId::parse("riverside").unwrap();
+        let key = ConversationKey { practice, phone: Phone::parse(phone).unwrap() };
+        self.directory.ask(&key, Event::Woken).await.unwrap();
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        let mut now = self.clock.0.lock().unwrap();
+        *now += by;
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.directory.stop();
+    }
+}
