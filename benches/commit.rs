@@ -45,7 +45,7 @@ impl Caller {
             number: Phone::parse("+13035559999").expect("a phone"),
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
-            segments_per_minute: 75,
+            segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         };
         let phone = Phone::parse(&format!("+1303{}", 5_550_000 + number)).expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };

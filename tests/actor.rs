@@ -154,9 +154,10 @@ async fn a_panic_in_one_conversation_leaves_the_others_running() {
     let well = shell.key(PATIENT);
     let ill = assent::domain::ConversationKey { practice: PracticeId::parse("ill").unwrap(), ..well.clone() };
     shell.drafts(&ill, "hello").await.unwrap();
+    shell.at_rest(&ill).await;
     shell.practices.poisoned.lock().unwrap().insert(ill.practice.clone());
     for _ in 0..3 {
-        assert_eq!(shell.drafts(&ill, "hello").await, Err(AskError::Quarantined));
+        assert_eq!(shell.drafts(&ill, "hello").await, Err(AskError::Panicked));
     }
     assert!(matches!(shell.drafts(&well, "hello").await, Ok(Outcome::Accepted(_))));
 
@@ -171,9 +172,9 @@ async fn after_one_panic_a_conversation_goes_on_from_the_store() {
     let shell = Shell::start().await;
     let key = shell.key(PATIENT);
     shell.drafts(&key, "hello").await.unwrap();
-    shell.invited().await;
+    shell.at_rest(&key).await;
     shell.practices.poisoned.lock().unwrap().insert(key.practice.clone());
-    assert_eq!(shell.texts(&key, "YES").await, Err(AskError::Quarantined));
+    assert_eq!(shell.texts(&key, "YES").await, Err(AskError::Panicked));
     shell.practices.poisoned.lock().unwrap().clear();
     shell.texts(&key, "YES").await.unwrap();
     shell.carried("hello").await;
@@ -221,6 +222,16 @@ async fn who_is_due_is_woken() {
         }
     }
     wakes.abort();
+}
+
+impl Shell {
+    /// Waits until nothing of a conversation is queued or on its way.
+    async fn at_rest(&self, key: &assent::domain::ConversationKey) {
+        let mut changes = self.directory.changes();
+        while self.store.inner_load(key).await.outbox.queued() > 0 {
+            changes.recv().await.unwrap();
+        }
+    }
 }
 
 impl shell::FaultyStore {

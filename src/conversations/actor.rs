@@ -220,7 +220,7 @@ impl Turn {
         }));
         decided.unwrap_or_else(|_| {
             self.directory.panicked(&self.key);
-            Err(AskError::Quarantined)
+            Err(AskError::Panicked)
         })
     }
 

@@ -113,10 +113,11 @@ impl Directory {
         self.doors.store.probe().await.is_ok()
     }
 
-    /// Takes no more letters, and lets go of the actors.
+    /// Takes no more letters, and ends the actors: whatever they said is durable.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.lock_live().clear();
+        self.arbiters.stop();
     }
 
     /// Conversations in memory.
@@ -200,7 +201,7 @@ impl Directory {
         while tokio::time::Instant::now() < give_up_at {
             match self.ask(key, event.clone()).await {
                 Ok(_) | Err(AskError::UnknownPractice | AskError::Stopping | AskError::Quarantined) => return,
-                Err(AskError::StoreUnavailable | AskError::Overloaded) => {}
+                Err(AskError::StoreUnavailable | AskError::Overloaded | AskError::Panicked) => {}
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));

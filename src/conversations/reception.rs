@@ -52,6 +52,7 @@ impl Directory {
             Err(
                 AskError::StoreUnavailable
                 | AskError::Overloaded
+                | AskError::Panicked
                 | AskError::Quarantined
                 | AskError::UnknownPractice
                 | AskError::Stopping,
