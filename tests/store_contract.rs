@@ -1,6 +1,9 @@
 //! What every store keeps. The stories are told to a [`Home`], a place where a store can be opened again and
 //! again; each kind of store has one. What only the embedded store can get wrong is at the end.
 
+#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -832,6 +835,34 @@ async fn two_sealed_rows_cannot_trade_places() {
     assert!(inbox(&store, &practice("riverside"), InboxFilter::All).await.is_empty());
 }
 
+/// X1, X2: what a machine that dies at this instant leaves on its disk, with half of a commit that nobody was
+/// told of behind it.
+#[tokio::test]
+async fn what_was_answered_is_there_after_a_crash() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    let mut talks = Vec::new();
+    for line in 0..3 {
+        talks.push(talk(&store, key("riverside", 100 + line), "stop", at(line.into())).await);
+        let after = Directory::fresh().await;
+        std::fs::create_dir(after.path()).unwrap();
+        for (path, mut octets) in files(&home.path()) {
+            let name = path.file_name().unwrap();
+            if name == "assent.db-wal" {
+                octets.extend_from_slice(&[0x5a; 5_000]);
+            }
+            if name != "assent.db-shm" {
+                std::fs::write(after.path().join(name), octets).unwrap();
+            }
+        }
+        let store = after.open().await;
+        for talk in &talks {
+            assert_eq!(store.load(talk.key()).await.unwrap().unwrap().conversation, talk.now);
+        }
+        assert_eq!(store.last_commit_before_start().await.unwrap(), Some(at(line.into())));
+    }
+}
+
 /// X5: no flipped bit shows an opted-out patient as anything else.
 #[tokio::test]
 async fn a_damaged_database_never_shows_another_consent() {
@@ -860,6 +891,10 @@ async fn a_damaged_database_never_shows_another_consent() {
                     Ok(None) => panic!("a conversation is not found after damage at {position}"),
                     Err(_) => {}
                 }
+            }
+            for row in store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap_or_default() {
+                let talk = talks.iter().find(|talk| talk.key.phone == row.phone).unwrap();
+                assert_eq!(row.consent, talk.consent, "in the inbox, at {position}");
             }
         }
         let _ = std::fs::remove_file(home.path().join("assent.db-wal"));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::directory::{Directory, Seat};
@@ -30,18 +31,30 @@ pub(super) struct ConversationActor {
     seat: Seat,
     /// What the store has; `None` when that must be read again.
     held: Option<Stored>,
-    slot_asked_for: Option<MessageId>,
+    slot: Option<SlotRequest>,
     last_letter: Instant,
+}
+
+/// A slot that is being waited for.
+struct SlotRequest {
+    id: MessageId,
+    wait: JoinHandle<()>,
+}
+
+impl SlotRequest {
+    fn is_over(&self) -> bool {
+        self.wait.is_finished()
+    }
 }
 
 impl ConversationActor {
     pub fn new(directory: Arc<Directory>, key: ConversationKey, seat: Seat) -> Self {
-        Self { directory, key, seat, held: None, slot_asked_for: None, last_letter: Instant::now() }
+        Self { directory, key, seat, held: None, slot: None, last_letter: Instant::now() }
     }
 
     /// Gives the memory back when nothing has been said for a while; everything is in the store.
     fn passivate_when_idle(&mut self, ctx: &mut Context<Self>) {
-        if self.slot_asked_for.is_none() && self.last_letter.elapsed() >= IDLE {
+        if self.slot.as_ref().is_none_or(SlotRequest::is_over) && self.last_letter.elapsed() >= IDLE {
             ctx.stop();
         }
     }
@@ -49,15 +62,20 @@ impl ConversationActor {
     fn perform(&mut self, effects: Vec<Effect>, mut place: Option<Box<dyn Place>>) {
         for effect in effects {
             match effect {
-                Effect::RequestSlot { id, .. } if self.slot_asked_for == Some(id) => {}
-                Effect::RequestSlot { id, segments } => {
-                    self.slot_asked_for = Some(id);
-                    self.directory.clone().request_slot(self.key.clone(), id, segments);
-                }
+                Effect::RequestSlot { id, segments } => self.request_slot(id, segments),
                 Effect::Submit(cleared) => self.submit(cleared, place.take()),
                 Effect::Publish(_) => self.directory.publish(&self.key.practice),
             }
         }
+    }
+
+    /// Waits for a slot, unless the same is being waited for.
+    fn request_slot(&mut self, id: MessageId, segments: u32) {
+        if self.slot.as_ref().is_some_and(|slot| slot.id == id && !slot.is_over()) {
+            return;
+        }
+        let wait = Arc::clone(&self.directory).wait_for_slot(self.key.clone(), id, segments);
+        self.slot = Some(SlotRequest { id, wait: self.directory.spawn(wait) });
     }
 
     fn submit(&self, cleared: Cleared, place: Option<Box<dyn Place>>) {
@@ -98,10 +116,8 @@ impl Handler<Letter> for ConversationActor {
 
     fn handle(&mut self, letter: Letter, _: &mut Self::Context) -> Self::Result {
         self.last_letter = Instant::now();
-        if let Event::SlotGranted(id) = letter.event
-            && self.slot_asked_for == Some(id)
-        {
-            self.slot_asked_for = None;
+        if let Event::SlotGranted(id) = letter.event {
+            self.slot.take_if(|slot| slot.id == id);
         }
         let Letter { event, idempotency, place } = letter;
         let idempotency = idempotency.map(|given| (given.key, given.request));
@@ -204,7 +220,7 @@ impl Turn {
         }));
         decided.unwrap_or_else(|_| {
             self.directory.panicked(&self.key);
-            Err(AskError::Quarantined)
+            Err(AskError::Panicked)
         })
     }
 

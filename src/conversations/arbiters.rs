@@ -39,10 +39,15 @@ impl Arbiters {
     pub fn all(&self) -> &[ArbiterHandle] {
         &self.handles
     }
+
+    /// Ends every arbiter with everything that lives on it.
+    pub fn stop(&self) {
+        self.system.stop();
+    }
 }
 
 impl Drop for Arbiters {
     fn drop(&mut self) {
-        self.system.stop();
+        self.stop();
     }
 }

@@ -10,6 +10,7 @@ use actix::{Actor, Addr, MailboxError};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{SetOnce, broadcast, oneshot};
+use tokio::task::JoinHandle;
 
 use super::actor::ConversationActor;
 use super::arbiters::Arbiters;
@@ -112,10 +113,11 @@ impl Directory {
         self.doors.store.probe().await.is_ok()
     }
 
-    /// Takes no more letters, and lets go of the actors.
+    /// Takes no more letters, and ends the actors: whatever they said is durable.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.lock_live().clear();
+        self.arbiters.stop();
     }
 
     /// Conversations in memory.
@@ -178,21 +180,18 @@ impl Directory {
     }
 
     /// Waits for the number's turn and for room at the carrier, then comes back.
-    pub(super) fn request_slot(self: Arc<Self>, key: ConversationKey, id: MessageId, segments: u32) {
-        let runtime = self.runtime.clone();
-        runtime.spawn(async move {
-            let Some(policy) = self.policy(&key.practice) else { return };
-            let number = &policy.practice.number;
-            let turn = self.doors.throttle.turn(number, segments, policy.practice.segments_per_minute).await;
-            let carrier = self.carrier.wait().await;
-            let Ok(place) = carrier.place(number, segments).await else { return };
-            turn.spend();
-            let granted = Letter { place: Some(place), ..Letter::about(Event::SlotGranted(id)) };
-            if let Err(error) = self.bring(&key, granted).await {
-                // Nothing was sent; the conversation asks again when its wake comes.
-                tracing::warn!(%error, message = %id, "slot was not used");
-            }
-        });
+    pub(super) async fn wait_for_slot(self: Arc<Self>, key: ConversationKey, id: MessageId, segments: u32) {
+        let Some(policy) = self.policy(&key.practice) else { return };
+        let number = &policy.practice.number;
+        let turn = self.doors.throttle.turn(number, segments, policy.practice.segments_per_minute).await;
+        let carrier = self.carrier.wait().await;
+        let Ok(place) = carrier.place(number, segments).await else { return };
+        turn.spend();
+        let granted = Letter { place: Some(place), ..Letter::about(Event::SlotGranted(id)) };
+        if let Err(error) = self.bring(&key, granted).await {
+            // Nothing was sent; the conversation asks again when its wake comes.
+            tracing::warn!(%error, message = %id, "slot was not used");
+        }
     }
 
     /// Brings what can't be asked for again, until it is heard or makes no difference any more.
@@ -202,7 +201,7 @@ impl Directory {
         while tokio::time::Instant::now() < give_up_at {
             match self.ask(key, event.clone()).await {
                 Ok(_) | Err(AskError::UnknownPractice | AskError::Stopping | AskError::Quarantined) => return,
-                Err(AskError::StoreUnavailable | AskError::Overloaded) => {}
+                Err(AskError::StoreUnavailable | AskError::Overloaded | AskError::Panicked) => {}
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
@@ -214,8 +213,8 @@ impl Directory {
         let _ = self.changes.send(practice.clone());
     }
 
-    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(work);
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.spawn(work)
     }
 
     pub(super) fn store(&self) -> &dyn Store {

@@ -42,7 +42,10 @@ pub enum AskError {
     StoreUnavailable,
     #[error("too much is waiting")]
     Overloaded,
-    /// The conversation's record made the daemon panic, again and again.
+    /// Deciding made the daemon panic. The conversation is read again from the store.
+    #[error("the conversation could not be decided")]
+    Panicked,
+    /// The conversation made the daemon panic again and again, and is left alone until the next start.
     #[error("the conversation is quarantined")]
     Quarantined,
     #[error("there is no such practice")]

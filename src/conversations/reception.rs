@@ -1,30 +1,41 @@
 //! Where what the carrier brings comes in: finds the conversation that it is for, and answers when it is durable.
 
+use std::sync::{Arc, Weak};
+
 use async_trait::async_trait;
 
 use super::{AskError, Directory};
 use crate::domain::{ConversationKey, Event, Phone};
 use crate::ports::{DeadLetter, Delivery, NotTaken, Reception};
-use std::sync::Arc;
+
+/// The directory's side that faces the carrier. It does not keep the directory alive: the links, which hold this, are
+/// held by the directory.
+struct FrontDesk(Weak<Directory>);
 
 #[async_trait]
-impl Reception for Arc<Directory> {
+impl Reception for FrontDesk {
     async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+        let directory = self.0.upgrade().ok_or(NotTaken)?;
         match delivery {
             Delivery::Text { from, to, inbound } => {
                 let words = inbound.text.expose().as_bytes().to_vec();
-                self.route(&to, from, Event::Received(inbound), || words).await
+                directory.route(&to, from, Event::Received(inbound), || words).await
             }
             Delivery::Receipt { number, phone, receipt } => {
                 let words = format!("{receipt:?}").into_bytes();
-                self.route(&number, phone, Event::Receipted(receipt), || words).await
+                directory.route(&number, phone, Event::Receipted(receipt), || words).await
             }
-            Delivery::Unroutable(letter) => self.keep(letter).await,
+            Delivery::Unroutable(letter) => directory.keep(letter).await,
         }
     }
 }
 
 impl Directory {
+    /// Takes what the carrier brings.
+    pub fn reception(self: &Arc<Self>) -> Arc<dyn Reception> {
+        Arc::new(FrontDesk(Arc::downgrade(self)))
+    }
+
     async fn route(
         self: &Arc<Self>,
         number: &Phone,
@@ -41,6 +52,7 @@ impl Directory {
             Err(
                 AskError::StoreUnavailable
                 | AskError::Overloaded
+                | AskError::Panicked
                 | AskError::Quarantined
                 | AskError::UnknownPractice
                 | AskError::Stopping,

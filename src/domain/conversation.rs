@@ -72,6 +72,8 @@ impl Conversation {
     /// Decides what an event changes. Nothing is changed until the decision is written down.
     pub fn handle(&self, event: Event, now: Timestamp, policy: &Policy) -> Decision {
         let mut turn = Turn { next: self.clone(), journal: Vec::new(), effects: Vec::new(), now, policy };
+        // A wake may come late: what the time alone decides is decided before the event is looked at.
+        turn.time_passed();
         let outcome = match event {
             Event::Received(inbound) => turn.received(inbound),
             Event::Drafted(draft) => turn.drafted(draft),
@@ -83,7 +85,6 @@ impl Conversation {
             Event::Woken => Outcome::Recorded,
             Event::Restored(others) => turn.restored(others),
         };
-        turn.time_passed();
         turn.close(self, outcome)
     }
 

@@ -282,9 +282,11 @@ impl From<StoreError> for Problem {
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::StoreUnavailable | AskError::Overloaded | AskError::Quarantined | AskError::Stopping => {
-                Self::Unavailable
-            }
+            AskError::StoreUnavailable
+            | AskError::Overloaded
+            | AskError::Panicked
+            | AskError::Quarantined
+            | AskError::Stopping => Self::Unavailable,
             AskError::UnknownPractice => Self::NotFound,
         }
     }

@@ -3,6 +3,8 @@
 mod directory;
 mod reads;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod writes;
 
 use std::path::PathBuf;

@@ -272,6 +272,15 @@ pub fn write_dead_letter(letter: &DeadLetter) -> Vec<u8> {
     write(&DeadLetterV1 { at: nanoseconds(letter.at), reason: letter.reason.into(), raw: base64(&letter.raw) })
 }
 
+/// Nothing reads dead letters in this program; this shows that they can be read.
+#[cfg(test)]
+pub fn read_dead_letter(octets: &[u8]) -> Result<(Timestamp, String, Vec<u8>), ReadError> {
+    use ::base64::Engine;
+    let letter: DeadLetterV1<'_> = read(octets)?;
+    let raw = ::base64::engine::general_purpose::STANDARD_NO_PAD.decode(letter.raw);
+    Ok((time(letter.at), letter.reason.into_owned(), raw.map_err(|_| ReadError::Malformed)?))
+}
+
 // -------------------------------------------------------------------------------------------------- records
 
 pub fn write_record(record: &Record) -> Vec<u8> {
@@ -316,11 +325,11 @@ mod tests {
 
     fn words() -> impl Strategy<Value = Body> {
         let said = prop_oneof![
-            Just("YES".to_owned()),
-            Just("STOP".to_owned()),
-            Just("START".to_owned()),
-            Just("HELP".to_owned()),
-            any::<String>(),
+            3 => Just("YES".to_owned()),
+            1 => Just("STOP".to_owned()),
+            2 => Just("START".to_owned()),
+            1 => Just("HELP".to_owned()),
+            1 => any::<String>(),
         ];
         said.prop_map(Body::new)
     }
@@ -338,8 +347,9 @@ mod tests {
         )
     }
 
+    /// So few that receipts fit.
     fn carrier_id() -> impl Strategy<Value = CarrierId> {
-        "[0-9a-f]{1,3}".prop_map(|id| CarrierId(id.into()))
+        "[ab]".prop_map(|id| CarrierId(id.into()))
     }
 
     fn receipted() -> impl Strategy<Value = Event> {
@@ -379,12 +389,17 @@ mod tests {
         ]
     }
 
+    /// Nanoseconds: mostly within the time that a text may be on its way, sometimes hours.
+    fn pause() -> impl Strategy<Value = i64> {
+        prop_oneof![4 => 0..10_000_000_000_i64, 1 => 0..100_000_000_000_000_i64]
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back_equal(
             id in any::<u64>(),
             boot in any::<u64>(),
-            happenings in proptest::collection::vec((happening(), 0..100_000_000_000_000_i64), 0..60),
+            happenings in proptest::collection::vec((happening(), pause()), 0..60),
         ) {
             let policy = policy(boot);
             let mut now = time(1_790_000_000_123_456_789);

@@ -9,7 +9,7 @@ use assent::conversations::{Directory, Doors};
 use assent::domain::{Body, BootId, ConversationKey, Event, Fingerprint, Form, Inbound, Limits, Phone, PracticeId};
 use assent::http;
 use assent::inbox::Inbox;
-use assent::ports::{Clock, Delivery, Practices, Reception, Store};
+use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
 use assent::store::{self, KeySource};
 use assent::throttle::LocalThrottle;
@@ -286,7 +286,7 @@ impl World {
             earlier_session_ended: None,
         };
         let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(NUMBER).unwrap());
-        self.directory.deliver(Delivery::Text { from, to, inbound }).await.unwrap();
+        self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();
     }
 
     /// Lets a conversation see what time it is.

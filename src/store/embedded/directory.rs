@@ -31,12 +31,34 @@ pub fn claim(directory: &Path) -> Result<Lock, OpenError> {
         Err(Errno::WOULDBLOCK) => return Err(OpenError::InUse { directory: directory.to_owned() }),
         Err(error) => return Err(unusable(error.into())),
     }
+    if let Some(kind) = forgetful(directory) {
+        tracing::warn!(directory = %directory.display(), kind, "the store is on a file system that may forget what was synced");
+    }
     // SQLite gives its other files the permissions of this one.
     let database = database(directory);
     private(&database, OpenOptions::new().create(true)).map_err(unusable)?;
     fs::set_permissions(&database, Permissions::from_mode(0o600)).map_err(unusable)?;
     sync(directory).map_err(unusable)?;
     Ok(Lock(file))
+}
+
+/// The name of a file system that does not keep, or does not promise to keep, what was synced.
+fn forgetful(directory: &Path) -> Option<&'static str> {
+    // From `linux/magic.h`.
+    match rustix::fs::statfs(directory).ok()?.f_type as u32 {
+        0x0102_1994 => Some("tmpfs"),
+        0x8584_58f6 => Some("ramfs"),
+        0x6969 => Some("nfs"),
+        0xff53_4d42 | 0xfe53_4d42 => Some("smb"),
+        _ => None,
+    }
+}
+
+/// Says so when others than the owner may read a file of keys.
+pub fn warn_of_readers(key_file: &Path) {
+    if fs::metadata(key_file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(file = %key_file.display(), "others than its owner may read the key file: chmod 600 it");
+    }
 }
 
 /// Writes a file that is there whole or not at all.

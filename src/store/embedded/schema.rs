@@ -213,6 +213,7 @@ impl Opening<'_> {
                 return Err(OpenError::KeyFile { file, source });
             }
         };
+        directory::warn_of_readers(&file);
         KeyRing::parse(text.expose_secret()).map_err(|reason| OpenError::KeyRing { file, reason })
     }
 

@@ -167,6 +167,8 @@ pub struct Backend {
     groups_since_checkpoint: usize,
     requests_since_pruning: usize,
     pruned_at: Timestamp,
+    #[cfg(test)]
+    disk_failed: bool,
     // Dropped after the database was closed.
     _lock: Lock,
 }
@@ -189,6 +191,10 @@ impl writer::Backend for Backend {
     type Answer = Result<Answer, StoreError>;
 
     fn commit(&mut self, group: Vec<Request>) -> Result<Vec<Self::Answer>, Broken> {
+        #[cfg(test)]
+        if self.disk_failed {
+            return Err(Broken::ForGood("fsync failed".into()));
+        }
         self.run("BEGIN IMMEDIATE")?;
         let committed = self.write(&group).and_then(|written| self.run("COMMIT").map(|()| written));
         self.requests_since_checkpoint += group.len();
@@ -244,8 +250,21 @@ impl Backend {
             groups_since_checkpoint: 0,
             requests_since_pruning: 0,
             pruned_at,
+            #[cfg(test)]
+            disk_failed: false,
             _lock: lock,
         }
+    }
+
+    #[cfg(test)]
+    pub fn database(&self) -> &Connection {
+        &self.database
+    }
+
+    /// Makes every group from here on fail as if the disk had.
+    #[cfg(test)]
+    pub fn fail_for_good(&mut self) {
+        self.disk_failed = true;
     }
 
     fn run(&self, statement: &str) -> Result<(), Broken> {
@@ -509,7 +528,7 @@ impl Backend {
 }
 
 /// Whether the store can be trusted to write after this error.
-fn broken(error: &rusqlite::Error) -> Broken {
+pub fn broken(error: &rusqlite::Error) -> Broken {
     let reason = error.to_string().into();
     match error.sqlite_error() {
         Some(found) if found.extended_code == ffi::SQLITE_IOERR_NOMEM => Broken::ForNow(reason),

@@ -1,0 +1,240 @@
+//! The composition root: builds the parts, starts them in order, drains them in reverse order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::carrier::{LinkConfig, LinkConfigError, LinkState, LinkStatus, Links};
+use crate::config::{self, Config};
+use crate::conversations::{Directory, Doors};
+use crate::domain::{BootId, Limits};
+use crate::inbox::Inbox;
+use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
+use crate::records::Records;
+use crate::store::{KeySource, OpenError};
+use crate::throttle::LocalThrottle;
+use crate::{console, http, service, store, telemetry};
+
+/// How often the store is asked who is due.
+const WAKE_TICK: Duration = Duration::from_secs(1);
+/// How long requests that are under way may take to finish when the daemon stops.
+const HTTP_DRAIN: Duration = Duration::from_secs(10);
+/// What is left for an answer to travel after the carrier's time to give it is over.
+const ANSWER_MARGIN: Duration = Duration::from_secs(15);
+
+/// How long those who still hold the store may take to let go of it, and how often that is looked at.
+const STORE_CLOSE: Duration = Duration::from_secs(5);
+const STORE_CLOSE_STEP: Duration = Duration::from_millis(5);
+
+/// The time of the operating system. The only place that reads it.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is given")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("the store can't be read: {0}")]
+    Records(#[from] StoreError),
+    #[error("carrier {name}: {source}")]
+    Carrier { name: String, source: LinkConfigError },
+    #[error("can't listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("can't start the threads of the conversations: {0}")]
+    Threads(io::Error),
+}
+
+/// A running daemon.
+pub struct Daemon {
+    address: SocketAddr,
+    store: Arc<dyn Store>,
+    records: Arc<Records>,
+    directory: Arc<Directory>,
+    links: Arc<Links>,
+    intake: CancellationToken,
+    server: JoinHandle<io::Result<()>>,
+    /// Wakes, watchdog, figures: what runs beside and ends with the daemon.
+    beside: JoinSet<()>,
+}
+
+impl Daemon {
+    /// Starts everything: store, records, conversations, links, API. `extra` routes are served beside the API.
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>, extra: Router) -> Result<Self, StartError> {
+        let figures = telemetry::metrics();
+        let keys = config.store.key_file.clone().map_or(KeySource::InDirectory, KeySource::File);
+        let store = store::open(&config.store.url, keys, Arc::clone(&clock)).await?;
+        let records = Records::open(Arc::clone(&store), Arc::clone(&clock), boot(), limits(config)).await?;
+
+        let directory = Directory::start(Doors {
+            store: Arc::clone(&store),
+            throttle: Arc::new(LocalThrottle::default()),
+            clock: Arc::clone(&clock),
+            practices: Arc::clone(&records) as Arc<dyn Practices>,
+        })
+        .map_err(StartError::Threads)?;
+
+        // Whatever can be refused is refused before the carrier hears of us.
+        let listener = TcpListener::bind(config.http.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        let links = start_links(config, &store, &directory, &clock).await?;
+        directory.connect(Arc::clone(&links) as Arc<dyn Carrier>);
+
+        let intake = CancellationToken::new();
+        let state = http::State {
+            records: Arc::clone(&records),
+            inbox: Inbox::new(Arc::clone(&store), Arc::clone(&directory)),
+            directory: Arc::clone(&directory),
+            clock,
+            operator_token: config.auth.operator_token.clone(),
+            readiness: readiness(&store, &links),
+            metrics: Arc::new(|| figures.render()),
+            stopping: intake.clone(),
+        };
+        let router = http::router(state, console::router().merge(extra));
+        let server = tokio::spawn(http::serve(listener, router, intake.clone()));
+
+        let mut beside = JoinSet::new();
+        beside.spawn(Arc::clone(&directory).wake_the_due(WAKE_TICK));
+        beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
+        beside.spawn(report_figures(Arc::clone(&directory)));
+        beside.spawn(service::tell_status(address, links.changes()));
+        tracing::info!(%address, store = config.store.url, links = config.carriers.len(), "daemon started");
+        Ok(Self { address, store, records, directory, links, intake, server, beside })
+    }
+
+    /// Where the API listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn records(&self) -> Arc<Records> {
+        Arc::clone(&self.records)
+    }
+
+    /// How each link is.
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.links.status()
+    }
+
+    /// Waits until the store will never write again, and says why. The process must end then: whatever it did from
+    /// there on could not be made durable.
+    pub async fn broken(&self) -> StoreError {
+        self.store.broken().await
+    }
+
+    /// Stops gracefully: intake first, then the window drains and each link unbinds, then the conversations.
+    /// Everything on the way has a bound.
+    pub async fn stop(mut self) {
+        self.intake.cancel();
+        self.beside.shutdown().await;
+        if tokio::time::timeout(HTTP_DRAIN, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        self.links.shutdown().await;
+        let Self { store, records, directory, links, .. } = self;
+        directory.stop();
+        drop((records, directory, links));
+        close(store).await;
+        tracing::info!("daemon stopped");
+    }
+}
+
+/// Waits until nobody holds the store any more, so that its lock is free when the daemon says that it has stopped.
+async fn close(store: Arc<dyn Store>) {
+    let mut left = STORE_CLOSE.as_millis() / STORE_CLOSE_STEP.as_millis();
+    while Arc::strong_count(&store) > 1 && left > 0 {
+        tokio::time::sleep(STORE_CLOSE_STEP).await;
+        left -= 1;
+    }
+    // Closing the database waits for its writer.
+    let _ = tokio::task::spawn_blocking(move || drop(store)).await;
+}
+
+async fn start_links(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    directory: &Arc<Directory>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Links>, StartError> {
+    let configs: Vec<LinkConfig> = config.carriers.iter().map(link).collect();
+    for link in &configs {
+        link.check().map_err(|source| StartError::Carrier { name: link.name.clone(), source })?;
+    }
+    let earlier_session_ended = store.last_commit_before_start().await?;
+    Ok(Links::start(configs, directory.reception(), Arc::clone(clock), earlier_session_ended))
+}
+
+fn link(carrier: &config::Carrier) -> LinkConfig {
+    LinkConfig {
+        name: carrier.name.clone(),
+        address: carrier.address.clone(),
+        system_id: carrier.system_id.clone(),
+        password: carrier.password.expose_secret().into(),
+        system_type: carrier.system_type.clone(),
+        window: usize::try_from(carrier.window).expect("a window is at most a thousand"),
+        segments_per_second: carrier.segments_per_second,
+        enquire_link: carrier.enquire_link,
+        response_timeout: carrier.response_timeout,
+        numbers: carrier.numbers.clone(),
+    }
+}
+
+/// A text is `sending` for as long as its carrier may take to answer, and a little more.
+fn limits(config: &Config) -> Limits {
+    let slowest = config.carriers.iter().map(|carrier| carrier.response_timeout).max().unwrap_or_default();
+    let sending = (slowest + ANSWER_MARGIN).try_into().expect("a response timeout is at most ten minutes");
+    Limits { sending, ..Limits::default() }
+}
+
+/// Ready means: STOP can be honoured, and texts can be sent.
+fn readiness(store: &Arc<dyn Store>, links: &Arc<Links>) -> http::Readiness {
+    let (store, links) = (Arc::clone(store), Arc::clone(links));
+    Arc::new(move || {
+        let (store, links) = (Arc::clone(&store), Arc::clone(&links));
+        Box::pin(async move {
+            let mut reasons = Vec::new();
+            if let Err(error) = store.probe().await {
+                reasons.push(error.to_string());
+            }
+            let status = links.status();
+            if !status.iter().any(|link| link.state == LinkState::Bound) {
+                reasons.push("no carrier link is bound".to_owned());
+                reasons
+                    .extend(status.into_iter().filter_map(|link| Some(format!("{}: {}", link.name, link.last_error?))));
+            }
+            if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+        })
+    })
+}
+
+async fn report_figures(directory: Arc<Directory>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        let live = u32::try_from(directory.live()).unwrap_or(u32::MAX);
+        metrics::gauge!("assent_live_conversations").set(live);
+        telemetry::metrics().run_upkeep();
+    }
+}
+
+fn boot() -> BootId {
+    BootId(getrandom::u64().expect("the operating system has random numbers"))
+}

@@ -1,0 +1,295 @@
+//! One session on its socket: tells the [`Session`] what happened there, and does what follows.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tracing::info;
+
+use super::deliveries::{Deliveries, Done, Handed};
+use super::frame::status;
+use super::link::{Gate, Link, LinkState, Submission};
+use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
+use super::translate;
+use super::window::{Submit, Token};
+use crate::domain::Answer;
+
+/// How long the window may take to drain at the end, and what was delivered to become durable.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long answers are still read once the socket takes nothing more.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+const READ_OCTETS: usize = 8 * 1024;
+
+/// A session and its socket.
+pub(super) struct Drive<'a, S> {
+    link: &'a Link,
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    session: Session,
+    deliveries: Deliveries,
+    earlier_session_ended: Option<Timestamp>,
+    places: Arc<Semaphore>,
+    submissions: mpsc::Receiver<Submission>,
+    /// Handed to the gate once bound.
+    submit: mpsc::Sender<Submission>,
+    /// Who waits for the answer to which message, and the room that it takes.
+    asked: HashMap<Token, (oneshot::Sender<Answer>, OwnedSemaphorePermit)>,
+    tokens: u64,
+    bound_at: Option<Instant>,
+    /// Set once told to stop: no longer than until then.
+    drain_until: Option<Instant>,
+    /// Set once the socket takes nothing more: answers are read until then.
+    write_failed_until: Option<Instant>,
+    /// What was last said about the window.
+    reported: Option<usize>,
+}
+
+/// How a session came to its end.
+pub(super) struct Ended {
+    pub why: Why,
+    pub bound_for: Option<Duration>,
+    /// Set if the carrier delivered something: until then an answer of ours may have been lost.
+    pub at: Option<Timestamp>,
+}
+
+/// Why there is no session.
+pub(super) enum Why {
+    NoConnection(String),
+    Session(Reason),
+}
+
+/// What the socket, the store, the conversations or the clock did.
+enum Happened {
+    TimePassed,
+    ToldToStop,
+    Wrote(std::io::Result<usize>),
+    TooLateToWrite,
+    Delivered(Done),
+    Asked(Submission),
+    Read(std::io::Result<usize>),
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
+    pub fn new(link: &'a Link, stream: S, settings: Settings, earlier_session_ended: Option<Timestamp>) -> Self {
+        let (submit, submissions) = mpsc::channel(settings.window);
+        let (reader, writer) = tokio::io::split(stream);
+        Self {
+            link,
+            reader,
+            writer,
+            places: Arc::new(Semaphore::new(settings.window)),
+            session: Session::connected(settings, now()),
+            deliveries: Deliveries::new(Arc::clone(&link.reception)),
+            earlier_session_ended,
+            submissions,
+            submit,
+            asked: HashMap::new(),
+            tokens: 0,
+            bound_at: None,
+            drain_until: None,
+            write_failed_until: None,
+            reported: None,
+        }
+    }
+
+    /// Until the session is over.
+    pub async fn run(mut self) -> Ended {
+        let mut buffer = vec![0; READ_OCTETS];
+        let reason = loop {
+            if let Some(reason) = self.turn(&mut buffer).await {
+                break reason;
+            }
+        };
+        self.withdraw();
+        self.submissions.close();
+        while let Some(unsent) = self.submissions.recv().await {
+            self.link.count_submit(&Answer::NotSent);
+            let _ = unsent.answer.send(Answer::NotSent);
+        }
+        drop((self.reader, self.writer));
+        let delivered = self.deliveries.were_any();
+        self.deliveries.settle(DRAIN).await;
+        Ended {
+            why: Why::Session(reason),
+            bound_for: self.bound_at.map(|at| at.elapsed()),
+            at: delivered.then(|| self.link.clock.now()),
+        }
+    }
+
+    /// Waits for one thing to happen and does what follows; says why when that is the end.
+    async fn turn(&mut self, buffer: &mut [u8]) -> Option<Reason> {
+        let happened = self.next(buffer).await;
+        let mut outputs = match happened {
+            Happened::TimePassed | Happened::TooLateToWrite => self.session.handle(Input::Tick, now()),
+            Happened::ToldToStop => {
+                self.drain_until = Some(Instant::now() + DRAIN);
+                self.withdraw();
+                Vec::new()
+            }
+            Happened::Wrote(Ok(octets)) if octets > 0 => self.session.handle(Input::Wrote(octets), now()),
+            Happened::Wrote(_) => {
+                self.write_failed_until = Some(Instant::now() + LAST_ANSWERS);
+                Vec::new()
+            }
+            Happened::Delivered(done) => self.delivered(&done),
+            Happened::Asked(submission) => self.asked(submission),
+            Happened::Read(Ok(octets)) if octets > 0 => self.session.handle(Input::Received(&buffer[..octets]), now()),
+            Happened::Read(_) => self.session.handle(Input::Lost, now()),
+        };
+        outputs.extend(self.what_time_asks_for());
+        let end = self.perform(outputs);
+        if !self.session.is_bound() {
+            self.withdraw();
+        }
+        end
+    }
+
+    async fn next(&mut self, buffer: &mut [u8]) -> Happened {
+        let to_write = self.session.to_write(now()).filter(|_| self.write_failed_until.is_none());
+        let deadlines = [
+            self.session.next_deadline().map(Instant::from_std),
+            self.deliveries.give_up_at(),
+            self.drain_until,
+            self.write_failed_until,
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
+        tokio::select! {
+            biased;
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Happened::TimePassed,
+            () = self.link.stop.cancelled(), if self.drain_until.is_none() => Happened::ToldToStop,
+            written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
+            Some(done) = self.deliveries.next(Instant::now) => Happened::Delivered(done),
+            Some(submission) = self.submissions.recv() => Happened::Asked(submission),
+            read = self.reader.read(buffer), if self.deliveries.have_room() => Happened::Read(read),
+        }
+    }
+
+    /// What is due by this link's own deadlines.
+    fn what_time_asks_for(&mut self) -> Vec<Output> {
+        let instant = Instant::now();
+        let passed = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= instant);
+        if passed(self.write_failed_until) {
+            return self.session.handle(Input::Lost, now());
+        }
+        if passed(self.deliveries.give_up_at()) {
+            self.deliveries.forget_failures();
+            return self.session.handle(Input::Unbind(Reason::NotTaken), now());
+        }
+        let is_idle = self.session.is_idle() && self.deliveries.is_idle();
+        if self.drain_until.is_some() && (is_idle || passed(self.drain_until)) {
+            self.drain_until = Some(instant + 2 * DRAIN);
+            return self.session.handle(Input::Unbind(Reason::Stopped), now());
+        }
+        Vec::new()
+    }
+
+    fn asked(&mut self, submission: Submission) -> Vec<Output> {
+        let Submission { segments, write_by, permit, answer } = submission;
+        self.tokens += 1;
+        let token = Token(self.tokens);
+        self.asked.insert(token, (answer, permit));
+        let answer_by = now() + self.link.config.response_timeout;
+        let submit = Submit { token, segments, write_by: write_by.into_std(), answer_by };
+        self.session.handle(Input::Submit(submit), now())
+    }
+
+    fn delivered(&mut self, done: &Done) -> Vec<Output> {
+        let result = match done.result {
+            Ok(()) if done.command_status == status::ROK => "taken",
+            Ok(()) => "malformed",
+            Err(_) => "not_taken",
+        };
+        let name = self.link.config.name.clone();
+        metrics::counter!("assent_deliver_total", "link" => name, "result" => result).increment(1);
+        match done.result {
+            Ok(()) => {
+                let Done { sequence, command_status, .. } = *done;
+                self.session.handle(Input::Answer { sequence, command_status }, now())
+            }
+            // Silence, and only silence: the carrier keeps it and brings it again.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn perform(&mut self, outputs: Vec<Output>) -> Option<Reason> {
+        let mut end = None;
+        for output in outputs {
+            match output {
+                Output::Bound => self.bound(),
+                Output::Deliver(delivered) => self.hand(&delivered),
+                Output::Answered { token, answer } => self.answered(token, answer),
+                Output::Stray => self.link.count_stray(),
+                Output::Closed(reason) => end = Some(reason),
+            }
+        }
+        if self.bound_at.is_some() && self.session.is_bound() {
+            let in_use = self.link.config.window.saturating_sub(self.places.available_permits());
+            if self.reported.replace(in_use) != Some(in_use) {
+                self.link.report(LinkState::Bound, in_use, None);
+            }
+        }
+        end
+    }
+
+    fn bound(&mut self) {
+        self.bound_at = Some(Instant::now());
+        info!(link = self.link.config.name, "bound");
+        if self.drain_until.is_none() {
+            let gate = Gate { places: Arc::clone(&self.places), submissions: self.submit.clone() };
+            self.link.gate.send_replace(Some(gate));
+        }
+    }
+
+    /// No more places in this session.
+    fn withdraw(&mut self) {
+        if self.bound_at.is_some() && !self.places.is_closed() {
+            self.link.gate.send_replace(None);
+            self.places.close();
+        }
+    }
+
+    fn hand(&mut self, delivered: &Delivered) {
+        if self.drain_until.is_some() {
+            // It is not answered, so the carrier brings it again to whoever binds next.
+            return;
+        }
+        let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
+        let delivery = translate::delivery(delivered, self.link.clock.now(), self.earlier_session_ended);
+        self.deliveries.hand(Handed { sequence: delivered.frame.sequence(), command_status, delivery });
+    }
+
+    fn answered(&mut self, token: Token, answer: Answer) {
+        if let Answer::Refused { command_status: status::RTHROTTLED | status::RMSGQFUL, .. } = answer {
+            self.link.pause();
+        }
+        self.link.count_submit(&answer);
+        if let Some((asker, _room)) = self.asked.remove(&token) {
+            // Whoever asked may have gone; the answer is the conversation's to miss.
+            let _ = asker.send(answer);
+        }
+    }
+}
+
+/// Gives the socket what it takes, unless it is too late for the first octet by the time it takes any.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), to_write: Option<&ToWrite>) -> Happened {
+    let Some(ToWrite { octets, write_by }) = to_write else { return std::future::pending().await };
+    poll_fn(|context| {
+        if write_by.is_some_and(|write_by| write_by < now()) {
+            return Poll::Ready(Happened::TooLateToWrite);
+        }
+        Pin::new(&mut *writer).poll_write(context, octets).map(Happened::Wrote)
+    })
+    .await
+}
+
+/// The time as the session reads it.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}

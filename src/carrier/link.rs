@@ -1,0 +1,275 @@
+//! One link for as long as the daemon runs: grants room in its window, opens the socket, and opens it again when it
+//! is lost.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
+use smpp::pdus::SubmitSm;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::LinkConfig;
+use super::drive::{Drive, Ended, Why};
+use super::pauses::Pauses;
+use super::session::{Reason, Settings};
+use crate::domain::{Answer, Phone};
+use crate::ports::{Clock, Reception};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// No place is granted for this long after the carrier said that we are too fast.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
+/// The rate limit lets through at once what it would let through in this part of a second.
+const BURST_PART_OF_A_SECOND: u32 = 20;
+
+/// Whether a link takes texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    Bound,
+    Unbound,
+}
+
+/// How a link is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkStatus {
+    pub name: String,
+    pub state: LinkState,
+    pub since: Timestamp,
+    pub window: usize,
+    pub window_in_use: usize,
+    /// Why it last ended or did not come about, in words for whoever runs the server.
+    pub last_error: Option<String>,
+}
+
+/// One link, as long as the daemon runs.
+pub(super) struct Link {
+    pub config: LinkConfig,
+    /// The way into the session that is bound, while one is.
+    pub gate: watch::Sender<Option<Gate>>,
+    status: watch::Sender<Vec<LinkStatus>>,
+    /// Its place in `status`.
+    index: usize,
+    limiter: DefaultDirectRateLimiter,
+    throttled_until: Mutex<Option<Instant>>,
+    pub stop: CancellationToken,
+    pub reception: Arc<dyn Reception>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The window of one session.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub places: Arc<Semaphore>,
+    pub submissions: mpsc::Sender<Submission>,
+}
+
+/// Room in the window of one session.
+pub(super) struct Room {
+    permit: OwnedSemaphorePermit,
+    submissions: mpsc::Sender<Submission>,
+}
+
+/// A message on its way into a session.
+pub(super) struct Submission {
+    pub segments: Vec<SubmitSm>,
+    pub write_by: Instant,
+    pub permit: OwnedSemaphorePermit,
+    pub answer: oneshot::Sender<Answer>,
+}
+
+impl Link {
+    pub fn new(
+        config: LinkConfig,
+        index: usize,
+        status: watch::Sender<Vec<LinkStatus>>,
+        stop: CancellationToken,
+        reception: Arc<dyn Reception>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let per_second = config.segments_per_second;
+        let burst = (per_second.get() / BURST_PART_OF_A_SECOND).max(1);
+        let quota = Quota::per_second(per_second).allow_burst(burst.try_into().expect("it is at least 1"));
+        Self {
+            config,
+            gate: watch::Sender::new(None),
+            status,
+            index,
+            limiter: RateLimiter::direct(quota),
+            throttled_until: Mutex::new(None),
+            stop,
+            reception,
+            clock,
+        }
+    }
+
+    /// Waits until the link is bound, has room, and may send; `None` when it never will be again.
+    pub async fn room(&self, segments: u32) -> Option<Room> {
+        let patient = async {
+            let mut gate = self.gate.subscribe();
+            loop {
+                let Gate { places, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
+                let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
+                let wanted = segments.clamp(1, window);
+                // Closed means that this session is over: wait for the next one.
+                let Ok(permit) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
+                self.keep_to_the_rate(segments).await;
+                if !places.is_closed() {
+                    return Some(Room { permit, submissions });
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            room = patient => room,
+        }
+    }
+
+    async fn keep_to_the_rate(&self, segments: u32) {
+        for _ in 0..segments {
+            while let Err(not_until) = self.limiter.check() {
+                tokio::time::sleep(not_until.wait_time_from(DefaultClock::default().now())).await;
+            }
+        }
+        while let Some(until) = self.throttled().filter(|until| *until > Instant::now()) {
+            sleep_until(until).await;
+        }
+    }
+
+    fn throttled(&self) -> Option<Instant> {
+        *self.throttled_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Binds, and binds again, until told to stop.
+    pub async fn live(self: Arc<Self>, mut earlier_session_ended: Option<Timestamp>) {
+        let mut pauses = Pauses::default();
+        self.report(LinkState::Unbound, 0, None);
+        loop {
+            let ended = self.connect_and_drive(earlier_session_ended).await;
+            earlier_session_ended = ended.at.or(earlier_session_ended);
+            let error = match &ended.why {
+                Why::NoConnection(error) => error.clone(),
+                Why::Session(reason) => reason.to_string(),
+            };
+            self.report(LinkState::Unbound, 0, Some(error.clone()));
+            if self.stop.is_cancelled() {
+                info!(link = self.config.name, "stopped");
+                return;
+            }
+            let pause = pauses.after(&ended);
+            warn!(link = self.config.name, error, pause_ms = pause.as_millis(), "lost");
+            metrics::counter!("assent_link_reconnects_total", "link" => self.config.name.clone()).increment(1);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn connect_and_drive(&self, earlier_session_ended: Option<Timestamp>) -> Ended {
+        let no_connection = |error| Ended { why: Why::NoConnection(error), bound_for: None, at: None };
+        let bind = match self.config.bind() {
+            Ok(bind) => bind,
+            Err(error) => return no_connection(error.to_string()),
+        };
+        let address = &self.config.address;
+        let connected = tokio::select! {
+            connected = timeout(CONNECT, TcpStream::connect(address)) => connected,
+            () = self.stop.cancelled() => return no_connection(Reason::Stopped.to_string()),
+        };
+        let stream = match connected {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return no_connection(format!("could not connect to {address}: {error}")),
+            Err(_) => return no_connection(format!("{address} did not take the connection within 10 seconds")),
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            return no_connection(format!("could not set up the connection to {address}: {error}"));
+        }
+        let settings =
+            Settings { bind, window: self.config.window, enquire_link: self.config.enquire_link, last_sequence: 0 };
+        Drive::new(self, stream, settings, earlier_session_ended).run().await
+    }
+
+    /// Tells whoever watches how the link is. An earlier error stands until there is another.
+    pub fn report(&self, state: LinkState, window_in_use: usize, error: Option<String>) {
+        let name = || self.config.name.clone();
+        metrics::gauge!("assent_link_bound", "link" => name()).set(if state == LinkState::Bound { 1.0 } else { 0.0 });
+        metrics::gauge!("assent_window_in_use", "link" => name())
+            .set(f64::from(u32::try_from(window_in_use).unwrap_or(u32::MAX)));
+        let now = self.clock.now();
+        self.status.send_if_modified(|statuses| {
+            let status = &mut statuses[self.index];
+            let before = status.clone();
+            if status.state != state {
+                status.state = state;
+                status.since = now;
+            }
+            status.window_in_use = window_in_use;
+            status.last_error = error.or(status.last_error.take());
+            *status != before
+        });
+    }
+}
+
+impl LinkStatus {
+    pub(super) fn at_start(config: &LinkConfig, now: Timestamp) -> Self {
+        Self {
+            name: config.name.clone(),
+            state: LinkState::Unbound,
+            since: now,
+            window: config.window,
+            window_in_use: 0,
+            last_error: None,
+        }
+    }
+}
+
+impl Room {
+    /// Hands the segments to the session, and waits for what becomes of them.
+    pub async fn submit(self, segments: Vec<SubmitSm>, write_by: Instant) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let submission = Submission { segments, write_by, permit: self.permit, answer };
+        if self.submissions.send(submission).await.is_err() {
+            return Answer::NotSent;
+        }
+        // Nobody is left who knows: it may have gone out.
+        answered.await.unwrap_or(Answer::Unknown)
+    }
+}
+
+impl Link {
+    pub fn serves(&self, number: &Phone) -> bool {
+        self.config.numbers.contains(number)
+    }
+
+    /// The carrier said that we are too fast.
+    pub fn pause(&self) {
+        let until = Instant::now() + THROTTLED_PAUSE;
+        *self.throttled_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Counts what became of a message.
+    pub fn count_submit(&self, answer: &Answer) {
+        self.count(match answer {
+            Answer::Taken { .. } => "taken",
+            Answer::NotSent => "not_sent",
+            Answer::Refused { .. } => "refused",
+            Answer::PartlyTaken => "partly_taken",
+            Answer::Unknown => "unknown",
+        });
+    }
+
+    /// Counts a response that nobody waited for.
+    pub fn count_stray(&self) {
+        self.count("stray");
+    }
+
+    fn count(&self, result: &'static str) {
+        metrics::counter!("assent_submit_total", "link" => self.config.name.clone(), "result" => result).increment(1);
+    }
+}

@@ -1,0 +1,85 @@
+//! The links as the conversations see them: a number goes in, a place in some window comes out.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::link::{Link, LinkStatus, Room};
+use super::{LinkConfig, translate};
+use crate::domain::{Answer, Cleared, Phone};
+use crate::ports::{Carrier, CarrierClosed, Clock, Place, Reception};
+
+/// All links of the daemon.
+pub struct Links {
+    links: Vec<Arc<Link>>,
+    status: watch::Sender<Vec<LinkStatus>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Links {
+    /// Starts every link. What `earlier_session_ended` says goes for each until it has had a session of its own.
+    pub fn start(
+        configs: Vec<LinkConfig>,
+        reception: Arc<dyn Reception>,
+        clock: Arc<dyn Clock>,
+        earlier_session_ended: Option<Timestamp>,
+    ) -> Arc<Self> {
+        let at_start = configs.iter().map(|config| LinkStatus::at_start(config, clock.now())).collect();
+        let status = watch::Sender::new(at_start);
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let start = |(index, config)| {
+            let (reception, clock) = (Arc::clone(&reception), Arc::clone(&clock));
+            let link = Arc::new(Link::new(config, index, status.clone(), stop.clone(), reception, clock));
+            tasks.spawn(Arc::clone(&link).live(earlier_session_ended));
+            link
+        };
+        let links = configs.into_iter().enumerate().map(start).collect();
+        tasks.close();
+        Arc::new(Self { links, status, stop, tasks })
+    }
+
+    /// How each link is, in the order of the configuration.
+    pub fn status(&self) -> Vec<LinkStatus> {
+        self.status.borrow().clone()
+    }
+
+    /// Tells of every change of what [`status`](Self::status) says.
+    pub fn changes(&self) -> watch::Receiver<Vec<LinkStatus>> {
+        self.status.subscribe()
+    }
+
+    /// Grants no more places, waits a while for the carriers' answers, and parts from each.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+
+    /// The first link that names the number, else the first that names none.
+    fn link_for(&self, number: &Phone) -> Option<&Arc<Link>> {
+        let named = self.links.iter().find(|link| link.serves(number));
+        named.or_else(|| self.links.iter().find(|link| link.config.numbers.is_empty()))
+    }
+}
+
+#[async_trait]
+impl Carrier for Links {
+    async fn place(&self, number: &Phone, segments: u32) -> Result<Box<dyn Place>, CarrierClosed> {
+        let link = self.link_for(number).ok_or(CarrierClosed)?;
+        let room = link.room(segments).await.ok_or(CarrierClosed)?;
+        Ok(Box::new(room))
+    }
+}
+
+#[async_trait]
+impl Place for Room {
+    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer {
+        (*self).submit(translate::submit_sms(&cleared), write_by).await
+    }
+}

@@ -1,0 +1,93 @@
+//! The wire: links to carriers over SMPP 3.4.
+//!
+//! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
+//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`translate`] stands
+//! between their words and the wire's.
+//!
+//! What may have gone out is never sent again from here: a message whose PDU was wholly written and not answered
+//! is answered [`Answer::Unknown`](crate::domain::Answer::Unknown). What the carrier delivers is acknowledged after
+//! [`Reception::deliver`](crate::ports::Reception::deliver) returned `Ok`, and not before.
+
+mod deliveries;
+mod drive;
+pub mod frame;
+mod link;
+mod links;
+mod pauses;
+pub mod receipt;
+pub mod session;
+pub mod short_message;
+pub mod text;
+pub mod timers;
+pub mod translate;
+pub mod udh;
+pub mod window;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use smpp::pdus::BindTransceiver;
+use smpp::types::COctetString;
+use smpp::values::InterfaceVersion;
+
+pub use link::{LinkState, LinkStatus};
+pub use links::Links;
+
+use crate::domain::Phone;
+
+/// One link to a carrier, as the operator described it.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// What logs, metrics and the status call it.
+    pub name: String,
+    /// Host and port.
+    pub address: String,
+    pub system_id: String,
+    pub password: SecretString,
+    pub system_type: String,
+    /// Unanswered `submit_sm` at once.
+    pub window: usize,
+    /// What the carrier's contract allows.
+    pub segments_per_second: NonZeroU32,
+    /// How long nothing may be heard before we ask whether the carrier is there.
+    pub enquire_link: Duration,
+    /// How long a `submit_sm` may go unanswered.
+    pub response_timeout: Duration,
+    /// Practice numbers that go through this link; none means all that no other link names.
+    pub numbers: Vec<Phone>,
+}
+
+/// Why a link can't be bound with what it is configured with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LinkConfigError {
+    #[error("system_id must be at most 15 ASCII characters")]
+    SystemId,
+    #[error("password must be at most 8 ASCII characters")]
+    Password,
+    #[error("system_type must be at most 12 ASCII characters")]
+    SystemType,
+    #[error("window must be at least 1")]
+    Window,
+}
+
+impl LinkConfig {
+    /// Whether SMPP can carry what is configured.
+    pub fn check(&self) -> Result<(), LinkConfigError> {
+        if self.window == 0 {
+            return Err(LinkConfigError::Window);
+        }
+        self.bind().map(drop)
+    }
+
+    /// What asks the carrier for a bind (SMPP 3.4 §4.1.5).
+    fn bind(&self) -> Result<BindTransceiver, LinkConfigError> {
+        let password = self.password.expose_secret().to_owned();
+        Ok(BindTransceiver::builder()
+            .system_id(COctetString::from_string(self.system_id.clone()).map_err(|_| LinkConfigError::SystemId)?)
+            .password(COctetString::from_string(password).map_err(|_| LinkConfigError::Password)?)
+            .system_type(COctetString::from_string(self.system_type.clone()).map_err(|_| LinkConfigError::SystemType)?)
+            .interface_version(InterfaceVersion::Smpp3_4)
+            .build())
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads the text of a delivery receipt (SMPP 3.4 appendix B), in any order and case and with anything missing.
+
+use crate::domain::ReceiptState;
+
+/// What the text of a receipt says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReceiptText {
+    pub id: Option<String>,
+    pub state: Option<ReceiptState>,
+}
+
+/// Finds `id:` and `stat:`. What follows `text:` is the patient's message, and is not looked at.
+pub fn read(text: &str) -> ReceiptText {
+    let lower = text.to_ascii_lowercase();
+    let end = field(&lower, "text").map_or(lower.len(), |at| at - "text:".len());
+    let value = |name: &str| {
+        let at = field(&lower[..end], name)?;
+        let word = text[at..end].split_whitespace().next()?;
+        // `id:` with nothing behind it: the next field is not its value.
+        (!is_field(word)).then_some(word)
+    };
+    ReceiptText { id: value("id").map(str::to_owned), state: value("stat").map(state) }
+}
+
+/// What `message_state` says (SMPP 3.4 §5.2.28).
+pub fn state_of(message_state: u8) -> ReceiptState {
+    match message_state {
+        1 => ReceiptState::Enroute,
+        2 => ReceiptState::Delivered,
+        3 => ReceiptState::Expired,
+        4 => ReceiptState::Deleted,
+        5 => ReceiptState::Undeliverable,
+        6 => ReceiptState::Accepted,
+        8 => ReceiptState::Rejected,
+        _ => ReceiptState::Unknown,
+    }
+}
+
+/// Where the value of a field begins: after its name and the colon, at the start of a word.
+fn field(lower: &str, name: &str) -> Option<usize> {
+    lower.match_indices(name).find_map(|(at, _)| {
+        let starts_word = lower[..at].chars().next_back().is_none_or(char::is_whitespace);
+        let has_colon = lower[at + name.len()..].starts_with(':');
+        (starts_word && has_colon).then_some(at + name.len() + 1)
+    })
+}
+
+fn is_field(word: &str) -> bool {
+    const NAMES: [&str; 8] = ["id", "sub", "dlvrd", "submit", "done", "stat", "err", "text"];
+    word.split_once(':').is_some_and(|(name, _)| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
+}
+
+/// Carriers shorten the words to seven letters, or do not.
+fn state(word: &str) -> ReceiptState {
+    const STATES: [(&str, ReceiptState); 9] = [
+        ("ENROU", ReceiptState::Enroute),
+        ("DELIV", ReceiptState::Delivered),
+        ("EXPIR", ReceiptState::Expired),
+        ("DELET", ReceiptState::Deleted),
+        ("UNDEL", ReceiptState::Undeliverable),
+        ("ACCEP", ReceiptState::Accepted),
+        ("ACKED", ReceiptState::Accepted),
+        ("REJEC", ReceiptState::Rejected),
+        ("FAILE", ReceiptState::Undeliverable),
+    ];
+    let word = word.to_ascii_uppercase();
+    let known = STATES.iter().find(|(start, _)| word.starts_with(start));
+    known.map_or(ReceiptState::Unknown, |(_, state)| *state)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, id: Option<&str>, state: Option<ReceiptState>) {
+        assert_eq!(read(text), ReceiptText { id: id.map(str::to_owned), state }, "{text}");
+    }
+
+    #[test]
+    fn the_dialects_of_receipts() {
+        use ReceiptState::{Delivered, Undeliverable, Unknown};
+        let full = "id:0123456789 sub:001 dlvrd:001 submit date:2601021304 done date:2601021305 \
+                    stat:DELIVRD err:000 text:See you at 3";
+        check(full, Some("0123456789"), Some(Delivered));
+        check("ID:abc STAT:delivrd", Some("abc"), Some(Delivered));
+        check("stat:UNDELIV id:7", Some("7"), Some(Undeliverable));
+        check("id: 7 stat: DELIVERED", Some("7"), Some(Delivered));
+        check("id: stat:FAILED", None, Some(Undeliverable));
+        check("stat:FOO", None, Some(Unknown));
+        check("msgid:9 substat:DELIVRD", None, None);
+        check("id:1 text:stat:DELIVRD", Some("1"), None);
+        check("", None, None);
+        check("STOP", None, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_some_receipt(text: String) {
+            read(&text);
+        }
+
+        #[test]
+        fn fields_in_any_order_read_the_same(fields in Just(["id:x1", "stat:EXPIRED", "err:0", "sub:001"]).prop_shuffle()) {
+            let expected = ReceiptText { id: Some("x1".into()), state: Some(ReceiptState::Expired) };
+            prop_assert_eq!(read(&fields.join(" ")), expected);
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! One SMPP session as a value: it is told what happened and when, and answers with what follows. Nothing here
+//! reads a socket or a clock.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smpp::pdus::{BindReceiverResp, BindTransceiver, BindTransceiverResp, BindTransmitterResp, DeliverSmResp};
+use smpp::{CommandId, Pdu};
+
+use super::frame::{self, Frame, Framer, Unframed, status};
+use super::short_message::{Malformed, ShortMessage};
+use super::timers::{self, Rate, Timer, Timers};
+use super::window::{Chunk, Submit, Token, Window};
+use crate::domain::Answer;
+
+/// `deliver_sm` that are kept when they come before the answer to our bind.
+const HELD_MAX: usize = 1_000;
+/// `enquire_link` that are answered in a second.
+const ENQUIRE_LINKS_PER_SECOND_MAX: u32 = 50;
+/// Unreadable PDUs that are borne in a minute.
+const MALFORMED_PER_MINUTE_MAX: u32 = 10;
+/// Messages without an answer, one after the other, that make the link suspect.
+const SILENCES_IN_A_ROW_MAX: u32 = 3;
+
+/// What a session is made with.
+#[derive(Clone)]
+pub struct Settings {
+    pub bind: BindTransceiver,
+    /// Unanswered `submit_sm` at once.
+    pub window: usize,
+    /// How long nothing may be heard before we ask.
+    pub enquire_link: Duration,
+    /// The sequence number before the first: 0 but in tests.
+    pub last_sequence: u32,
+}
+
+/// What happened.
+pub enum Input<'a> {
+    /// Octets came.
+    Received(&'a [u8]),
+    /// The socket took so many octets of what [`Session::to_write`] gave last.
+    Wrote(usize),
+    /// A message wants to leave.
+    Submit(Submit),
+    /// What a delivered PDU is to be answered with.
+    Answer { sequence: u32, command_status: u32 },
+    /// A deadline may have passed.
+    Tick,
+    /// Time to part from the carrier.
+    Unbind(Reason),
+    /// The connection is gone.
+    Lost,
+}
+
+/// What follows.
+pub enum Output {
+    Bound,
+    /// A `deliver_sm`, to be answered by its sequence number once it is durable.
+    Deliver(Delivered),
+    /// What became of a message.
+    Answered {
+        token: Token,
+        answer: Answer,
+    },
+    /// A response came that nobody waits for.
+    Stray,
+    /// The session is over; every message was answered before.
+    Closed(Reason),
+}
+
+/// A `deliver_sm` as the carrier sent it.
+pub struct Delivered {
+    pub frame: Frame,
+    pub message: Result<ShortMessage, Malformed>,
+}
+
+/// Octets for the socket.
+pub struct ToWrite {
+    pub octets: Bytes,
+    /// If none of them left by then, none may.
+    pub write_by: Option<Instant>,
+}
+
+/// Why a session ended, in words for whoever runs the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    #[error("carrier refused the bind: {}", words(*command_status))]
+    BindRefused { command_status: u32 },
+    #[error("carrier did not answer the bind within 10 seconds")]
+    BindUnanswered,
+    #[error(transparent)]
+    Unframed(#[from] Unframed),
+    #[error("carrier unbound")]
+    PeerUnbound,
+    #[error("carrier did not answer enquire_link within 10 seconds")]
+    PeerSilent,
+    #[error("carrier began a PDU and did not finish it within 30 seconds")]
+    PartialFrame,
+    #[error("carrier took no octet for 10 seconds")]
+    WriteStalled,
+    #[error("carrier answered none of the last texts")]
+    Unanswered,
+    #[error("carrier could not read the stream (generic_nack without a sequence number)")]
+    Nacked,
+    #[error("carrier sent an outbind on a link that was opened from here")]
+    Outbind,
+    #[error("carrier sent more than 50 enquire_link in a second")]
+    Flood,
+    #[error("carrier sent more than 10 unreadable PDUs in a minute")]
+    TooMuchMalformed,
+    #[error("connection to the carrier was lost")]
+    Lost,
+    #[error("store did not take what the carrier delivered")]
+    NotTaken,
+    #[error("stopped")]
+    Stopped,
+}
+
+/// What an operator can do about a refused bind.
+fn words(command_status: u32) -> String {
+    match command_status {
+        status::RALYBND => "already bound under this system_id (0x05)".to_owned(),
+        status::RBINDFAIL => "bind failed (0x0D)".to_owned(),
+        status::RINVPASWD => "wrong password (0x0E)".to_owned(),
+        status::RINVSYSID => "unknown system_id (0x0F)".to_owned(),
+        other => format!("command_status {other:#04x}"),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Binding {
+        sequence: u32,
+    },
+    Bound,
+    Unbinding {
+        reason: Reason,
+        sequence: u32,
+    },
+    /// Only the last words are still written.
+    Closing(Reason),
+    Over,
+}
+
+/// One session, from the first octet to the last.
+pub struct Session {
+    state: State,
+    enquire_link: Duration,
+    framer: Framer,
+    window: Window,
+    timers: Timers,
+    enquiries: Rate,
+    malformed: Rate,
+    held: Vec<Frame>,
+    /// Responses and `enquire_link`: they go ahead of texts.
+    urgent: VecDeque<Bytes>,
+    /// Texts of which no octet has left.
+    staged: Option<Chunk>,
+    writing: Option<Writing>,
+    outputs: Vec<Output>,
+}
+
+/// What the socket is being given.
+struct Writing {
+    chunk: Chunk,
+    offset: usize,
+}
+
+impl Session {
+    /// The connection stands: asks to be bound.
+    pub fn connected(settings: Settings, now: Instant) -> Self {
+        let mut window = Window::new(settings.window, settings.last_sequence);
+        let sequence = window.next_sequence();
+        let mut timers = Timers::default();
+        timers.set(Timer::Bind, now + timers::BIND);
+        Self {
+            state: State::Binding { sequence },
+            enquire_link: settings.enquire_link,
+            framer: Framer::default(),
+            window,
+            timers,
+            enquiries: Rate::new(ENQUIRE_LINKS_PER_SECOND_MAX, Duration::from_secs(1), now),
+            malformed: Rate::new(MALFORMED_PER_MINUTE_MAX, Duration::from_secs(60), now),
+            held: Vec::new(),
+            urgent: VecDeque::from([frame::encode(status::ROK, sequence, settings.bind.into())]),
+            staged: None,
+            writing: None,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Takes what happened, and says what follows from it, in order.
+    pub fn handle(&mut self, input: Input<'_>, now: Instant) -> Vec<Output> {
+        if self.state == State::Over {
+            return Vec::new();
+        }
+        match input {
+            Input::Received(octets) => self.received(octets, now),
+            Input::Wrote(octets) => self.wrote(octets, now),
+            Input::Submit(submit) => self.window.submit(submit),
+            Input::Answer { sequence, command_status } => {
+                self.say(command_status, sequence, DeliverSmResp::default());
+            }
+            Input::Tick => self.time_passed(now),
+            Input::Unbind(reason) => self.unbind(reason, now),
+            Input::Lost => self.finish(match self.state {
+                // We were parting anyway.
+                State::Unbinding { reason, .. } | State::Closing(reason) => reason,
+                State::Binding { .. } | State::Bound | State::Over => Reason::Lost,
+            }),
+        }
+        self.answer_finished();
+        if let State::Closing(reason) = self.state
+            && self.urgent.is_empty()
+            && self.writing.is_none()
+        {
+            self.finish(reason);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// What to give the socket next. Asked again before each attempt: what is too late by then is not given.
+    pub fn to_write(&mut self, now: Instant) -> Option<ToWrite> {
+        self.put_back_unbegun();
+        if self.writing.is_none() {
+            self.writing = self.next_chunk(now).map(|chunk| Writing { chunk, offset: 0 });
+        }
+        let Some(writing) = &self.writing else {
+            self.timers.clear(Timer::Write);
+            return None;
+        };
+        self.timers.start(Timer::Write, now + timers::WRITE);
+        Some(ToWrite {
+            octets: writing.chunk.octets.slice(writing.offset..),
+            write_by: writing.chunk.write_by.filter(|_| writing.offset == 0),
+        })
+    }
+
+    /// When [`Input::Tick`] next has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [self.timers.next(), self.window.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether texts may be submitted.
+    pub fn is_bound(&self) -> bool {
+        self.state == State::Bound
+    }
+
+    /// Whether every message that was submitted is answered.
+    pub fn is_idle(&self) -> bool {
+        self.window.is_empty()
+    }
+
+    fn put_back_unbegun(&mut self) {
+        let Some(Writing { chunk, .. }) = self.writing.take_if(|writing| writing.offset == 0) else { return };
+        if chunk.ends.is_empty() {
+            self.urgent.push_front(chunk.octets);
+        } else {
+            self.staged = Some(chunk);
+        }
+    }
+
+    fn recall_if_late(&mut self, now: Instant) {
+        let is_late = |chunk: &mut Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
+        if let Some(chunk) = self.staged.take_if(is_late) {
+            self.window.recall(&chunk);
+        }
+    }
+
+    fn next_chunk(&mut self, now: Instant) -> Option<Chunk> {
+        if let Some(octets) = self.urgent.pop_front() {
+            return Some(Chunk { octets, ends: Vec::new(), write_by: None });
+        }
+        self.recall_if_late(now);
+        if self.state != State::Bound {
+            return None;
+        }
+        self.staged.take().or_else(|| self.window.next_chunk(now))
+    }
+
+    fn wrote(&mut self, octets: usize, now: Instant) {
+        let Some(writing) = &mut self.writing else { return };
+        let before = writing.offset;
+        writing.offset += octets;
+        if before == 0 && octets > 0 {
+            self.window.began(&writing.chunk);
+        }
+        for (end, sequence) in &writing.chunk.ends {
+            if (before + 1..=writing.offset).contains(end) {
+                self.window.wrote(*sequence);
+            }
+        }
+        if writing.offset < writing.chunk.octets.len() {
+            self.timers.set(Timer::Write, now + timers::WRITE);
+        } else {
+            self.writing = None;
+            self.timers.clear(Timer::Write);
+        }
+    }
+
+    fn received(&mut self, octets: &[u8], now: Instant) {
+        self.framer.push(octets);
+        while !matches!(self.state, State::Closing(_) | State::Over) {
+            match self.framer.next_frame() {
+                Ok(Some(frame)) => {
+                    self.timers.clear(Timer::PartialFrame);
+                    if self.state == State::Bound {
+                        self.timers.set(Timer::Idle, now + self.enquire_link);
+                    }
+                    self.heard(frame, now);
+                }
+                Ok(None) if self.framer.is_amid_frame() => {
+                    return self.timers.start(Timer::PartialFrame, now + timers::PARTIAL_FRAME);
+                }
+                Ok(None) => return,
+                Err(unframed) => {
+                    self.say(status::RINVCMDLEN, 0, Pdu::GenericNack);
+                    self.close(unframed.into(), now);
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, frame: Frame, now: Instant) {
+        let sequence = frame.sequence();
+        match frame.id() {
+            CommandId::DeliverSm => self.delivered(frame, now),
+            CommandId::SubmitSmResp => {
+                let known = self.window.answered(sequence, frame.status(), frame.body());
+                self.stray_unless(known);
+            }
+            CommandId::EnquireLink if self.enquiries.exceeded(now) => self.close(Reason::Flood, now),
+            CommandId::EnquireLink => self.say(status::ROK, sequence, Pdu::EnquireLinkResp),
+            CommandId::EnquireLinkResp => self.timers.clear(Timer::EnquireLinkAnswer),
+            CommandId::GenericNack => self.nacked(&frame, now),
+            CommandId::BindTransceiverResp => self.bind_answered(&frame, now),
+            CommandId::Unbind => {
+                self.say(status::ROK, sequence, Pdu::UnbindResp);
+                self.close(Reason::PeerUnbound, now);
+            }
+            CommandId::UnbindResp => match self.state {
+                State::Unbinding { reason, sequence: ours } if sequence == ours => self.close(reason, now),
+                _ => self.outputs.push(Output::Stray),
+            },
+            CommandId::Outbind => self.close(Reason::Outbind, now),
+            CommandId::BindTransceiver => self.say(status::RALYBND, sequence, BindTransceiverResp::default()),
+            CommandId::BindTransmitter => self.say(status::RALYBND, sequence, BindTransmitterResp::default()),
+            CommandId::BindReceiver => self.say(status::RALYBND, sequence, BindReceiverResp::default()),
+            // It has no answer (SMPP 3.4 §4.12.1).
+            CommandId::AlertNotification => {}
+            _ if frame.is_response() => self.outputs.push(Output::Stray),
+            _ => self.say(status::RINVCMDID, sequence, Pdu::GenericNack),
+        }
+    }
+
+    /// A delivery that comes before the answer to our bind is kept until it is there. One that comes while we
+    /// part is left to the carrier, which has no answer and will bring it again.
+    fn delivered(&mut self, frame: Frame, now: Instant) {
+        match self.state {
+            State::Binding { .. } if self.held.len() < HELD_MAX => self.held.push(frame),
+            State::Binding { .. } | State::Unbinding { .. } | State::Closing(_) | State::Over => {}
+            State::Bound => {
+                let message = ShortMessage::read(&frame);
+                let too_much = message.is_err() && self.malformed.exceeded(now);
+                self.outputs.push(Output::Deliver(Delivered { frame, message }));
+                if too_much {
+                    self.unbind(Reason::TooMuchMalformed, now);
+                }
+            }
+        }
+    }
+
+    fn bind_answered(&mut self, frame: &Frame, now: Instant) {
+        match self.state {
+            State::Binding { sequence } if frame.sequence() == sequence => {
+                self.timers.clear(Timer::Bind);
+                if frame.status() != status::ROK {
+                    return self.close(Reason::BindRefused { command_status: frame.status() }, now);
+                }
+                self.state = State::Bound;
+                self.timers.set(Timer::Idle, now + self.enquire_link);
+                self.outputs.push(Output::Bound);
+                for frame in std::mem::take(&mut self.held) {
+                    self.delivered(frame, now);
+                }
+            }
+            _ => self.outputs.push(Output::Stray),
+        }
+    }
+
+    fn nacked(&mut self, frame: &Frame, now: Instant) {
+        let (sequence, command_status) = (frame.sequence(), frame.status());
+        match self.state {
+            State::Binding { sequence: ours } if sequence == ours => {
+                self.close(Reason::BindRefused { command_status }, now);
+            }
+            _ if sequence == 0 => self.close(Reason::Nacked, now),
+            _ => {
+                let known = self.window.nacked(sequence, command_status);
+                self.stray_unless(known);
+            }
+        }
+    }
+
+    fn time_passed(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                Timer::Bind => self.close(Reason::BindUnanswered, now),
+                Timer::Idle => {
+                    let sequence = self.window.next_sequence();
+                    self.say(status::ROK, sequence, Pdu::EnquireLink);
+                    self.timers.start(Timer::EnquireLinkAnswer, now + timers::ENQUIRE_LINK_ANSWER);
+                    self.timers.set(Timer::Idle, now + self.enquire_link);
+                }
+                Timer::EnquireLinkAnswer => self.close(Reason::PeerSilent, now),
+                Timer::PartialFrame => self.close(Reason::PartialFrame, now),
+                Timer::Write => return self.finish(Reason::WriteStalled),
+                Timer::Unbind => {
+                    if let State::Unbinding { reason, .. } = self.state {
+                        return self.finish(reason);
+                    }
+                }
+                Timer::LastWords => {
+                    if let State::Closing(reason) = self.state {
+                        return self.finish(reason);
+                    }
+                }
+            }
+        }
+        self.put_back_unbegun();
+        self.recall_if_late(now);
+        self.window.expire(now);
+        if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
+            self.unbind(Reason::Unanswered, now);
+        }
+    }
+
+    fn unbind(&mut self, reason: Reason, now: Instant) {
+        match self.state {
+            State::Bound => {
+                let sequence = self.window.next_sequence();
+                self.state = State::Unbinding { reason, sequence };
+                self.say(status::ROK, sequence, Pdu::Unbind);
+                self.timers.set(Timer::Unbind, now + timers::UNBIND);
+                self.timers.clear(Timer::Idle);
+            }
+            State::Binding { .. } => self.close(reason, now),
+            State::Unbinding { .. } | State::Closing(_) | State::Over => {}
+        }
+    }
+
+    /// Stops everything but the last words. A text that is half written stays half written, so nothing can follow it.
+    fn close(&mut self, reason: Reason, now: Instant) {
+        self.state = State::Closing(reason);
+        self.put_back_unbegun();
+        self.staged = None;
+        self.timers = Timers::default();
+        self.timers.set(Timer::LastWords, now + timers::LAST_WORDS);
+        if self.writing.as_ref().is_some_and(|writing| !writing.chunk.ends.is_empty()) {
+            self.writing = None;
+            self.urgent.clear();
+        }
+    }
+
+    fn finish(&mut self, reason: Reason) {
+        self.state = State::Over;
+        self.urgent.clear();
+        self.staged = None;
+        self.writing = None;
+        self.window.close();
+        self.answer_finished();
+        self.outputs.push(Output::Closed(reason));
+    }
+
+    fn answer_finished(&mut self) {
+        let finished = self.window.finished().into_iter();
+        self.outputs.extend(finished.map(|(token, answer)| Output::Answered { token, answer }));
+    }
+
+    fn say(&mut self, command_status: u32, sequence: u32, pdu: impl Into<Pdu>) {
+        self.urgent.push_back(frame::encode(command_status, sequence, pdu.into()));
+    }
+
+    fn stray_unless(&mut self, known: bool) {
+        if !known {
+            self.outputs.push(Output::Stray);
+        }
+    }
+}

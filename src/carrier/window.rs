@@ -1,0 +1,322 @@
+//! The submits that a session has not finished: which sequence number is whose segment, what each segment's
+//! fate is, and what the carrier's answer to a whole message comes to.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use smpp::pdus::SubmitSm;
+
+use super::frame::{self, status};
+use crate::domain::{Answer, CarrierId, Retry};
+
+/// SMPP 3.4 §3.2: sequence numbers are 1 to 0x7FFFFFFF.
+const SEQUENCE_MAX: u32 = 0x7FFF_FFFF;
+
+/// A message's name between a link and its session; later messages have greater ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// A message to write.
+pub struct Submit {
+    pub token: Token,
+    /// Its segments, in order; at least one.
+    pub segments: Vec<SubmitSm>,
+    /// Its first octet leaves by then, or none of it does.
+    pub write_by: Instant,
+    /// What is unanswered then counts as lost.
+    pub answer_by: Instant,
+}
+
+/// Segments of one message, encoded, to be written at one go.
+pub struct Chunk {
+    pub octets: Bytes,
+    /// Where each segment ends, and its sequence number.
+    pub ends: Vec<(usize, u32)>,
+    /// For the beginning of a message: the last moment for its first octet.
+    pub write_by: Option<Instant>,
+}
+
+/// What is known of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// Not a whole PDU of it was written, or not an octet.
+    Unwritten,
+    Writing,
+    Written,
+    Taken(CarrierId),
+    Refused {
+        command_status: u32,
+        retry: Retry,
+    },
+    /// Written, and no answer came.
+    Lost,
+}
+
+struct Message {
+    segments: Vec<SubmitSm>,
+    fates: Vec<Fate>,
+    write_by: Instant,
+    answer_by: Instant,
+    /// An octet of it was written.
+    begun: bool,
+    /// Nothing more of it will be put into the window.
+    stopped: bool,
+    /// `answer_by` has passed.
+    given_up: bool,
+}
+
+/// The unfinished messages of a session.
+pub struct Window {
+    size: usize,
+    last_sequence: u32,
+    /// Sequence numbers whose answer is awaited.
+    live: HashMap<u32, (Token, usize)>,
+    /// Sequence numbers whose answer was given up; they are not used again in this session.
+    late: HashSet<u32>,
+    messages: BTreeMap<Token, Message>,
+    silences_in_a_row: u32,
+}
+
+/// An octet may still leave at `write_by` itself.
+const JUST_AFTER: Duration = Duration::from_millis(1);
+
+/// What a `command_status` means for another try (everything else: never).
+const RETRIES: [(u32, Retry); 5] = [
+    (status::RTHROTTLED, Retry::WhenReady),
+    (status::RMSGQFUL, Retry::WhenReady),
+    (status::RINVBNDSTS, Retry::WhenReady),
+    (status::RSYSERR, Retry::FewTimes),
+    (status::RX_T_APPN, Retry::FewTimes),
+];
+
+fn retry_after(command_status: u32) -> Retry {
+    RETRIES.iter().find(|(known, _)| *known == command_status).map_or(Retry::Never, |(_, retry)| *retry)
+}
+
+impl Window {
+    /// `last_sequence` is the number before the first that is used: 0 but in tests.
+    pub fn new(size: usize, last_sequence: u32) -> Self {
+        Self {
+            size,
+            last_sequence,
+            live: HashMap::new(),
+            late: HashSet::new(),
+            messages: BTreeMap::new(),
+            silences_in_a_row: 0,
+        }
+    }
+
+    /// The next sequence number that nothing unfinished has.
+    pub fn next_sequence(&mut self) -> u32 {
+        loop {
+            self.last_sequence = self.last_sequence % SEQUENCE_MAX + 1;
+            if !self.live.contains_key(&self.last_sequence) && !self.late.contains(&self.last_sequence) {
+                return self.last_sequence;
+            }
+        }
+    }
+
+    pub fn submit(&mut self, submit: Submit) {
+        let fates = vec![Fate::Unwritten; submit.segments.len()];
+        let Submit { token, segments, write_by, answer_by } = submit;
+        let message = Message { segments, fates, write_by, answer_by, begun: false, stopped: false, given_up: false };
+        self.messages.insert(token, message);
+    }
+
+    /// As many segments of the first waiting message as the window has room for.
+    pub fn next_chunk(&mut self, now: Instant) -> Option<Chunk> {
+        let room = self.size.saturating_sub(self.live.len());
+        let (token, _) = self.messages.iter().find(|(_, message)| message.may_be_written(now))?;
+        let token = *token;
+        let message = self.messages.get(&token).expect("it was found just above");
+        let write_by = (!message.begun).then_some(message.write_by);
+        let unwritten = |index: &usize| message.fates[*index] == Fate::Unwritten;
+        let indices: Vec<usize> = (0..message.fates.len()).filter(unwritten).take(room).collect();
+        if indices.is_empty() {
+            return None;
+        }
+        let mut octets = BytesMut::new();
+        let mut ends = Vec::with_capacity(indices.len());
+        for index in indices {
+            let sequence = self.next_sequence();
+            self.live.insert(sequence, (token, index));
+            let message = self.messages.get_mut(&token).expect("it was found just above");
+            message.fates[index] = Fate::Writing;
+            octets.extend_from_slice(&frame::encode(status::ROK, sequence, message.segments[index].clone().into()));
+            ends.push((octets.len(), sequence));
+        }
+        Some(Chunk { octets: octets.freeze(), ends, write_by })
+    }
+
+    /// A chunk of which no octet left, and none will.
+    pub fn recall(&mut self, chunk: &Chunk) {
+        for (_, sequence) in &chunk.ends {
+            self.settle(*sequence, Fate::Unwritten);
+        }
+    }
+
+    /// The first octet of a chunk left.
+    pub fn began(&mut self, chunk: &Chunk) {
+        for (_, sequence) in &chunk.ends {
+            if let Some((token, _)) = self.live.get(sequence) {
+                self.messages.get_mut(token).expect("a live sequence number has its message").begun = true;
+            }
+        }
+    }
+
+    /// The whole segment is with the kernel: from here on nobody can say that the carrier does not have it.
+    pub fn wrote(&mut self, sequence: u32) {
+        let Some((token, index)) = self.live.get(&sequence).copied() else { return };
+        let message = self.messages.get_mut(&token).expect("a live sequence number has its message");
+        if message.given_up {
+            self.lose(sequence);
+        } else {
+            message.fates[index] = Fate::Written;
+        }
+    }
+
+    /// `submit_sm_resp`. False when nobody waits for it.
+    pub fn answered(&mut self, sequence: u32, command_status: u32, message_id: &[u8]) -> bool {
+        let fate = match command_status {
+            status::ROK => Fate::Taken(carrier_id(message_id)),
+            _ => Fate::Refused { command_status, retry: retry_after(command_status) },
+        };
+        self.heard(sequence, fate)
+    }
+
+    /// `generic_nack`: the carrier could not read it, and will not the next time either. False when nobody waits for it.
+    pub fn nacked(&mut self, sequence: u32, command_status: u32) -> bool {
+        self.heard(sequence, Fate::Refused { command_status, retry: Retry::Never })
+    }
+
+    fn heard(&mut self, sequence: u32, fate: Fate) -> bool {
+        self.silences_in_a_row = 0;
+        self.late.remove(&sequence);
+        let is_written = |(token, index): &(Token, usize)| self.messages[token].fates[*index] == Fate::Written;
+        // What answers a PDU that is not wholly written answers something else.
+        self.live.get(&sequence).is_some_and(is_written) && self.settle(sequence, fate)
+    }
+
+    fn settle(&mut self, sequence: u32, fate: Fate) -> bool {
+        let Some((token, index)) = self.live.remove(&sequence) else { return false };
+        let message = self.messages.get_mut(&token).expect("a live sequence number has its message");
+        // One refused segment spoils the message: the rest of it is not written.
+        message.stopped |= matches!(fate, Fate::Refused { .. });
+        message.fates[index] = fate;
+        true
+    }
+
+    /// Gives up what is too late to begin, and what was not answered in time.
+    pub fn expire(&mut self, now: Instant) {
+        let mut lost = Vec::new();
+        for (token, message) in &mut self.messages {
+            message.stopped |= !message.begun && message.write_by < now;
+            if message.answer_by <= now && !message.given_up {
+                message.stopped = true;
+                message.given_up = true;
+                let before = lost.len();
+                let theirs = self.live.iter().filter(|(_, (owner, _))| owner == token);
+                let written = theirs.filter(|(_, (_, index))| message.fates[*index] == Fate::Written);
+                lost.extend(written.map(|(sequence, _)| *sequence));
+                self.silences_in_a_row += u32::from(lost.len() > before);
+            }
+        }
+        lost.into_iter().for_each(|sequence| self.lose(sequence));
+    }
+
+    fn lose(&mut self, sequence: u32) {
+        if self.settle(sequence, Fate::Lost) {
+            self.late.insert(sequence);
+        }
+    }
+
+    /// The session is over: what was not wholly written never will be, what was written is not answered any more.
+    pub fn close(&mut self) {
+        self.live.clear();
+        for message in self.messages.values_mut() {
+            message.stopped = true;
+            for fate in &mut message.fates {
+                match fate {
+                    Fate::Writing => *fate = Fate::Unwritten,
+                    Fate::Written => *fate = Fate::Lost,
+                    Fate::Unwritten | Fate::Taken(_) | Fate::Refused { .. } | Fate::Lost => {}
+                }
+            }
+        }
+    }
+
+    /// Removes the messages about which nothing more will be heard, with what became of each.
+    pub fn finished(&mut self) -> Vec<(Token, Answer)> {
+        let mut answers = Vec::new();
+        self.messages.retain(|token, message| match message.answer() {
+            Some(answer) => {
+                answers.push((*token, answer));
+                false
+            }
+            None => true,
+        });
+        answers
+    }
+
+    /// When [`expire`](Self::expire) next has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let deadline = |message: &Message| {
+            let begin_by = (!message.begun && !message.stopped).then_some(message.write_by + JUST_AFTER);
+            let answer_by = (!message.given_up).then_some(message.answer_by);
+            begin_by.into_iter().chain(answer_by).min()
+        };
+        self.messages.values().filter_map(deadline).min()
+    }
+
+    /// Messages whose answer did not come, since the last answer that did.
+    pub fn silences_in_a_row(&self) -> u32 {
+        self.silences_in_a_row
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+impl Message {
+    fn may_be_written(&self, now: Instant) -> bool {
+        let in_time = self.begun || now <= self.write_by;
+        !self.stopped && in_time && self.fates.contains(&Fate::Unwritten)
+    }
+
+    fn answer(&self) -> Option<Answer> {
+        let any = |wanted: fn(&Fate) -> bool| self.fates.iter().any(wanted);
+        if any(|fate| matches!(fate, Fate::Writing | Fate::Written))
+            || (!self.stopped && any(|f| *f == Fate::Unwritten))
+        {
+            return None;
+        }
+        let ids: Vec<CarrierId> = self
+            .fates
+            .iter()
+            .filter_map(|fate| if let Fate::Taken(id) = fate { Some(id.clone()) } else { None })
+            .collect();
+        let refused = self.fates.iter().find_map(|fate| match fate {
+            Fate::Refused { command_status, retry } => {
+                Some(Answer::Refused { command_status: *command_status, retry: *retry })
+            }
+            Fate::Unwritten | Fate::Writing | Fate::Written | Fate::Taken(_) | Fate::Lost => None,
+        });
+        Some(if any(|fate| *fate == Fate::Lost) {
+            Answer::Unknown
+        } else if ids.len() == self.fates.len() {
+            Answer::Taken { ids }
+        } else if !ids.is_empty() {
+            Answer::PartlyTaken
+        } else {
+            refused.unwrap_or(Answer::NotSent)
+        })
+    }
+}
+
+/// SMPP 3.4 §5.2.23: at most 64 characters and opaque; what is no text is kept as well as it can be.
+fn carrier_id(message_id: &[u8]) -> CarrierId {
+    let octets: Vec<u8> = message_id.iter().copied().take_while(|octet| *octet != 0).take(64).collect();
+    CarrierId(String::from_utf8_lossy(&octets).into())
+}

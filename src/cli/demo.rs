@@ -1,0 +1,194 @@
+//! `assent demo`: everything in one process, with nothing to install.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use jiff::civil::date;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::Failure;
+use crate::app::{Daemon, SystemClock};
+use crate::config::{Auth, Carrier, Config, Http, Log, Store};
+use crate::domain::{
+    Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember,
+};
+use crate::records::{Records, RecordsError};
+use crate::simulator::{Simulator, SimulatorConfig};
+use crate::telemetry;
+
+const PRACTICE: &str = "riverside";
+const NUMBER: &str = "+13035550100";
+/// What the page's token is called; each start of the demo makes a new one in place of the last.
+const TOKEN_NAME: &str = "demo page";
+
+/// Run everything in one process, with nothing to install.
+#[derive(clap::Args)]
+pub struct Demo {
+    /// Where the page and the API listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where to keep what happens; a second demo on the same directory goes on from there. A temporary one if left out
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Why the demo could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error("can't make the data directory: {0}")]
+    Data(#[source] io::Error),
+    #[error("can't set up the practice to try: {0}")]
+    Records(#[from] RecordsError),
+}
+
+impl Demo {
+    pub async fn run(self) -> Result<(), Failure> {
+        telemetry::start_logging("warn")?;
+        let data = self.data_directory().map_err(DemoError::Data)?;
+        let simulator = start_carrier().await?;
+        let config = configuration(self.listen, &data, simulator.address());
+
+        let page = Arc::new(OnceLock::new());
+        let extra =
+            Router::new().nest("/simulator", simulator.router()).route("/demo.json", what_the_page_needs(&page));
+        let daemon = Daemon::start(&config, Arc::new(SystemClock), extra).await?;
+        let token = set_up(&daemon.records()).await?;
+        page.set(description(&token)).expect("it is set once");
+
+        println!("Assent demo: open http://{}/", daemon.address());
+        println!("  data      {}", data.display());
+        println!("  carrier   simulated, SMPP on {}", simulator.address());
+        println!("  practice  {PRACTICE}, number {NUMBER}");
+        println!("  token     {token}");
+        println!("Stop it with ctrl-c.");
+        super::serve_until_stopped(daemon).await?;
+        simulator.shutdown().await;
+        Ok(())
+    }
+
+    fn data_directory(&self) -> io::Result<PathBuf> {
+        let directory = match &self.data {
+            Some(directory) => directory.clone(),
+            None => std::env::temp_dir().join(format!("assent-demo-{}", std::process::id())),
+        };
+        std::fs::create_dir_all(&directory)?;
+        directory.canonicalize()
+    }
+}
+
+async fn start_carrier() -> Result<Simulator, Failure> {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = SimulatorConfig::new(listen, Arc::new(SystemClock));
+    Simulator::start(config).await.map_err(|source| Failure::Listen { address: listen, source })
+}
+
+fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {
+    Config {
+        http: Http { listen },
+        store: Store { url: format!("file://{}", data.display()), key_file: None },
+        auth: Auth { operator_token: random_token() },
+        log: Log { filter: "warn".into() },
+        carriers: vec![Carrier {
+            name: "simulated".into(),
+            address: carrier.to_string(),
+            system_id: "demo".into(),
+            password: "demo".into(),
+            system_type: String::new(),
+            window: 10,
+            segments_per_second: NonZeroU32::new(100).expect("100 is not zero"),
+            enquire_link: Duration::from_secs(30),
+            response_timeout: Duration::from_mins(1),
+            numbers: Vec::new(),
+        }],
+    }
+}
+
+/// Nobody learns the operator's token of a demo: the practice is set up from within.
+fn random_token() -> SecretString {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).expect("the operating system has random numbers");
+    secret.iter().map(|octet| format!("{octet:02x}")).collect::<String>().into()
+}
+
+/// Makes the practice to try, where it is not there yet, and a new token for the page.
+async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
+    let id = PracticeId::parse(PRACTICE).expect("the demo's practice has a well-formed id");
+    if records.practice(&id).is_none() {
+        let practice = Practice {
+            id: id.clone(),
+            name: "Riverside Physical Therapy".into(),
+            number: phone(NUMBER),
+            time_zone: "America/Denver".into(),
+            contact: "303-555-0100".into(),
+            segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+        };
+        records.put_practice(practice).await?;
+        for member in staff() {
+            records.put_staff(&id, member).await?;
+        }
+        for patient in patients() {
+            records.put_patient(&id, patient).await?;
+        }
+    }
+    for old in records.tokens(&id).into_iter().filter(|token| token.name == TOKEN_NAME) {
+        records.revoke_token(&id, &old.id).await?;
+    }
+    Ok(records.create_token(&id, TOKEN_NAME.into()).await?.token.expose_secret().to_owned())
+}
+
+fn staff() -> [StaffMember; 3] {
+    let member = |id: &str, name: &str, site_administrator, patient_text_administrator| StaffMember {
+        id: StaffId::parse(id).expect("the demo's staff have well-formed ids"),
+        name: name.into(),
+        site_administrator,
+        patient_text_administrator,
+    };
+    [
+        member("alex", "Alex Morgan", true, false),
+        member("maria", "Maria Lopez", false, true),
+        member("sam", "Sam Chen", false, true),
+    ]
+}
+
+fn patients() -> [Patient; 3] {
+    let patient = |id: &str, first_name: &str, last_name: &str, date_of_birth, mobile_phone| Patient {
+        id: PatientId::parse(id).expect("the demo's patients have well-formed ids"),
+        first_name: first_name.into(),
+        last_name: last_name.into(),
+        date_of_birth,
+        mobile_phone: phone(mobile_phone),
+    };
+    [
+        patient("rosa", "Rosa", "Garcia", date(1984, 5, 12), "+13035550123"),
+        patient("james", "James", "Okafor", date(1991, 11, 2), "+13035550124"),
+        patient("linda", "Linda", "Chen", date(1957, 1, 30), "+13035550125"),
+    ]
+}
+
+fn phone(text: &str) -> Phone {
+    Phone::parse(text).expect("the demo's phones are well-formed")
+}
+
+/// What the page asks for to know that it is in a demo, and as whom it may act.
+fn description(token: &str) -> Value {
+    let staff: Vec<Value> =
+        staff().iter().map(|member| json!({"id": member.id.as_str(), "name": member.name})).collect();
+    json!({
+        "practice": {"id": PRACTICE, "name": "Riverside Physical Therapy", "number": NUMBER},
+        "practice_token": token,
+        "staff": staff,
+        "simulator": "/simulator",
+    })
+}
+
+fn what_the_page_needs(page: &Arc<OnceLock<Value>>) -> axum::routing::MethodRouter {
+    let page = Arc::clone(page);
+    get(async move || Json(page.get().cloned()))
+}

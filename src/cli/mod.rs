@@ -1,0 +1,109 @@
+//! The command line: one file per command.
+
+mod carrier;
+mod demo;
+mod serve;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{Daemon, StartError};
+use crate::config::Mistakes;
+use crate::ports::StoreError;
+use crate::service;
+use crate::telemetry::LogError;
+
+/// Two-way patient texting: consent first, over SMPP.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in one process, with nothing to install: a practice to try, a simulated carrier, and the page
+    Demo(demo::Demo),
+    /// Run the daemon
+    Serve(serve::Serve),
+    /// Run the simulated carrier alone
+    Carrier(carrier::Carrier),
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Demo(demo) => on_runtime(demo.run()),
+        Command::Serve(serve) => on_runtime(serve.run()),
+        Command::Carrier(carrier) => on_runtime(carrier.run()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("assent: {}", failure.to_string().trim_end());
+            failure.exit_code()
+        }
+    }
+}
+
+/// Why a command failed, in words for the one who typed it.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Configuration(#[from] Mistakes),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("can't listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
+    #[error("stopped, because what is not durable must not be said: {0}")]
+    Store(#[source] StoreError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Failure {
+    /// The configuration is the operator's to mend; anything else may pass.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Configuration(_) => ExitCode::from(2),
+            Self::Log(_) | Self::Start(_) | Self::Listen { .. } | Self::Demo(_) | Self::Store(_) | Self::Io(_) => {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Serves until the process is told to stop, and drains; or until the store can never be written again.
+async fn serve_until_stopped(daemon: Daemon) -> Result<(), Failure> {
+    tokio::select! {
+        told = told_to_stop() => told?,
+        error = daemon.broken() => return Err(Failure::Store(error)),
+    }
+    service::stopping();
+    daemon.stop().await;
+    Ok(())
+}
+
+/// Waits for SIGTERM or for ctrl-c.
+async fn told_to_stop() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,364 @@
+//! What the operator decides: defaults, then a TOML file, then environment variables `ASSENT__SECTION__KEY`.
+//! Every mistake is reported at once, and an unknown key is one.
+
+mod reader;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Map, Source, Value};
+use secrecy::{ExposeSecret, SecretString};
+
+use self::reader::{Reader, Section, environment, overlay};
+use crate::domain::Phone;
+
+/// The most `submit_sm` that may be unanswered on one link.
+const WINDOW_MAX: u32 = 1_000;
+/// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
+const SYSTEM_ID_CHARS_MAX: usize = 15;
+const PASSWORD_CHARS_MAX: usize = 8;
+/// The shortest operator token that is taken: 128 bits in hexadecimal.
+const OPERATOR_TOKEN_CHARS_MIN: usize = 32;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub http: Http,
+    pub store: Store,
+    pub auth: Auth,
+    pub log: Log,
+    /// In order of preference.
+    pub carriers: Vec<Carrier>,
+}
+
+/// Where the API listens.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Address and port; the API is meant to stand behind the practice's own UI, so loopback is the default.
+    pub listen: SocketAddr,
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// `file:///DIRECTORY` for the embedded store.
+    pub url: String,
+    /// The key ring that seals what is stored; a `store.key` in the store's directory if left out.
+    pub key_file: Option<PathBuf>,
+}
+
+/// Who the operator is.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// The token that may do everything.
+    pub operator_token: SecretString,
+}
+
+/// What is logged.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A filter in the syntax of `tracing`, such as `info` or `assent=debug`.
+    pub filter: String,
+}
+
+/// A link to a carrier.
+#[derive(Debug, Clone)]
+pub struct Carrier {
+    /// What the link is called in logs and metrics.
+    pub name: String,
+    /// Host and port of the carrier's SMPP server.
+    pub address: String,
+    pub system_id: String,
+    pub password: SecretString,
+    /// What some carriers ask for to tell services apart; usually empty.
+    pub system_type: String,
+    /// Unanswered `submit_sm` at once.
+    pub window: u32,
+    /// What the carrier contract allows on this link.
+    pub segments_per_second: NonZeroU32,
+    /// After this long without traffic the link is checked.
+    pub enquire_link: Duration,
+    /// How long an answer to a `submit_sm` is waited for.
+    pub response_timeout: Duration,
+    /// The practice numbers that go through this link; none means all.
+    pub numbers: Vec<Phone>,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the configuration has {} mistake(s):", self.0.len())?;
+        for mistake in &self.0 {
+            writeln!(f, "  {mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+impl Config {
+    /// Reads a file and the environment.
+    pub fn load(file: &Path) -> Result<Self, Mistakes> {
+        let in_file = config::File::from(file)
+            .format(config::FileFormat::Toml)
+            .collect()
+            .map_err(|error| Mistakes(vec![format!("{}: {error}", file.display())]))?;
+        Self::read(in_file, environment(std::env::vars()))
+    }
+
+    /// Reads TOML text alone.
+    pub fn from_toml(text: &str) -> Result<Self, Mistakes> {
+        let keys = config::File::from_str(text, config::FileFormat::Toml)
+            .collect()
+            .map_err(|error| Mistakes(vec![error.to_string()]))?;
+        Self::read(keys, Map::new())
+    }
+
+    fn read(mut keys: Map<String, Value>, over: Map<String, Value>) -> Result<Self, Mistakes> {
+        overlay(&mut keys, over);
+        let mut reader = Reader::default();
+        let mut root = Section::root(keys);
+
+        let mut http = reader.section(&mut root, "http");
+        let listen = reader.parsed(&mut http, "listen", SocketAddr::from(([127, 0, 0, 1], 8080)));
+        reader.finish(http);
+
+        let mut store = reader.section(&mut root, "store");
+        let url = reader.text(&mut store, "url").unwrap_or_else(|| "file:///var/lib/assent".into());
+        let key_file = reader.text(&mut store, "key_file").map(PathBuf::from);
+        reader.finish(store);
+
+        let mut auth = reader.section(&mut root, "auth");
+        let operator_token = reader.secret(&mut auth, "operator_token");
+        if operator_token.as_ref().is_some_and(|token| token.expose_secret().len() < OPERATOR_TOKEN_CHARS_MIN) {
+            reader.wrong(&auth, "operator_token", "must have at least 32 characters; try `openssl rand -hex 32`");
+        }
+        let operator_token = operator_token.unwrap_or_default();
+        reader.finish(auth);
+
+        let mut log = reader.section(&mut root, "log");
+        let filter = reader.text(&mut log, "filter").unwrap_or_else(|| "info".into());
+        reader.finish(log);
+
+        let sections = reader.sections(&mut root, "carrier");
+        let carriers: Vec<Carrier> = sections.into_iter().map(|section| Carrier::read(&mut reader, section)).collect();
+        if carriers.is_empty() {
+            reader.mistakes.push("carrier: at least one [[carrier]] is needed, or nothing can be sent".into());
+        }
+        for (index, carrier) in carriers.iter().enumerate() {
+            if carriers[..index].iter().any(|other| other.name == carrier.name) {
+                reader.mistakes.push(format!("carrier[{index}].name: another carrier has this name"));
+            }
+        }
+        reader.finish(root);
+
+        let config = Self {
+            http: Http { listen },
+            store: Store { url, key_file },
+            auth: Auth { operator_token },
+            log: Log { filter },
+            carriers,
+        };
+        if reader.mistakes.is_empty() { Ok(config) } else { Err(Mistakes(reader.mistakes)) }
+    }
+}
+
+impl Carrier {
+    fn read(reader: &mut Reader, mut section: Section) -> Self {
+        let seconds = Duration::from_secs;
+        let name = reader.required_text(&mut section, "name");
+        let address = reader.required_text(&mut section, "address");
+        if !address.is_empty() && !is_host_and_port(&address) {
+            reader.wrong(&section, "address", "must be HOST:PORT");
+        }
+        if reader.switch(&mut section, "tls", false) {
+            reader.wrong(
+                &section,
+                "tls",
+                "this version has no TLS towards the carrier; use a tunnel or a private line",
+            );
+        }
+        let may_be_plain = reader.switch(&mut section, "allow_plaintext", false);
+        if !may_be_plain && !address.is_empty() && !is_loopback(&address) {
+            let what = "texts would travel unencrypted; if the line is private, say allow_plaintext = true";
+            reader.wrong(&section, "address", what);
+        }
+        let system_id = reader.required_text(&mut section, "system_id");
+        if system_id.len() > SYSTEM_ID_CHARS_MAX {
+            reader.wrong(&section, "system_id", "has more than 15 characters (SMPP 3.4 §5.2.1)");
+        }
+        let password = reader.secret(&mut section, "password");
+        let password = password.unwrap_or_default();
+        if password.expose_secret().len() > PASSWORD_CHARS_MAX {
+            reader.wrong(&section, "password", "has more than 8 characters (SMPP 3.4 §5.2.2)");
+        }
+        let system_type = reader.text(&mut section, "system_type").unwrap_or_default();
+        let bind = reader.text(&mut section, "bind").unwrap_or_else(|| "transceiver".into());
+        if bind != "transceiver" {
+            reader.wrong(&section, "bind", "this version binds as \"transceiver\" only");
+        }
+        let window = reader.number(&mut section, "window", 10, WINDOW_MAX);
+        let segments_per_second = reader.number(&mut section, "segments_per_second", 100, 1_000_000);
+        let enquire_link = reader.duration(&mut section, "enquire_link", seconds(30), (seconds(1), seconds(3_600)));
+        let response_timeout =
+            reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
+        let numbers = reader.phones(&mut section, "numbers");
+        reader.finish(section);
+        Self {
+            name,
+            address,
+            system_id,
+            password,
+            system_type,
+            window,
+            segments_per_second: NonZeroU32::new(segments_per_second).unwrap_or(NonZeroU32::MIN),
+            enquire_link,
+            response_timeout,
+            numbers,
+        }
+    }
+}
+
+fn is_host_and_port(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = r#"
+        [auth]
+        operator_token = "0123456789abcdef0123456789abcdef"
+        [[carrier]]
+        name = "primary"
+        address = "127.0.0.1:2775"
+        system_id = "practice"
+        password = "secret"
+    "#;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        Config::from_toml(text).expect_err("it has mistakes").0
+    }
+
+    #[test]
+    fn the_smallest_configuration_gets_the_defaults() {
+        let config = Config::from_toml(SMALLEST).unwrap();
+        assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.store.url, "file:///var/lib/assent");
+        let carrier = &config.carriers[0];
+        assert_eq!((carrier.window, carrier.segments_per_second.get()), (10, 100));
+        assert_eq!(carrier.enquire_link, Duration::from_secs(30));
+        assert_eq!(carrier.response_timeout, Duration::from_secs(60));
+        assert!(carrier.numbers.is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_named_at_once() {
+        let found = mistakes(
+            r#"
+            colour = "blue"
+            [http]
+            listen = "8080"
+            prot = 1
+            [store]
+            url = 7
+            [auth]
+            operator_token = "short"
+            [[carrier]]
+            address = "carrier.example"
+            tls = "maybe"
+            system_id = "longer than fifteen characters"
+            password_file = "/no/such/file"
+            bind = "receiver"
+            window = 0
+            segments_per_second = "fast"
+            enquire_link = "30 parsecs"
+            response_timeout = "2h"
+            numbers = ["+13035550100", "3035550100", 7]
+            retries = 3
+            "#,
+        );
+        let expected = [
+            "http.listen: invalid socket address syntax",
+            "http.prot: unknown key",
+            "store.url: must be a text",
+            "auth.operator_token: must have at least 32 characters; try `openssl rand -hex 32`",
+            "carrier[0].name: is needed",
+            "carrier[0].address: must be HOST:PORT",
+            "carrier[0].tls: must be true or false",
+            "carrier[0].address: texts would travel unencrypted; if the line is private, say allow_plaintext = true",
+            "carrier[0].system_id: has more than 15 characters (SMPP 3.4 §5.2.1)",
+            "carrier[0].password_file: /no/such/file: No such file or directory (os error 2)",
+            "carrier[0].bind: this version binds as \"transceiver\" only",
+            "carrier[0].window: must be a whole number from 1 to 1000",
+            "carrier[0].segments_per_second: must be a whole number from 1 to 1000000",
+            "carrier[0].enquire_link: must be a duration from 1s to 3600s, such as \"30s\"",
+            "carrier[0].response_timeout: must be a duration from 1s to 600s, such as \"30s\"",
+            "carrier[0].numbers[1]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
+            "carrier[0].numbers[2]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
+            "carrier[0].retries: unknown key",
+            "colour: unknown key",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let expected = [
+            "auth.operator_token: is needed, or operator_token_file",
+            "carrier: at least one [[carrier]] is needed, or nothing can be sent",
+        ];
+        assert_eq!(mistakes(""), expected);
+    }
+
+    #[test]
+    fn the_environment_comes_last_and_reaches_into_lists() {
+        let variables = [
+            ("ASSENT__HTTP__LISTEN", "127.0.0.1:9090"),
+            ("ASSENT__CARRIER__0__WINDOW", "20"),
+            ("ASSENT__CARRIER__0__PASSWORD", "other"),
+            ("HOME", "/root"),
+        ];
+        let over = environment(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let keys = config::File::from_str(SMALLEST, config::FileFormat::Toml).collect().unwrap();
+        let config = Config::read(keys, over).unwrap();
+        assert_eq!(config.http.listen.port(), 9090);
+        assert_eq!(config.carriers[0].window, 20);
+        assert_eq!(config.carriers[0].password.expose_secret(), "other");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_a_mistake_too() {
+        let over = environment([("ASSENT__STROE__URL".to_owned(), "x".to_owned())].into_iter());
+        let keys = config::File::from_str(SMALLEST, config::FileFormat::Toml).collect().unwrap();
+        assert_eq!(Config::read(keys, over).unwrap_err().0, ["stroe: unknown key"]);
+    }
+
+    #[test]
+    fn two_carriers_of_one_name_can_not_be_told_apart() {
+        let second = SMALLEST.split("[[carrier]]").nth(1).unwrap();
+        let found = mistakes(&format!("{SMALLEST}\n[[carrier]]\n{second}"));
+        assert_eq!(found, ["carrier[1].name: another carrier has this name"]);
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let config = Config::from_toml(SMALLEST).unwrap();
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("secret\"") && !shown.contains("0123456789abcdef"), "{shown}");
+    }
+}

@@ -1,0 +1,117 @@
+// Says in the words of the clinic what the API says in codes.
+
+const STATUS = {
+  pending: "Pending: waits for the patient’s YES",
+  queued: "Queued",
+  sending: "Sending",
+  sent: "Sent",
+  delivered: "Delivered",
+  undelivered: "Not delivered",
+  failed: "Failed",
+  unconfirmed: "May or may not have gone out. Ask the patient before you write it again.",
+  expired: "Expired: its time ran out",
+  received: "Received",
+};
+
+const KIND = {
+  invitation: "Invitation",
+  reminder: "Reminder",
+  opt_out_confirmation: "Opt-out confirmation",
+  start_confirmation: "Opt-in confirmation",
+  help: "Help text",
+};
+
+export function statusWords(message) {
+  const words = STATUS[message.status] ?? message.status;
+  const reason = message.failure?.detail ?? message.failure?.code;
+  return reason ? `${words}: ${reason}` : words;
+}
+
+export function kindWords(message) {
+  return KIND[message.kind] ?? "Automatic text";
+}
+
+export function consentWords(consent, number) {
+  switch (consent?.state) {
+    case "none": return "Not asked yet";
+    case "invited": return "Asked, waiting for YES";
+    case "opted_in": return consent.since ? `Opted in since ${whenWords(consent.since)}` : "Opted in";
+    case "opted_out": {
+      const since = consent.since ? ` since ${whenWords(consent.since)}` : "";
+      return `Opted out${since}: they must text START to ${number}`;
+    }
+    default: return "";
+  }
+}
+
+export function unreadWords(count) {
+  return count === 1 ? "1 unread text" : `${count} unread texts`;
+}
+
+export function nameOf(person) {
+  return `${person.first_name} ${person.last_name}`.trim();
+}
+
+export function phoneWords(phone) {
+  const parts = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(phone ?? "");
+  return parts ? `(${parts[1]}) ${parts[2]}-${parts[3]}` : phone ?? "";
+}
+
+// "(303) 555-0123" as E.164, or null. Ten digits without a country code are a number of the North American plan.
+export function parsePhone(typed) {
+  const digits = typed.replace(/\D/g, "");
+  if (/[^\d\s().+\-–/]/.test(typed)) return null;
+  if (typed.trim().startsWith("+")) return /^[1-9]\d{6,14}$/.test(digits) ? `+${digits}` : null;
+  if (digits.length === 10) return `+1${digits}`;
+  if (digits.length === 11 && digits.startsWith("1")) return `+${digits}`;
+  return null;
+}
+
+// What a receptionist types as the API knows it: 3/4/1985 is 1985-03-04, and (303) 555-0123 is 3035550123.
+export function searchTerm(typed) {
+  const term = typed.trim();
+  const date = /^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})$/.exec(term);
+  if (date) return `${date[3]}-${date[1].padStart(2, "0")}-${date[2].padStart(2, "0")}`;
+  const isPhone = /^[\d\s().+-]*\d[\d\s().+-]*$/.test(term) && !/^\d{4}-\d{2}-\d{2}$/.test(term);
+  return isPhone ? term.replace(/\D/g, "") : term;
+}
+
+export function birthWords(date) {
+  const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(date ?? "");
+  return parts ? `${Number(parts[2])}/${Number(parts[3])}/${parts[1]}` : date ?? "";
+}
+
+const TIME = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
+const DATE = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", year: "numeric" });
+
+export function timeWords(at, now = new Date()) {
+  const then = new Date(at);
+  if (Number.isNaN(then.getTime())) return "";
+  if (then.toDateString() === now.toDateString()) return TIME.format(then);
+  const day = then.getFullYear() === now.getFullYear() ? DAY : DATE;
+  return `${day.format(then)}, ${TIME.format(then)}`;
+}
+
+export function whenWords(at) {
+  const then = new Date(at);
+  return Number.isNaN(then.getTime()) ? String(at) : `${DATE.format(then)}, ${TIME.format(then)}`;
+}
+
+export function clockWords(now) {
+  return TIME.format(now).replace(/\s?[AP]M$/, "");
+}
+
+// A moment as text that sorts by time, whatever number of decimals it came with.
+export function moment(at) {
+  const [whole, decimals = ""] = String(at).replace(/Z$/, "").split(".");
+  return `${whole}.${decimals.padEnd(9, "0")}`;
+}
+
+// Oldest first. An invitation is made in the same instant as the draft that caused it, and goes first.
+export function inOrder(a, b) {
+  const [left, right] = [moment(a.created_at), moment(b.created_at)];
+  if (left !== right) return left < right ? -1 : 1;
+  if ((a.kind === "invitation") !== (b.kind === "invitation")) return a.kind === "invitation" ? -1 : 1;
+  return String(a.id).localeCompare(String(b.id), "en", { numeric: true });
+}

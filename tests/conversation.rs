@@ -1,0 +1,573 @@
+//! The core, told as stories: what a conversation does with everything that can happen to it.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/scene.rs"]
+mod scene;
+
+use assent::domain::{
+    Answer, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, Outcome, Receipt, ReceiptState, Refusal,
+    Retry, Status,
+};
+use jiff::SignedDuration;
+use scene::{Scene, accepted, taken};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+// ------------------------------------------------------------------------------------- every cell of the table
+
+/// Brings a scene into one of the four states, with the first text's business done.
+fn in_state(state: &str) -> Scene {
+    let mut scene = Scene::new();
+    match state {
+        "none" => {}
+        "invited" => {
+            scene.drafts("hello");
+            scene.carry();
+            scene.later(MINUTE);
+        }
+        "opted_in" => scene.opts_in(),
+        "opted_out" => {
+            scene.opts_in();
+            scene.opts_out();
+        }
+        other => panic!("no such state: {other}"),
+    }
+    assert_eq!(scene.consent(), state);
+    scene
+}
+
+/// One row of the table: what a text does in each state, and what leaves because of it.
+#[track_caller]
+fn row(text: &str, cells: [(&str, &[Kind]); 4]) {
+    let states = ["none", "invited", "opted_in", "opted_out"];
+    for (state, (expected, leaves)) in states.into_iter().zip(cells) {
+        let mut scene = in_state(state);
+        let unread = scene.conversation.unread;
+        scene.texts(text);
+        let left: Vec<Kind> = scene.carry().into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(scene.consent(), expected, "{text} in {state}");
+        assert_eq!(left, leaves, "{text} in {state}");
+        assert_eq!(scene.conversation.unread, unread + 1, "{text} in {state} is shown and unread");
+    }
+}
+
+const STAFF: Kind = Kind::StaffText { staff: None };
+
+#[test]
+fn opt_in_words() {
+    let nothing: &[Kind] = &[];
+    row("YES", [("none", nothing), ("opted_in", &[STAFF]), ("opted_in", nothing), ("opted_out", nothing)]);
+    row("sí", [("none", nothing), ("opted_in", &[STAFF]), ("opted_in", nothing), ("opted_out", nothing)]);
+}
+
+#[test]
+fn start_words() {
+    let confirmed: &[Kind] = &[Kind::StartConfirmation];
+    row("START", [("opted_in", confirmed), ("opted_in", &[STAFF]), ("opted_in", &[]), ("opted_in", confirmed)]);
+    row("unstop", [("opted_in", confirmed), ("opted_in", &[STAFF]), ("opted_in", &[]), ("opted_in", confirmed)]);
+}
+
+#[test]
+fn opt_out_words() {
+    let confirmed: &[Kind] = &[Kind::OptOutConfirmation];
+    let stopped = ("opted_out", confirmed);
+    row("STOP", [stopped, stopped, stopped, ("opted_out", &[])]);
+    row("Cancelar", [stopped, stopped, stopped, ("opted_out", &[])]);
+}
+
+#[test]
+fn help_words() {
+    let help: &[Kind] = &[Kind::Help];
+    row("HELP", [("none", help), ("invited", help), ("opted_in", help), ("opted_out", help)]);
+}
+
+#[test]
+fn other_texts() {
+    let nothing: &[Kind] = &[];
+    row(
+        "my knee feels better",
+        [("none", nothing), ("invited", nothing), ("opted_in", nothing), ("opted_out", nothing)],
+    );
+}
+
+#[test]
+fn drafts() {
+    let mut scene = in_state("none");
+    let first = accepted(scene.drafts("hello"));
+    assert_eq!((scene.consent(), scene.status(first)), ("invited", Status::Pending));
+    assert_eq!(scene.carry().len(), 1, "the invitation leaves, the draft does not");
+
+    let second = accepted(scene.drafts("and another thing"));
+    assert_eq!(scene.status(second), Status::Pending);
+    assert!(scene.carry().is_empty(), "there is no second invitation");
+
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you at 3"));
+    assert_eq!(scene.status(draft), Status::Queued);
+    assert_eq!(scene.carry(), [(STAFF, "see you at 3".to_owned())]);
+
+    let mut scene = in_state("opted_out");
+    let Consent::OptedOut { since, .. } = scene.conversation.consent else { panic!("opted out") };
+    assert_eq!(scene.drafts("please come back"), Outcome::Refused(Refusal::OptedOut { since }));
+    assert!(scene.carry().is_empty());
+}
+
+#[test]
+fn an_invitation_that_can_not_be_delivered_asks_nothing() {
+    let fates: [fn(&mut Scene); 2] = [
+        |scene| {
+            let invitation = scene.grant().unwrap();
+            scene.answer(&invitation, Answer::Refused { command_status: 0x0B, retry: Retry::Never });
+        },
+        |scene| {
+            let invitation = scene.grant().unwrap();
+            scene.answer(&invitation, taken(&invitation));
+            scene.receipt(&invitation, ReceiptState::Undeliverable);
+        },
+    ];
+    for fate in fates {
+        let mut scene = Scene::new();
+        scene.drafts("hello");
+        fate(&mut scene);
+        assert_eq!(scene.consent(), "none");
+        assert_eq!(scene.staff_texts(), [Status::Failed]);
+        let failures: Vec<_> = scene.thread.values().filter_map(|message| message.failure).collect();
+        assert!(failures.contains(&Failure::Unreachable), "{failures:?}");
+        assert_eq!(scene.conversation.wake_at(&scene.policy), None);
+    }
+}
+
+#[test]
+fn seven_days_without_an_answer() {
+    let mut scene = in_state("invited");
+    let wake_at = scene.conversation.wake_at(&scene.policy).unwrap();
+    scene.later(DAY * 7 - MINUTE);
+    assert_eq!(scene.now, wake_at);
+    scene.event(Event::Woken);
+    assert_eq!(scene.consent(), "none");
+    assert_eq!(scene.staff_texts(), [Status::Expired]);
+
+    scene.later(DAY);
+    scene.texts("yes");
+    assert_eq!(scene.consent(), "opted_in", "a late YES still answers the invitation");
+    assert!(scene.carry().is_empty(), "and sends nothing old");
+}
+
+#[test]
+fn a_yes_after_thirty_days_answers_nothing() {
+    let mut scene = in_state("invited");
+    scene.later(DAY * 30);
+    scene.texts("yes");
+    assert_eq!(scene.consent(), "none");
+}
+
+// ------------------------------------------------------------------------------------------ the bullets beneath
+
+#[test]
+fn a_phone_is_asked_once_and_reminded_once_in_thirty_days() {
+    let mut scene = in_state("invited");
+    scene.later(DAY * 8);
+    accepted(scene.drafts("did you get my text?"));
+    assert_eq!(scene.carry().len(), 1, "the reminder");
+    scene.later(DAY * 8);
+    let Outcome::Refused(Refusal::InvitationLimit { again_at }) = scene.drafts("hello?") else {
+        panic!("a third question in thirty days is refused")
+    };
+    assert!(scene.carry().is_empty());
+    scene.later(again_at.duration_since(scene.now));
+    accepted(scene.drafts("hello again"));
+    assert_eq!(scene.carry().len(), 1);
+}
+
+#[test]
+fn twenty_drafts_wait_for_a_yes_and_no_more() {
+    let mut scene = Scene::new();
+    for number in 0..20 {
+        accepted(scene.drafts(&format!("draft {number}")));
+    }
+    assert_eq!(scene.drafts("one too many"), Outcome::Refused(Refusal::TooManyWaiting { max: 20 }));
+    scene.carry();
+    scene.texts("YES");
+    let texts: Vec<String> = scene.carry().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, (0..20).map(|number| format!("draft {number}")).collect::<Vec<_>>(), "in order, once each");
+}
+
+#[test]
+fn fifty_texts_wait_for_the_carrier_and_no_more() {
+    let mut scene = in_state("opted_in");
+    for number in 0..50 {
+        accepted(scene.drafts(&format!("text {number}")));
+    }
+    assert_eq!(scene.drafts("one too many"), Outcome::Refused(Refusal::TooManyWaiting { max: 50 }));
+    assert_eq!(scene.carry().len(), 50);
+}
+
+#[test]
+fn a_stop_during_the_wait_for_a_slot_wins() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you at 3"));
+    scene.texts("STOP");
+    assert_eq!(scene.status(draft), Status::Failed);
+    let left = scene.carry();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].0, Kind::OptOutConfirmation);
+}
+
+#[test]
+fn a_text_on_its_way_when_stop_came_is_not_tried_again() {
+    for again in [Answer::NotSent, Answer::Refused { command_status: 0x58, retry: Retry::WhenReady }] {
+        let mut scene = in_state("opted_in");
+        let draft = accepted(scene.drafts("see you at 3"));
+        let cleared = scene.grant().unwrap();
+        scene.texts("STOP");
+        scene.later(MINUTE);
+        scene.texts("START");
+        scene.answer(&cleared, again);
+        assert_eq!(scene.status(draft), Status::Failed, "nothing from before the STOP is sent after the START");
+        assert!(scene.carry().iter().all(|(kind, _)| *kind != STAFF));
+    }
+}
+
+#[test]
+fn a_confirmation_that_can_not_begin_within_five_minutes_is_not_sent() {
+    let mut scene = in_state("opted_in");
+    scene.texts("STOP");
+    scene.later(MINUTE * 5);
+    assert!(scene.carry().is_empty());
+    assert_eq!(scene.messages(&Kind::OptOutConfirmation), 1);
+    assert_eq!(scene.thread.values().last().unwrap().status, Status::Expired);
+}
+
+#[test]
+fn a_confirmation_says_what_is_still_so_or_nothing() {
+    let mut scene = in_state("none");
+    scene.texts("START");
+    scene.later(MINUTE);
+    scene.texts("STOP");
+    let left: Vec<Kind> = scene.carry().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(left, [Kind::OptOutConfirmation]);
+}
+
+#[test]
+fn stop_and_start_in_one_second_is_stop() {
+    let mut scene = in_state("opted_in");
+    scene.texts("STOP");
+    scene.texts("START");
+    assert_eq!(scene.consent(), "opted_out");
+    scene.later(SignedDuration::from_secs(1));
+    scene.texts("START");
+    assert_eq!(scene.consent(), "opted_in");
+}
+
+#[test]
+fn nothing_old_is_sent_after_a_start() {
+    let mut scene = in_state("invited");
+    scene.texts("STOP");
+    scene.carry();
+    scene.later(MINUTE);
+    scene.texts("START");
+    let left: Vec<Kind> = scene.carry().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(left, [Kind::StartConfirmation]);
+    assert_eq!(scene.staff_texts(), [Status::Failed]);
+}
+
+#[test]
+fn help_is_answered_once_a_day() {
+    let mut scene = in_state("opted_in");
+    for _ in 0..3 {
+        scene.texts("HELP");
+    }
+    assert_eq!(scene.carry().len(), 1);
+    scene.later(DAY);
+    scene.texts("HELP");
+    assert_eq!(scene.carry().len(), 1);
+}
+
+#[test]
+fn the_answer_is_in_the_language_of_the_word() {
+    let mut scene = in_state("opted_in");
+    scene.texts("ALTO");
+    let (_, text) = scene.carry().remove(0);
+    assert!(text.contains("START") && text.contains("Ha cancelado"), "{text}");
+}
+
+#[test]
+fn a_flash_text_opts_nobody_in_and_a_binary_one_says_nothing() {
+    let mut scene = in_state("invited");
+    scene.texts_as("YES", Form::Flash);
+    assert_eq!(scene.consent(), "invited");
+    scene.texts_as("STOP", Form::Binary);
+    assert_eq!(scene.consent(), "invited");
+    scene.texts_as("STOP", Form::Flash);
+    assert_eq!(scene.consent(), "opted_out");
+}
+
+#[test]
+fn consent_is_proved_by_the_patients_own_text() {
+    let mut scene = in_state("invited");
+    scene.texts("Yes!");
+    let Consent::OptedIn { since, evidence } = scene.conversation.consent else { panic!("opted in") };
+    let assent::domain::Evidence::Text(id) = evidence;
+    assert_eq!(since, scene.now);
+    assert_eq!(scene.thread[&id.seq].text.expose(), "Yes!");
+    assert!(scene.journal.contains(&Entry::ConsentChanged { consent: scene.conversation.consent, at: scene.now }));
+}
+
+// -------------------------------------------------------------------------------------------------- long texts
+
+#[test]
+fn a_long_text_is_shown_once_whole() {
+    let mut scene = in_state("opted_in");
+    scene.texts_part("world", 9, 2, 2);
+    assert_eq!(scene.conversation.unread, 1, "only the YES so far");
+    scene.texts_part("hello ", 9, 1, 2);
+    assert_eq!(scene.conversation.unread, 2);
+    assert_eq!(scene.thread.values().last().unwrap().text.expose(), "hello world");
+}
+
+#[test]
+fn a_yes_in_two_segments_opts_in() {
+    let mut scene = in_state("invited");
+    scene.texts_part("Y", 9, 1, 2);
+    scene.texts_part("ES", 9, 2, 2);
+    assert_eq!(scene.consent(), "opted_in");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_rest_of_a_long_text() {
+    let mut scene = in_state("opted_in");
+    scene.texts_part("STOP", 9, 1, 2);
+    assert_eq!(scene.consent(), "opted_out");
+}
+
+#[test]
+fn a_long_text_whose_end_never_comes_is_shown_as_far_as_it_goes() {
+    let mut scene = in_state("opted_in");
+    scene.texts_part("my knee ", 9, 1, 2);
+    scene.later(scene.conversation.wake_at(&scene.policy).unwrap().duration_since(scene.now));
+    scene.event(Event::Woken);
+    assert_eq!(scene.thread.values().last().unwrap().text.expose(), "my knee  [part 2 of 2 missing]");
+    assert_eq!(scene.conversation.unread, 2);
+}
+
+// --------------------------------------------------------------------------------------------------- redelivery
+
+#[test]
+fn a_text_delivered_again_because_our_answer_was_lost_shows_once() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("see you then");
+    scene.event(Event::Received(first.clone()));
+    let shown = scene.thread.values().last().unwrap().id;
+    scene.later(MINUTE * 3);
+    let again = Inbound { earlier_session_ended: Some(scene.now - MINUTE * 3), ..first };
+    assert_eq!(scene.event(Event::Received(again)), Outcome::Duplicate(shown));
+    assert!(scene.journal.iter().any(|entry| matches!(entry, Entry::Redelivered { of, .. } if *of == shown)));
+}
+
+#[test]
+fn a_patients_two_real_yeses_both_show() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("Yes");
+    scene.event(Event::Received(first.clone()));
+    let shown = scene.thread.len();
+    // In the same session: the carrier had our answer.
+    scene.event(Event::Received(first.clone()));
+    assert_eq!(scene.thread.len(), shown + 1);
+    // In a later session, long after our answer.
+    scene.later(MINUTE * 30);
+    scene.event(Event::Received(Inbound { earlier_session_ended: Some(scene.now - MINUTE), ..first }));
+    assert_eq!(scene.thread.len(), shown + 2);
+}
+
+// ----------------------------------------------------------------------------------------------------- in flight
+
+#[test]
+fn what_was_sending_when_the_daemon_died_is_unconfirmed_and_never_sent_again() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("take 20 mg"));
+    scene.grant().unwrap();
+    scene.restarts();
+    assert_eq!(scene.status(draft), Status::Unconfirmed);
+    assert!(scene.carry().is_empty());
+    scene.later(DAY * 10);
+    scene.event(Event::Woken);
+    assert_eq!(scene.status(draft), Status::Unconfirmed);
+    assert!(scene.carry().is_empty());
+}
+
+#[test]
+fn an_unconfirmed_text_does_not_hold_up_the_next() {
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("first"));
+    let second = accepted(scene.drafts("second"));
+    scene.grant().unwrap();
+    scene.restarts();
+    assert_eq!(scene.carry(), [(STAFF, "second".to_owned())]);
+    assert_eq!(scene.status(second), Status::Sent);
+}
+
+#[test]
+fn what_waited_when_the_daemon_died_goes_on() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    scene.restarts();
+    assert_eq!(scene.carry().len(), 1);
+    assert_eq!(scene.status(draft), Status::Sent);
+}
+
+#[test]
+fn an_answer_that_never_comes_makes_a_text_unconfirmed() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    scene.grant().unwrap();
+    scene.later(scene.conversation.wake_at(&scene.policy).unwrap().duration_since(scene.now));
+    scene.event(Event::Woken);
+    assert_eq!(scene.status(draft), Status::Unconfirmed);
+}
+
+#[test]
+fn a_late_answer_settles_an_unconfirmed_text() {
+    for (answer, settled) in [
+        (None, Status::Sent),
+        (Some(Answer::Refused { command_status: 0x0B, retry: Retry::Never }), Status::Failed),
+        (Some(Answer::Refused { command_status: 0x58, retry: Retry::WhenReady }), Status::Failed),
+    ] {
+        let mut scene = in_state("opted_in");
+        let draft = accepted(scene.drafts("see you"));
+        let cleared = scene.grant().unwrap();
+        scene.answer(&cleared, Answer::Unknown);
+        assert_eq!(scene.status(draft), Status::Unconfirmed);
+        let answer = answer.unwrap_or_else(|| taken(&cleared));
+        scene.answer(&cleared, answer);
+        assert_eq!(scene.status(draft), settled);
+        assert!(scene.carry().is_empty(), "it is not sent again by itself");
+    }
+}
+
+#[test]
+fn a_receipt_settles_an_unconfirmed_text_by_our_reference() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Unknown);
+    scene.receipt(&cleared, ReceiptState::Delivered);
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn a_carrier_that_is_busy_is_tried_again_and_order_is_kept() {
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("first"));
+    accepted(scene.drafts("second"));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Refused { command_status: 0x58, retry: Retry::WhenReady });
+    assert!(scene.carry().is_empty(), "not before the pause is over");
+    scene.later(scene.conversation.wake_at(&scene.policy).unwrap().duration_since(scene.now));
+    scene.event(Event::Woken);
+    let texts: Vec<String> = scene.carry().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["first", "second"]);
+}
+
+#[test]
+fn an_error_that_may_be_the_carriers_own_is_tried_three_times() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let mut tries = 0;
+    while let Some(cleared) = scene.grant() {
+        tries += 1;
+        scene.answer(&cleared, Answer::Refused { command_status: 0x08, retry: Retry::FewTimes });
+        scene.later(MINUTE);
+        scene.event(Event::Woken);
+    }
+    assert_eq!(tries, 3);
+    assert_eq!(scene.status(draft), Status::Failed);
+}
+
+#[test]
+fn a_text_that_finds_no_carrier_for_a_day_expires() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    scene.later(DAY);
+    scene.event(Event::Woken);
+    assert_eq!(scene.status(draft), Status::Expired);
+    assert!(scene.carry().is_empty());
+}
+
+#[test]
+fn an_answer_to_an_earlier_attempt_changes_nothing() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let first = scene.grant().unwrap();
+    scene.answer(&first, Answer::NotSent);
+    scene.later(MINUTE);
+    scene.event(Event::Woken);
+    scene.grant().unwrap();
+    scene.answer(&first, taken(&first));
+    assert_eq!(scene.status(draft), Status::Sending);
+}
+
+// ------------------------------------------------------------------------------------------------------ receipts
+
+#[test]
+fn a_text_is_delivered_when_every_segment_is() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts(&"long ".repeat(60)));
+    let cleared = scene.grant().unwrap();
+    let Answer::Taken { ids } = taken(&cleared) else { panic!("taken") };
+    assert_eq!(ids.len(), 2);
+    scene.answer(&cleared, taken(&cleared));
+    let receipt = |id: &CarrierId| {
+        Event::Receipted(Receipt { carrier_id: Some(id.clone()), reference: None, state: ReceiptState::Delivered })
+    };
+    scene.event(receipt(&ids[1]));
+    scene.event(receipt(&ids[1]));
+    assert_eq!(scene.status(draft), Status::Sent);
+    scene.event(receipt(&ids[0]));
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn a_receipt_before_the_answer_waits_for_it() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    scene.receipt(&cleared, ReceiptState::Delivered);
+    assert_eq!(scene.status(draft), Status::Sending);
+    scene.answer(&cleared, taken(&cleared));
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn a_final_status_is_never_left() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, taken(&cleared));
+    for state in [ReceiptState::Enroute, ReceiptState::Delivered, ReceiptState::Undeliverable, ReceiptState::Enroute] {
+        scene.receipt(&cleared, state);
+    }
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn a_receipt_that_fits_nothing_is_kept_as_evidence() {
+    let mut scene = in_state("opted_in");
+    let receipt =
+        Receipt { carrier_id: Some(CarrierId("nobody".into())), reference: None, state: ReceiptState::Delivered };
+    scene.event(Event::Receipted(receipt.clone()));
+    assert!(scene.journal.contains(&Entry::ReceiptUnmatched { receipt, at: scene.now }));
+}
+
+// -------------------------------------------------------------------------------------------------------- unread
+
+#[test]
+fn reading_clears_the_count_and_marking_unread_sets_it() {
+    let mut scene = in_state("opted_in");
+    scene.texts("hello");
+    scene.event(Event::Read);
+    assert_eq!(scene.conversation.unread, 0);
+    scene.event(Event::MarkedUnread);
+    assert_eq!(scene.conversation.unread, 1);
+}

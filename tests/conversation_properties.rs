@@ -1,0 +1,238 @@
+//! What holds after any sequence of events: the promises of the core, against everything at once.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/scene.rs"]
+#[allow(dead_code)]
+mod scene;
+
+use std::collections::BTreeMap;
+
+use assent::domain::outbox::Stage;
+use assent::domain::{Answer, Cleared, Consent, Event, Kind, Message, MessageId, Outcome, ReceiptState, Retry, Status};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use scene::{Scene, taken};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Draft,
+    Text(&'static str),
+    Part { reference: u16, number: u8, text: &'static str },
+    GrantSlot(usize),
+    Answer(usize, Reply),
+    Receipt(usize, ReceiptState),
+    Wait { seconds: i64 },
+    Wake,
+    Read,
+    Crash,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reply {
+    Taken,
+    NotSent,
+    Busy,
+    Refused,
+    Partly,
+    Unknown,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let words = prop_oneof![
+        Just("YES"),
+        Just("START"),
+        Just("STOP"),
+        Just("HELP"),
+        Just("ALTO"),
+        Just("my knee hurts"),
+        Just("Yes please"),
+    ];
+    let reply = prop_oneof![
+        4 => Just(Reply::Taken), 1 => Just(Reply::NotSent), 1 => Just(Reply::Busy), 1 => Just(Reply::Refused), 1 => Just(Reply::Partly), 1 => Just(Reply::Unknown),
+    ];
+    let state = prop_oneof![
+        2 => Just(ReceiptState::Delivered), 1 => Just(ReceiptState::Undeliverable), 1 => Just(ReceiptState::Enroute),
+    ];
+    let seconds = prop_oneof![0i64..5, 30i64..120, 3_600i64..200_000];
+    prop_oneof![
+        4 => Just(Step::Draft),
+        4 => words.clone().prop_map(Step::Text),
+        1 => (0u16..2, 1u8..3, words).prop_map(|(reference, number, text)| Step::Part { reference, number, text }),
+        6 => (0usize..4).prop_map(Step::GrantSlot),
+        5 => (0usize..4, reply).prop_map(|(which, reply)| Step::Answer(which, reply)),
+        2 => (0usize..8, state).prop_map(|(which, state)| Step::Receipt(which, state)),
+        2 => seconds.prop_map(|seconds| Step::Wait { seconds }),
+        2 => Just(Step::Wake),
+        1 => Just(Step::Read),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// What the world around the conversation remembers, to hold it against what the conversation says.
+#[derive(Default)]
+struct World {
+    left: Vec<Cleared>,
+    accepted: Vec<MessageId>,
+    attempts: BTreeMap<MessageId, u32>,
+    /// Messages whose last attempt is proved not to have reached the carrier.
+    proved_unsent: BTreeMap<MessageId, u32>,
+    confirmations_owed: usize,
+}
+
+impl World {
+    fn play(&mut self, scene: &mut Scene, step: &Step) {
+        let before = scene.conversation.consent;
+        match *step {
+            Step::Draft => {
+                if let Outcome::Accepted(message) = scene.drafts("words of staff") {
+                    self.accepted.push(message.id);
+                }
+            }
+            Step::Text(text) => {
+                scene.texts(text);
+            }
+            Step::Part { reference, number, text } => {
+                scene.texts_part(text, reference, number, 2);
+            }
+            Step::GrantSlot(which) => {
+                if !scene.slots.is_empty() {
+                    let id = scene.slots.remove(which % scene.slots.len());
+                    scene.event(Event::SlotGranted(id));
+                }
+            }
+            Step::Answer(which, reply) => {
+                if !self.left.is_empty() {
+                    let cleared = self.left[which % self.left.len()].clone();
+                    self.answer(scene, &cleared, reply);
+                }
+            }
+            Step::Receipt(which, state) => {
+                if !self.left.is_empty() {
+                    let cleared = self.left[which % self.left.len()].clone();
+                    scene.receipt(&cleared, state);
+                }
+            }
+            Step::Wait { seconds } => scene.later(SignedDuration::from_secs(seconds)),
+            Step::Wake => {
+                scene.event(Event::Woken);
+            }
+            Step::Read => {
+                scene.event(Event::Read);
+            }
+            Step::Crash => scene.restarts(),
+        }
+        let opted_out_now = matches!(scene.conversation.consent, Consent::OptedOut { .. });
+        if opted_out_now && !matches!(before, Consent::OptedOut { .. }) {
+            self.confirmations_owed += 1;
+        }
+        for cleared in std::mem::take(&mut scene.submitted) {
+            self.check_gate(scene, &cleared);
+            self.left.push(cleared);
+        }
+    }
+
+    fn answer(&mut self, scene: &mut Scene, cleared: &Cleared, reply: Reply) {
+        let in_flight = scene.conversation.outbox.waiting.iter().any(|waiting| {
+            waiting.message.id == cleared.id()
+                && waiting.attempts == cleared.attempt()
+                && matches!(waiting.stage, Stage::Sending { .. })
+        });
+        let answer = match reply {
+            Reply::Taken => taken(cleared),
+            Reply::NotSent => Answer::NotSent,
+            Reply::Busy => Answer::Refused { command_status: 0x58, retry: Retry::WhenReady },
+            Reply::Refused => Answer::Refused { command_status: 0x0B, retry: Retry::Never },
+            Reply::Partly => Answer::PartlyTaken,
+            Reply::Unknown => Answer::Unknown,
+        };
+        if in_flight && matches!(reply, Reply::NotSent | Reply::Busy) {
+            self.proved_unsent.insert(cleared.id(), cleared.attempt());
+        }
+        scene.answer(cleared, answer);
+    }
+
+    /// The promises that are about leaving.
+    fn check_gate(&mut self, scene: &Scene, cleared: &Cleared) {
+        let consent = scene.conversation.consent;
+        let stands = match cleared.kind() {
+            Kind::StaffText { .. } | Kind::StartConfirmation => matches!(consent, Consent::OptedIn { .. }),
+            Kind::Invitation => matches!(consent, Consent::Invited { .. }),
+            Kind::OptOutConfirmation => matches!(consent, Consent::OptedOut { .. }),
+            Kind::Help => true,
+            Kind::Inbound => false,
+        };
+        assert!(stands, "{:?} left while consent was {consent:?}", cleared.kind());
+
+        let earlier = self.attempts.insert(cleared.id(), cleared.attempt()).unwrap_or(0);
+        assert_eq!(cleared.attempt(), earlier + 1);
+        if earlier > 0 {
+            let proof = self.proved_unsent.get(&cleared.id());
+            assert_eq!(proof, Some(&earlier), "{:?} was sent again without proof", cleared.id());
+        }
+        assert_eq!(scene.status(cleared.id()), Status::Sending, "sending is written down before it leaves");
+    }
+
+    /// The promises that hold at rest.
+    fn check(&self, scene: &Scene) {
+        let outbox = &scene.conversation.outbox;
+        let sending = outbox.waiting.iter().filter(|waiting| matches!(waiting.stage, Stage::Sending { .. })).count();
+        assert!(sending <= 1, "one message is in flight at a time");
+
+        for message in scene.thread.values().filter(|message| message.kind != Kind::Inbound) {
+            let unfinished = matches!(message.status, Status::Pending | Status::Queued | Status::Sending);
+            let waiting = outbox.waiting.iter().filter(|waiting| waiting.message.id == message.id).count();
+            let tracked = outbox.tracked.iter().filter(|tracked| tracked.id == message.id).count();
+            assert!(waiting + tracked <= 1, "a message has one place");
+            assert_eq!(waiting == 1, unfinished, "{:?} is {:?}", message.id, message.status);
+            assert_eq!(outbox.status(message.id).unwrap_or(message.status), message.status);
+        }
+        let accepted = |message: &&Message| matches!(message.kind, Kind::StaffText { .. });
+        let in_thread: Vec<MessageId> = scene.thread.values().filter(accepted).map(|message| message.id).collect();
+        assert_eq!(in_thread, self.accepted, "every accepted draft is in the thread once");
+
+        let waits_alone = !outbox.waiting.is_empty() || matches!(scene.conversation.consent, Consent::Invited { .. });
+        if waits_alone {
+            assert!(scene.conversation.wake_at(&scene.policy).is_some(), "whoever waits will be woken");
+        }
+        assert!(scene.messages(&Kind::OptOutConfirmation) <= self.confirmations_owed, "one confirmation for each STOP");
+        let invitations = scene.thread.values().filter(|message| message.kind == Kind::Invitation);
+        let asked: Vec<_> = invitations.map(|message| message.created_at).collect();
+        for three in asked.windows(3) {
+            let span = three[2].duration_since(three[0]);
+            assert!(span >= SignedDuration::from_hours(30 * 24), "two questions in thirty days, not three");
+        }
+        if let Consent::OptedIn { evidence: assent::domain::Evidence::Text(id), .. } = scene.conversation.consent {
+            let words = scene.thread[&id.seq].text.expose();
+            assert!(["YES", "START", "Yes please"].contains(&words), "{words} is no opt-in");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_events_breaks_a_promise(steps in prop::collection::vec(step(), 1..120)) {
+        let mut scene = Scene::new();
+        let mut world = World::default();
+        for step in &steps {
+            world.play(&mut scene, step);
+            world.check(&scene);
+        }
+    }
+
+    #[test]
+    fn handling_an_event_does_not_touch_the_value_it_was_asked_of(steps in prop::collection::vec(step(), 1..40)) {
+        let mut scene = Scene::new();
+        let mut world = World::default();
+        for step in &steps {
+            world.play(&mut scene, step);
+        }
+        let before = scene.conversation.clone();
+        let once = before.handle(Event::Woken, scene.now, &scene.policy);
+        let twice = before.handle(Event::Woken, scene.now, &scene.policy);
+        prop_assert_eq!(&before, &scene.conversation);
+        prop_assert_eq!(once, twice, "the same question has the same answer");
+    }
+}

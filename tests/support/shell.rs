@@ -1,0 +1,357 @@
+//! The conversations over a real store, with a carrier and practices that a test can steer.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use assent::conversations::{AskError, Directory, Doors, Reply};
+use assent::domain::{
+    Answer, Body, BootId, CarrierId, Cleared, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind, Limits,
+    Message, MessageId, OtherDaemons, Outcome, Phone, Policy, Practice, PracticeId, Seq,
+};
+use assent::ports::{
+    Carrier, CarrierClosed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow,
+    KeptAnswer, OccurrenceId, Occurrences, Place, Practices, Record, RecordKey, Store, StoreError, Stored, Throttle,
+    Turn, Unread, Version,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::time::Instant;
+
+/// A clock that a test moves. Each look at it is one millisecond later than the one before.
+pub struct TestClock(AtomicU64);
+
+impl TestClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(1_772_463_600_000)))
+    }
+
+    pub fn advance_seconds(&self, seconds: u64) {
+        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let milliseconds = self.0.fetch_add(1, Ordering::SeqCst);
+        Timestamp::from_millisecond(milliseconds.try_into().unwrap()).unwrap()
+    }
+}
+
+/// One practice; others, whose policy makes whoever asks for it panic.
+pub struct TestPractices {
+    pub practice: Arc<Practice>,
+    pub poisoned: Mutex<HashSet<PracticeId>>,
+}
+
+impl Practices for TestPractices {
+    fn policy(&self, practice: &PracticeId) -> Option<Policy> {
+        let is_poisoned = self.poisoned.lock().unwrap().contains(practice);
+        assert!(!is_poisoned, "this practice is poisoned");
+        Some(Policy {
+            practice: Arc::new(Practice { id: practice.clone(), ..(*self.practice).clone() }),
+            boot: BootId(1),
+            limits: Limits::default(),
+        })
+    }
+
+    fn owner(&self, number: &Phone) -> Option<PracticeId> {
+        (*number == self.practice.number).then(|| self.practice.id.clone())
+    }
+}
+
+/// No limit at all, but for a turn that can be told to die.
+#[derive(Default)]
+pub struct TestThrottle {
+    pub next_dies: AtomicBool,
+    pub died: Notify,
+}
+
+#[async_trait]
+impl Throttle for TestThrottle {
+    async fn turn(&self, _: &Phone, _: u32, _: NonZeroU32) -> Box<dyn Turn> {
+        if self.next_dies.swap(false, Ordering::SeqCst) {
+            self.died.notify_one();
+            panic!("told to die");
+        }
+        Box::new(Unlimited)
+    }
+}
+
+struct Unlimited;
+
+impl Turn for Unlimited {
+    fn spend(self: Box<Self>) {}
+}
+
+/// A carrier that takes everything, when its gate is open.
+pub struct TestCarrier {
+    gate: Arc<Semaphore>,
+    pub submitted: broadcast::Sender<Cleared>,
+    pub log: Arc<Mutex<Vec<(Kind, String)>>>,
+}
+
+impl TestCarrier {
+    pub fn open() -> Arc<Self> {
+        Arc::new(Self {
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            submitted: broadcast::Sender::new(1_024),
+            log: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Carrier for TestCarrier {
+    async fn place(&self, _: &Phone, _: u32) -> Result<Box<dyn Place>, CarrierClosed> {
+        self.gate.acquire().await.map_err(|_| CarrierClosed)?.forget();
+        Ok(Box::new(TestPlace { submitted: self.submitted.clone(), log: Arc::clone(&self.log) }))
+    }
+}
+
+struct TestPlace {
+    submitted: broadcast::Sender<Cleared>,
+    log: Arc<Mutex<Vec<(Kind, String)>>>,
+}
+
+#[async_trait]
+impl Place for TestPlace {
+    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer {
+        if Instant::now() > write_by {
+            return Answer::NotSent;
+        }
+        self.log.lock().unwrap().push((cleared.kind().clone(), cleared.text().expose().to_owned()));
+        let id = CarrierId(format!("t{}", cleared.id()).into());
+        let _ = self.submitted.send(cleared);
+        Answer::Taken { ids: vec![id] }
+    }
+}
+
+/// A store that can be slow, and can fail, before or after it has done what it was asked.
+pub struct FaultyStore {
+    pub inner: Arc<dyn Store>,
+    /// The next commits fail without being made.
+    pub refuse: AtomicU64,
+    /// The next commits are made, and reported as failed.
+    pub lie: AtomicU64,
+    /// Commits wait for this before they are made.
+    pub hold: AtomicBool,
+    pub held: Notify,
+    pub released: Notify,
+    pub commits: AtomicU64,
+}
+
+impl FaultyStore {
+    pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            refuse: AtomicU64::new(0),
+            lie: AtomicU64::new(0),
+            hold: AtomicBool::new(false),
+            held: Notify::new(),
+            released: Notify::new(),
+            commits: AtomicU64::new(0),
+        })
+    }
+
+    fn takes_one(counter: &AtomicU64) -> bool {
+        counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+fn failed() -> StoreError {
+    StoreError::Unavailable("told to fail".into())
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError> {
+        self.inner.load(key).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        if self.hold.load(Ordering::SeqCst) {
+            self.held.notify_one();
+            self.released.notified().await;
+        }
+        if Self::takes_one(&self.refuse) {
+            return Err(failed().into());
+        }
+        let done = self.inner.commit(commit).await;
+        if Self::takes_one(&self.lie) { Err(failed().into()) } else { done }
+    }
+
+    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<ConversationKey>, StoreError> {
+        self.inner.due(until, limit).await
+    }
+
+    async fn kept_answer(&self, practice: &PracticeId, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, StoreError> {
+        self.inner.kept_answer(practice, key).await
+    }
+
+    async fn thread(
+        &self,
+        key: &ConversationKey,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.inner.thread(key, before, limit).await
+    }
+
+    async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError> {
+        self.inner.message(key, id).await
+    }
+
+    async fn inbox(
+        &self,
+        practice: &PracticeId,
+        filter: InboxFilter,
+        before: Option<InboxCursor>,
+        limit: usize,
+    ) -> Result<Vec<InboxRow>, StoreError> {
+        self.inner.inbox(practice, filter, before, limit).await
+    }
+
+    async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
+        self.inner.unread(practice).await
+    }
+
+    async fn occurrences(
+        &self,
+        practice: &PracticeId,
+        after: OccurrenceId,
+        limit: usize,
+    ) -> Result<Occurrences, StoreError> {
+        self.inner.occurrences(practice, after, limit).await
+    }
+
+    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError> {
+        self.inner.newest_occurrence().await
+    }
+
+    async fn records(&self) -> Result<Vec<Record>, StoreError> {
+        self.inner.records().await
+    }
+
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.inner.put(records).await
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
+        self.inner.remove(key).await
+    }
+
+    async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
+        self.inner.set_aside(letter).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.inner.probe().await
+    }
+
+    async fn last_commit_before_start(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.last_commit_before_start().await
+    }
+
+    fn other_daemons(&self) -> OtherDaemons {
+        self.inner.other_daemons()
+    }
+}
+
+/// Everything together.
+pub struct Shell {
+    pub directory: Arc<Directory>,
+    pub store: Arc<FaultyStore>,
+    pub carrier: Arc<TestCarrier>,
+    pub clock: Arc<TestClock>,
+    pub practices: Arc<TestPractices>,
+    pub throttle: Arc<TestThrottle>,
+    arrivals: AtomicU64,
+    _data: tempfile::TempDir,
+}
+
+impl Shell {
+    pub async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let url = format!("file://{}", data.path().display());
+        let inner =
+            assent::store::open(&url, assent::store::KeySource::InDirectory, Arc::clone(&clock) as Arc<dyn Clock>)
+                .await
+                .unwrap();
+        let store = FaultyStore::new(inner);
+        let practices = Arc::new(TestPractices {
+            practice: Arc::new(Practice {
+                id: PracticeId::parse("riverside").unwrap(),
+                name: "Riverside PT".into(),
+                number: Phone::parse("+13035550100").unwrap(),
+                time_zone: "America/Denver".into(),
+                contact: "303-555-0100".into(),
+                segments_per_minute: NonZeroU32::new(75).unwrap(),
+            }),
+            poisoned: Mutex::default(),
+        });
+        let throttle = Arc::new(TestThrottle::default());
+        let doors = Doors {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            throttle: Arc::clone(&throttle) as Arc<dyn Throttle>,
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            practices: Arc::clone(&practices) as Arc<dyn Practices>,
+        };
+        let directory = Directory::start(doors).unwrap();
+        let carrier = TestCarrier::open();
+        directory.connect(Arc::clone(&carrier) as Arc<dyn Carrier>);
+        Self { directory, store, carrier, clock, practices, throttle, arrivals: AtomicU64::new(0), _data: data }
+    }
+
+    pub fn key(&self, phone: &str) -> ConversationKey {
+        ConversationKey { practice: self.practices.practice.id.clone(), phone: Phone::parse(phone).unwrap() }
+    }
+
+    pub async fn drafts(&self, key: &ConversationKey, text: &str) -> Result<Outcome, AskError> {
+        let draft = Draft { text: Body::new(text), staff: None };
+        self.directory.draft(key, draft, None).await.map(|reply| match reply {
+            Reply::Decided(outcome) => outcome,
+            other => panic!("no idempotency key was given: {other:?}"),
+        })
+    }
+
+    pub async fn texts(&self, key: &ConversationKey, text: &str) -> Result<Reply, AskError> {
+        let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst);
+        let mut fingerprint = [0; 16];
+        fingerprint[..8].copy_from_slice(&arrival.to_be_bytes());
+        let inbound = Inbound {
+            text: Body::new(text),
+            form: Form::Text,
+            part: None,
+            fingerprint: Fingerprint(fingerprint),
+            earlier_session_ended: None,
+        };
+        self.directory.ask(key, Event::Received(inbound)).await
+    }
+
+    /// Waits until the carrier has this text.
+    pub async fn carried(&self, text: &str) {
+        self.left_matching(|_, known| known == text).await;
+    }
+
+    /// Waits until the carrier has the invitation.
+    pub async fn invited(&self) {
+        self.left_matching(|kind, _| *kind == Kind::Invitation).await;
+    }
+
+    async fn left_matching(&self, wanted: impl Fn(&Kind, &str) -> bool) {
+        let mut submitted = self.carrier.submitted.subscribe();
+        while !self.left().iter().any(|(kind, text)| wanted(kind, text)) {
+            submitted.recv().await.unwrap();
+        }
+    }
+
+    /// Everything that left, oldest first.
+    pub fn left(&self) -> Vec<(Kind, String)> {
+        self.carrier.log.lock().unwrap().clone()
+    }
+}

@@ -1,0 +1,366 @@
+//! Links and a simulated carrier, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use assent::carrier::{LinkConfig, LinkState, Links};
+use assent::domain::text::Segments;
+use assent::domain::{
+    Answer, Body, BootId, Cleared, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint,
+    Form, Inbound, Limits, MessageId, Outcome, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState, Retry,
+};
+use assent::ports::{Carrier, CarrierClosed, Clock, Delivery, NotTaken, Reception};
+use assent::simulator::{Faults, Receipts, Simulator, SimulatorConfig, WireDirection, WireEntry};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+const PRACTICE: &str = "+13035550100";
+const PATIENT: &str = "+13035550123";
+
+/// A clock that starts at a known time.
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let start = Timestamp::from_second(1_780_000_000).unwrap();
+        start + SignedDuration::try_from(self.0.elapsed()).unwrap()
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(TestClock(Instant::now()))
+}
+
+/// Takes deliveries as far as the test allows, and shows them to it.
+struct TestReception {
+    seen: mpsc::UnboundedSender<Delivery>,
+    /// One for each delivery that may be finished.
+    allowed: Semaphore,
+    /// How many of the next deliveries are not taken.
+    failures: Mutex<usize>,
+}
+
+#[async_trait::async_trait]
+impl Reception for TestReception {
+    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+        self.seen.send(delivery).map_err(|_| NotTaken)?;
+        self.allowed.acquire().await.map_err(|_| NotTaken)?.forget();
+        let mut failures = self.failures.lock().unwrap();
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(NotTaken);
+        }
+        Ok(())
+    }
+}
+
+/// A gateway's links, a carrier, and what the one received from the other.
+struct Wire {
+    links: Arc<Links>,
+    carrier: Simulator,
+    reception: Arc<TestReception>,
+    seen: mpsc::UnboundedReceiver<Delivery>,
+}
+
+impl Wire {
+    async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl Fn(&mut LinkConfig)) -> Self {
+        let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
+        let (sender, seen) = mpsc::unbounded_channel();
+        let reception =
+            Arc::new(TestReception { seen: sender, allowed: Semaphore::new(1_000_000), failures: Mutex::new(0) });
+        let mut config = link_to(carrier.address());
+        change(&mut config);
+        let links = Links::start(vec![config], reception.clone(), clock(), None);
+        let wire = Self { links, carrier, reception, seen };
+        wire.until(LinkState::Bound).await;
+        wire
+    }
+
+    /// Submits one text and says what became of it.
+    async fn submit(&self, text: &str) -> Answer {
+        let cleared = cleared(PATIENT, text);
+        let place = self.links.place(cleared.from(), Segments::count(text)).await.unwrap();
+        place.submit(cleared, in_two_seconds()).await
+    }
+
+    async fn until(&self, state: LinkState) {
+        let mut changes = self.links.changes();
+        changes.wait_for(|links| links.iter().all(|link| link.state == state)).await.unwrap();
+    }
+
+    /// From here on deliveries are begun, but not finished.
+    fn withhold(&self) {
+        self.reception.allowed.forget_permits(usize::MAX);
+    }
+
+    async fn text(&mut self) -> (Phone, Inbound) {
+        match self.seen.recv().await.unwrap() {
+            Delivery::Text { from, inbound, .. } => (from, inbound),
+            other => panic!("a text was expected: {other:?}"),
+        }
+    }
+
+    async fn receipt(&mut self) -> Receipt {
+        match self.seen.recv().await.unwrap() {
+            Delivery::Receipt { receipt, .. } => receipt,
+            other => panic!("a receipt was expected: {other:?}"),
+        }
+    }
+}
+
+async fn carrier_on(listen: SocketAddr) -> Simulator {
+    let mut config = SimulatorConfig::new(listen, clock());
+    config.receipt_delay = Duration::from_millis(1);
+    Simulator::start(config).await.unwrap()
+}
+
+fn link_to(address: SocketAddr) -> LinkConfig {
+    LinkConfig {
+        name: "test".into(),
+        address: address.to_string(),
+        system_id: "practice".into(),
+        password: "secret".to_owned().into(),
+        system_type: String::new(),
+        window: 10,
+        segments_per_second: NonZeroU32::new(10_000).unwrap(),
+        enquire_link: Duration::from_secs(30),
+        response_timeout: Duration::from_secs(60),
+        numbers: Vec::new(),
+    }
+}
+
+fn in_two_seconds() -> Instant {
+    Instant::now() + Duration::from_secs(2)
+}
+
+/// A text that consent let through: there is no way around a patient's YES.
+fn cleared(phone: &str, text: &str) -> Cleared {
+    let now = clock().now();
+    let practice = Practice {
+        id: PracticeId::parse("riverside").unwrap(),
+        name: "Riverside".into(),
+        number: Phone::parse(PRACTICE).unwrap(),
+        time_zone: "America/Denver".into(),
+        contact: "303-555-0100".into(),
+        segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
+    };
+    let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
+    let key = ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse(phone).unwrap() };
+    let mut conversation = Conversation::new(ConversationId(1), key, now);
+    let mut step = |event| {
+        let decision = conversation.handle(event, now, &policy);
+        conversation = decision.next;
+        (decision.outcome, decision.effects)
+    };
+    let (outcome, effects) = step(Event::Drafted(Draft { text: Body::new(text), staff: None }));
+    assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+    let invitation = slot(&effects);
+    step(Event::SlotGranted(invitation));
+    let (_, effects) = step(Event::Received(yes()));
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::Submit(_))));
+    let (_, effects) = step(Event::Answered { id: invitation, attempt: 1, answer: Answer::Unknown });
+    let (_, effects) = step(Event::SlotGranted(slot(&effects)));
+    let submit = effects.into_iter().find_map(|effect| match effect {
+        Effect::Submit(cleared) => Some(cleared),
+        Effect::RequestSlot { .. } | Effect::Publish(_) => None,
+    });
+    submit.unwrap()
+}
+
+fn yes() -> Inbound {
+    Inbound {
+        text: Body::new("Yes"),
+        form: Form::Text,
+        part: None,
+        fingerprint: Fingerprint([0; 16]),
+        earlier_session_ended: None,
+    }
+}
+
+fn slot(effects: &[Effect]) -> MessageId {
+    let wanted = effects.iter().find_map(|effect| match effect {
+        Effect::RequestSlot { id, .. } => Some(*id),
+        Effect::Submit(_) | Effect::Publish(_) => None,
+    });
+    wanted.unwrap()
+}
+
+fn count(log: &[WireEntry], command: &str, direction: WireDirection) -> usize {
+    log.iter().filter(|entry| entry.command == command && entry.direction == direction).count()
+}
+
+#[tokio::test]
+async fn a_text_reaches_the_phone_and_its_receipt_comes_back() {
+    let mut wire = Wire::start().await;
+    let answer = wire.submit("See you at 3 tomorrow.").await;
+    let Answer::Taken { ids } = answer else { panic!("{answer:?}") };
+    let shown = wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == "See you at 3 tomorrow.").await;
+    assert_eq!(shown.from, PRACTICE);
+    let receipt = wire.receipt().await;
+    assert_eq!((receipt.carrier_id.as_ref(), receipt.state), (ids.first(), ReceiptState::Delivered));
+    assert!(receipt.reference.is_some());
+}
+
+#[tokio::test]
+async fn a_patients_stop_is_acknowledged_only_once_it_is_durable() {
+    let mut wire = Wire::start().await;
+    wire.carrier.set_faults(Faults { receipts: Receipts::None, ..Faults::default() });
+    wire.withhold();
+    let phone = wire.carrier.phone(PATIENT);
+    phone.send(PRACTICE, "STOP");
+    let (from, inbound) = wire.text().await;
+    assert_eq!((from.expose(), inbound.text.expose()), (PATIENT, "STOP"));
+
+    // The carrier hears other things meanwhile, but not that we have it.
+    assert!(matches!(wire.submit("See you").await, Answer::Taken { .. }));
+    assert_eq!(count(&wire.carrier.wire_log(), "deliver_sm_resp", WireDirection::FromGateway), 0);
+
+    wire.reception.allowed.add_permits(1);
+    let answered =
+        |log: &[WireEntry]| log.iter().find(|entry| entry.command == "deliver_sm_resp").map(|entry| entry.status);
+    assert_eq!(wire.carrier.wait_for_wire(answered).await, 0);
+}
+
+#[tokio::test]
+async fn one_patients_texts_stay_in_order_and_do_not_hold_up_another_patient() {
+    let mut wire = Wire::start().await;
+    wire.withhold();
+    let other = "+13035550177";
+    for words in ["one", "two"] {
+        wire.carrier.phone(PATIENT).send(PRACTICE, words);
+    }
+    wire.carrier.phone(other).send(PRACTICE, "hello");
+    let mut begun = Vec::new();
+    for _ in 0..2 {
+        let (from, inbound) = wire.text().await;
+        begun.push((from.expose().to_owned(), inbound.text.expose().to_owned()));
+    }
+    let expected = [(PATIENT, "one"), (other, "hello")].map(|(from, text)| (from.to_owned(), text.to_owned()));
+    assert_eq!(begun, expected, "the second text waits for the first");
+    wire.reception.allowed.add_permits(2);
+    assert_eq!(wire.text().await.1.text.expose(), "two");
+}
+
+#[tokio::test]
+async fn long_texts_go_both_ways() {
+    let mut wire = Wire::start().await;
+    let long = "Bring your insurance card. ".repeat(20);
+    let answer = wire.submit(&long).await;
+    let Answer::Taken { ids } = answer else { panic!("{answer:?}") };
+    assert_eq!(ids.len(), 4);
+    wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == long).await;
+    for _ in &ids {
+        wire.receipt().await;
+    }
+
+    let typed = "Мы опоздаем 🙂 ".repeat(8);
+    let typing = wire.carrier.phone(PATIENT);
+    let typing = typing.text(PRACTICE, &typed);
+    let (_, parts) = tokio::join!(typing, async {
+        let first = wire.text().await.1;
+        let second = wire.text().await.1;
+        [first, second]
+    });
+    let numbers = parts.each_ref().map(|inbound| inbound.part.map(|part| (part.number, part.total)));
+    assert_eq!(numbers, [Some((1, 2)), Some((2, 2))]);
+    assert_eq!(parts.iter().map(|inbound| inbound.text.expose()).collect::<String>(), typed);
+}
+
+#[tokio::test]
+async fn a_text_longer_than_the_window_goes_out_whole_and_in_order() {
+    let wire = Wire::start_with(|config| config.window = 2).await;
+    let long = "0123456789".repeat(70);
+    let answer = wire.submit(&long).await;
+    assert!(matches!(&answer, Answer::Taken { ids } if ids.len() == 5), "{answer:?}");
+    let log = wire.carrier.wire_log();
+    let sent: String = log.iter().filter(|entry| entry.command == "submit_sm").filter_map(|e| e.text.clone()).collect();
+    assert_eq!(sent, long);
+}
+
+#[tokio::test]
+async fn a_refusal_says_whether_the_text_may_be_tried_again() {
+    let wire = Wire::start().await;
+    for (command_status, retry) in [(0x0B, Retry::Never), (0x08, Retry::FewTimes), (0x58, Retry::WhenReady)] {
+        wire.carrier.set_faults(Faults { refuse_with: Some(command_status), ..Faults::default() });
+        assert_eq!(wire.submit("hello").await, Answer::Refused { command_status, retry });
+    }
+}
+
+#[tokio::test]
+async fn silence_is_unknown_and_not_failure() {
+    let wire = Wire::start_with(|config| config.response_timeout = Duration::from_millis(50)).await;
+    wire.carrier.set_faults(Faults { silent: true, receipts: Receipts::None, ..Faults::default() });
+    assert_eq!(wire.submit("hello").await, Answer::Unknown);
+    assert_eq!(wire.carrier.phone(PATIENT).texts().len(), 1, "it had gone out");
+}
+
+#[tokio::test]
+async fn a_connection_lost_after_the_kernel_took_a_text_is_unknown() {
+    for octets in [1, 16, 1_000] {
+        let wire = Wire::start().await;
+        let faults = Faults { drop_after_octets: Some(octets), receipts: Receipts::None, ..Faults::default() };
+        wire.carrier.set_faults(faults);
+        assert_eq!(wire.submit("hello").await, Answer::Unknown, "the carrier read {octets} octets");
+        let came = if octets < 1_000 { 0 } else { 1 };
+        assert_eq!(wire.carrier.phone(PATIENT).texts().len(), came);
+    }
+}
+
+#[tokio::test]
+async fn a_carrier_that_restarts_is_found_again() {
+    let mut wire = Wire::start().await;
+    assert!(matches!(wire.submit("before").await, Answer::Taken { .. }));
+    wire.receipt().await;
+    wire.carrier.shutdown().await;
+    wire.until(LinkState::Unbound).await;
+    assert_eq!(wire.links.status()[0].last_error.as_deref(), Some("connection to the carrier was lost"));
+
+    wire.carrier = carrier_on(wire.carrier.address()).await;
+    wire.until(LinkState::Bound).await;
+    assert!(matches!(wire.submit("after").await, Answer::Taken { .. }));
+    wire.receipt().await;
+    wire.carrier.phone(PATIENT).send(PRACTICE, "Yes");
+    let (_, inbound) = wire.text().await;
+    assert!(inbound.earlier_session_ended.is_some(), "an answer before the restart may have been lost");
+}
+
+#[tokio::test]
+async fn a_text_that_the_store_does_not_take_comes_again_after_the_next_bind() {
+    let mut wire = Wire::start().await;
+    *wire.reception.failures.lock().unwrap() = 1;
+    wire.carrier.phone(PATIENT).send(PRACTICE, "STOP");
+    let (_, first) = wire.text().await;
+    let (_, again) = wire.text().await;
+    assert_eq!(first.fingerprint, again.fingerprint);
+    assert_eq!(first.earlier_session_ended, None);
+    assert!(again.earlier_session_ended.is_some());
+    let log = wire.carrier.wire_log();
+    assert_eq!(count(&log, "unbind", WireDirection::FromGateway), 1);
+    assert_eq!(count(&log, "deliver_sm", WireDirection::ToGateway), 2);
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_the_answer_and_parts_politely() {
+    let wire = Wire::start().await;
+    let number = Phone::parse(PRACTICE).unwrap();
+    let place = wire.links.place(&number, 1).await.unwrap();
+    wire.carrier.set_faults(Faults { receipts: Receipts::None, ..Faults::default() });
+    let submitting = tokio::spawn(place.submit(cleared(PATIENT, "last words"), in_two_seconds()));
+    wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == "last words").await;
+    let unused = wire.links.place(&number, 1).await.unwrap();
+    wire.links.shutdown().await;
+
+    assert!(matches!(submitting.await.unwrap(), Answer::Taken { .. }));
+    assert_eq!(count(&wire.carrier.wire_log(), "unbind", WireDirection::FromGateway), 1);
+    assert_eq!(wire.links.place(&number, 1).await.err(), Some(CarrierClosed));
+    assert_eq!(unused.submit(cleared(PATIENT, "too late"), in_two_seconds()).await, Answer::NotSent);
+}

@@ -1,0 +1,578 @@
+//! A session as a value: scripts of what the carrier says, and of what the clock does.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::time::{Duration, Instant};
+
+use assent::carrier::frame::{Frame, Framer, Unframed, encode};
+use assent::carrier::session::{Input, Output, Reason, Session, Settings};
+use assent::carrier::window::{Submit, Token};
+use assent::domain::{Answer, CarrierId, Retry};
+use proptest::prelude::*;
+use smpp::pdus::{BindTransceiver, BindTransceiverResp, DeliverSm, SubmitSm, SubmitSmResp};
+use smpp::{CommandId, Pdu};
+
+const SECOND: Duration = Duration::from_secs(1);
+const WRITE_BY: Duration = Duration::from_secs(2);
+const ANSWER_BY: Duration = Duration::from_secs(60);
+
+/// One session, the time, and what it said.
+struct Script {
+    session: Session,
+    now: Instant,
+    framer: Framer,
+    tokens: u64,
+    answers: Vec<(u64, Answer)>,
+    delivered: Vec<u32>,
+    strays: usize,
+    closed: Option<Reason>,
+}
+
+impl Script {
+    fn connected_with(window: usize, last_sequence: u32) -> Self {
+        let now = tokio::time::Instant::now().into_std();
+        let bind = BindTransceiver::default();
+        let settings = Settings { bind, window, enquire_link: 30 * SECOND, last_sequence };
+        Self {
+            session: Session::connected(settings, now),
+            now,
+            framer: Framer::default(),
+            tokens: 0,
+            answers: Vec::new(),
+            delivered: Vec::new(),
+            strays: 0,
+            closed: None,
+        }
+    }
+
+    /// Bound, with a window of 10.
+    fn bound() -> Self {
+        Self::bound_with(10, 0)
+    }
+
+    fn bound_with(window: usize, last_sequence: u32) -> Self {
+        let mut script = Self::connected_with(window, last_sequence);
+        let [bind] = script.says().try_into().unwrap();
+        assert_eq!(bind.id(), CommandId::BindTransceiver);
+        script.hears(0, bind.sequence(), BindTransceiverResp::default());
+        assert!(script.session.is_bound());
+        script
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        for output in self.session.handle(input, self.now) {
+            match output {
+                Output::Bound => {}
+                Output::Deliver(delivered) => self.delivered.push(delivered.frame.sequence()),
+                Output::Answered { token, answer } => self.answers.push((token.0, answer)),
+                Output::Stray => self.strays += 1,
+                Output::Closed(reason) => self.closed = Some(reason),
+            }
+        }
+    }
+
+    fn hears(&mut self, command_status: u32, sequence: u32, pdu: impl Into<Pdu>) {
+        self.handle(Input::Received(&encode(command_status, sequence, pdu.into())));
+    }
+
+    fn hears_octets(&mut self, octets: &[u8]) {
+        self.handle(Input::Received(octets));
+    }
+
+    /// The carrier took this segment.
+    fn takes(&mut self, segment: &Frame, id: &str) {
+        let response = SubmitSmResp::builder().message_id(id.parse().unwrap()).build();
+        self.hears(0, segment.sequence(), response);
+    }
+
+    fn passes(&mut self, time: Duration) {
+        self.now += time;
+        self.handle(Input::Tick);
+    }
+
+    fn submits(&mut self, segments: usize) -> u64 {
+        self.tokens += 1;
+        let submit = Submit {
+            token: Token(self.tokens),
+            segments: vec![SubmitSm::default(); segments],
+            write_by: self.now + WRITE_BY,
+            answer_by: self.now + ANSWER_BY,
+        };
+        self.handle(Input::Submit(submit));
+        self.tokens
+    }
+
+    /// Writes everything there is to write.
+    fn says(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(to_write) = self.session.to_write(self.now) {
+            self.framer.push(&to_write.octets);
+            self.handle(Input::Wrote(to_write.octets.len()));
+            while let Some(frame) = self.framer.next_frame().unwrap() {
+                frames.push(frame);
+            }
+        }
+        frames
+    }
+
+    #[track_caller]
+    fn says_ids(&mut self) -> Vec<CommandId> {
+        self.says().iter().map(Frame::id).collect()
+    }
+
+    fn answer(&self, token: u64) -> Option<&Answer> {
+        self.answers.iter().find(|(answered, _)| *answered == token).map(|(_, answer)| answer)
+    }
+}
+
+fn taken(ids: &[&str]) -> Answer {
+    Answer::Taken { ids: ids.iter().map(|id| CarrierId((*id).into())).collect() }
+}
+
+fn raw(id: u32, sequence: u32) -> Vec<u8> {
+    [16, id, 0, sequence].map(u32::to_be_bytes).concat()
+}
+
+#[test]
+fn a_refused_bind_says_why() {
+    for (command_status, words) in [
+        (0x0E, "carrier refused the bind: wrong password (0x0E)"),
+        (0x05, "carrier refused the bind: already bound under this system_id (0x05)"),
+        (0x99, "carrier refused the bind: command_status 0x99"),
+    ] {
+        let mut script = Script::connected_with(1, 0);
+        script.says();
+        script.hears(command_status, 1, BindTransceiverResp::default());
+        assert_eq!(script.closed.unwrap().to_string(), words);
+    }
+}
+
+#[test]
+fn an_unanswered_bind_is_given_up() {
+    let mut script = Script::connected_with(1, 0);
+    script.says();
+    script.passes(9 * SECOND);
+    assert_eq!(script.closed, None);
+    script.passes(SECOND);
+    assert_eq!(script.closed, Some(Reason::BindUnanswered));
+}
+
+#[test]
+fn a_text_delivered_before_the_bind_is_answered_is_not_lost() {
+    let mut script = Script::connected_with(1, 0);
+    script.says();
+    script.hears(0, 0xFFFF_FFFF, DeliverSm::default());
+    script.hears(0, 0, DeliverSm::default());
+    assert!(script.delivered.is_empty());
+    script.hears(0, 1, BindTransceiverResp::default());
+    assert_eq!(script.delivered, [0xFFFF_FFFF, 0]);
+    script.handle(Input::Answer { sequence: 0xFFFF_FFFF, command_status: 0 });
+    let [answer] = script.says().try_into().unwrap();
+    assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 0xFFFF_FFFF));
+}
+
+#[test]
+fn a_quiet_carrier_is_asked_and_a_dead_one_is_left() {
+    let mut script = Script::bound();
+    script.passes(29 * SECOND);
+    assert_eq!(script.says_ids(), []);
+    script.passes(SECOND);
+    let [enquire] = script.says().try_into().unwrap();
+    assert_eq!(enquire.id(), CommandId::EnquireLink);
+    script.hears(0, enquire.sequence(), Pdu::EnquireLinkResp);
+    script.passes(30 * SECOND);
+    assert_eq!(script.says_ids(), [CommandId::EnquireLink]);
+    script.passes(10 * SECOND);
+    assert_eq!(script.closed, Some(Reason::PeerSilent));
+}
+
+#[test]
+fn the_carriers_enquire_link_goes_ahead_of_texts() {
+    let mut script = Script::bound();
+    script.submits(3);
+    assert!(script.session.to_write(script.now).is_some(), "the text is offered to the socket, which takes nothing");
+    script.hears(0, 0x8000_0001, Pdu::EnquireLink);
+    let said = script.says();
+    assert_eq!((said[0].id(), said[0].sequence()), (CommandId::EnquireLinkResp, 0x8000_0001));
+    assert_eq!(said.len(), 4);
+}
+
+#[test]
+fn a_flood_of_enquire_link_is_not_answered_for_ever() {
+    let mut script = Script::bound();
+    for sequence in 0..50 {
+        script.hears(0, sequence, Pdu::EnquireLink);
+    }
+    assert_eq!(script.says().len(), 50);
+    script.hears(0, 50, Pdu::EnquireLink);
+    assert_eq!(script.closed, Some(Reason::Flood));
+}
+
+#[test]
+fn every_segment_taken_is_taken_in_the_order_of_the_text() {
+    let mut script = Script::bound();
+    let token = script.submits(3);
+    let chunk = script.session.to_write(script.now).unwrap();
+    assert_eq!(chunk.octets.len() % 3, 0, "all three at one go");
+    let [first, second, third] = script.says().try_into().unwrap();
+    script.takes(&third, "c");
+    script.takes(&first, "a");
+    assert_eq!(script.answer(token), None);
+    script.takes(&second, "b");
+    assert_eq!(script.answer(token), Some(&taken(&["a", "b", "c"])));
+    script.takes(&second, "other");
+    assert_eq!(script.strays, 1, "the first answer counts");
+}
+
+#[test]
+fn no_more_is_unanswered_than_the_window_allows() {
+    let mut script = Script::bound_with(2, 0);
+    let (long, short) = (script.submits(3), script.submits(1));
+    let said = script.says();
+    assert_eq!(said.len(), 2);
+    script.takes(&said[0], "a");
+    let [third] = script.says().try_into().unwrap();
+    script.takes(&third, "c");
+    script.takes(&said[1], "b");
+    assert_eq!(script.answer(long), Some(&taken(&["a", "b", "c"])));
+    let [only] = script.says().try_into().unwrap();
+    script.takes(&only, "d");
+    assert_eq!(script.answer(short), Some(&taken(&["d"])));
+}
+
+#[test]
+fn a_segment_without_an_answer_makes_the_text_unknown() {
+    let mut script = Script::bound();
+    let token = script.submits(2);
+    let [first, second] = script.says().try_into().unwrap();
+    script.takes(&first, "a");
+    script.passes(ANSWER_BY - SECOND);
+    assert_eq!(script.answer(token), None);
+    script.passes(SECOND);
+    assert_eq!(script.answer(token), Some(&Answer::Unknown));
+    script.takes(&second, "late");
+    assert_eq!((script.strays, script.answers.len()), (1, 1));
+}
+
+#[test]
+fn a_carrier_that_answers_nothing_is_left() {
+    let mut script = Script::bound();
+    for _ in 0..3 {
+        script.submits(1);
+        script.says();
+        script.passes(10 * SECOND);
+    }
+    for _ in 0..5 {
+        script.hears(0, 7, Pdu::EnquireLinkResp);
+        script.passes(10 * SECOND);
+    }
+    assert!(script.says_ids().contains(&CommandId::Unbind));
+    script.passes(5 * SECOND);
+    assert_eq!(script.closed, Some(Reason::Unanswered));
+    assert_eq!(script.answers.len(), 3);
+}
+
+#[test]
+fn sequence_numbers_wrap_and_skip_those_that_wait() {
+    let mut script = Script::bound_with(10, 0x7FFF_FFFC);
+    let waiting = script.submits(1);
+    let [first] = script.says().try_into().unwrap();
+    assert_eq!(first.sequence(), 0x7FFF_FFFE);
+    script.submits(2);
+    let sequences: Vec<u32> = script.says().iter().map(Frame::sequence).collect();
+    assert_eq!(sequences, [0x7FFF_FFFF, 1]);
+    assert_eq!(script.answer(waiting), None);
+}
+
+#[test]
+fn a_text_that_can_not_begin_in_time_is_not_sent() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    assert!(script.session.to_write(script.now).is_some(), "the socket is offered it, and takes nothing");
+    script.passes(WRITE_BY);
+    assert_eq!(script.answer(token), None);
+    script.passes(Duration::from_millis(1));
+    assert_eq!(script.answer(token), Some(&Answer::NotSent));
+    assert_eq!(script.says_ids(), []);
+    assert_eq!(script.closed, None);
+}
+
+#[test]
+fn wherever_a_connection_is_cut_nothing_that_may_have_gone_out_is_called_unsent() {
+    let mut script = Script::bound();
+    script.submits(2);
+    let whole = script.session.to_write(script.now).unwrap().octets.len();
+    for octets in 0..=whole {
+        let mut script = Script::bound();
+        let token = script.submits(2);
+        script.session.to_write(script.now);
+        if octets > 0 {
+            script.handle(Input::Wrote(octets));
+        }
+        script.handle(Input::Lost);
+        let expected = if octets < whole / 2 { Answer::NotSent } else { Answer::Unknown };
+        assert_eq!(script.answer(token), Some(&expected), "after {octets} of {whole} octets");
+        assert_eq!(script.closed, Some(Reason::Lost));
+    }
+}
+
+#[test]
+fn a_taken_segment_and_one_that_never_left_are_a_text_partly_taken() {
+    let mut script = Script::bound_with(1, 0);
+    let token = script.submits(2);
+    let [first] = script.says().try_into().unwrap();
+    script.takes(&first, "a");
+    script.handle(Input::Lost);
+    assert_eq!(script.answer(token), Some(&Answer::PartlyTaken));
+}
+
+#[test]
+fn refusals_say_whether_to_try_again() {
+    for (command_status, retry) in [
+        (0x58, Retry::WhenReady),
+        (0x14, Retry::WhenReady),
+        (0x04, Retry::WhenReady),
+        (0x08, Retry::FewTimes),
+        (0x64, Retry::FewTimes),
+        (0x0B, Retry::Never),
+        (0x45, Retry::Never),
+        (0x0400, Retry::Never),
+    ] {
+        let mut script = Script::bound();
+        let token = script.submits(1);
+        let [submit] = script.says().try_into().unwrap();
+        // A refusal may come without a body.
+        let mut response = raw(0x8000_0004, submit.sequence());
+        response[8..12].copy_from_slice(&u32::to_be_bytes(command_status));
+        script.hears_octets(&response);
+        assert_eq!(script.answer(token), Some(&Answer::Refused { command_status, retry }));
+    }
+}
+
+#[test]
+fn a_refused_segment_keeps_the_rest_of_its_text_from_leaving() {
+    let mut script = Script::bound_with(1, 0);
+    let token = script.submits(3);
+    let [first] = script.says().try_into().unwrap();
+    script.takes(&first, "a");
+    let [second] = script.says().try_into().unwrap();
+    script.hears(0x0B, second.sequence(), SubmitSmResp::default());
+    assert_eq!(script.answer(token), Some(&Answer::PartlyTaken));
+    assert_eq!(script.says_ids(), []);
+}
+
+#[test]
+fn a_generic_nack_of_a_text_is_its_refusal() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    let [submit] = script.says().try_into().unwrap();
+    script.hears(0x58, submit.sequence(), Pdu::GenericNack);
+    let expected = Answer::Refused { command_status: 0x58, retry: Retry::Never };
+    assert_eq!(script.answer(token), Some(&expected));
+    script.hears(0x03, 4_242, Pdu::GenericNack);
+    assert_eq!((script.strays, script.closed), (1, None));
+    script.hears(0x02, 0, Pdu::GenericNack);
+    assert_eq!(script.closed, Some(Reason::Nacked));
+}
+
+#[test]
+fn what_we_do_not_take_is_refused_with_its_own_sequence_number() {
+    for (id, expected, command_status) in [
+        (0x0000_0666, CommandId::GenericNack, 0x03),
+        (0x0000_0004, CommandId::GenericNack, 0x03), // submit_sm
+        (0x0000_0003, CommandId::GenericNack, 0x03), // query_sm
+        (0x0000_0009, CommandId::BindTransceiverResp, 0x05),
+        (0x0000_0001, CommandId::BindReceiverResp, 0x05),
+    ] {
+        let mut script = Script::bound();
+        script.hears_octets(&raw(id, 0xFFFF_FFFE));
+        let [refusal] = script.says().try_into().unwrap();
+        assert_eq!((refusal.id(), refusal.status(), refusal.sequence()), (expected, command_status, 0xFFFF_FFFE));
+        assert_eq!(script.closed, None);
+    }
+}
+
+#[test]
+fn answers_that_nobody_waits_for_are_dropped_and_counted() {
+    let mut script = Script::bound();
+    for id in [0x8000_0004, 0x8000_0005, 0x8000_0666, 0x8000_0006, 0x8000_0009] {
+        script.hears_octets(&raw(id, 77));
+    }
+    assert_eq!((script.strays, script.says().len(), script.closed), (5, 0, None));
+}
+
+#[test]
+fn an_outbind_on_our_own_link_ends_it() {
+    let mut script = Script::bound();
+    script.hears_octets(&raw(0x0000_000B, 1));
+    assert_eq!(script.closed, Some(Reason::Outbind));
+}
+
+#[test]
+fn a_carrier_that_unbinds_is_answered() {
+    let mut script = Script::bound();
+    let (sent, waiting) = (script.submits(1), script.submits(1));
+    let chunk = script.session.to_write(script.now).unwrap();
+    script.handle(Input::Wrote(chunk.octets.len()));
+    script.hears(0, 9, Pdu::Unbind);
+    assert_eq!(script.closed, None, "not before the answer is written");
+    let [answer] = script.says().try_into().unwrap_or_else(|said: Vec<_>| panic!("{said:?}"));
+    assert_eq!((answer.id(), answer.sequence()), (CommandId::UnbindResp, 9));
+    assert_eq!(script.closed, Some(Reason::PeerUnbound));
+    assert_eq!(script.answer(sent), Some(&Answer::Unknown));
+    assert_eq!(script.answer(waiting), Some(&Answer::NotSent));
+}
+
+#[test]
+fn we_unbind_and_take_answers_until_the_carrier_agrees() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    let [submit] = script.says().try_into().unwrap();
+    script.hears(0, 5, DeliverSm::default());
+    script.handle(Input::Unbind(Reason::Stopped));
+    let [unbind] = script.says().try_into().unwrap();
+    script.takes(&submit, "a");
+    assert_eq!(script.answer(token), Some(&taken(&["a"])));
+    script.hears(0, 6, DeliverSm::default());
+    assert_eq!(script.delivered, [5], "what comes after our unbind is left to the carrier");
+    script.handle(Input::Answer { sequence: 5, command_status: 0 });
+    assert_eq!(script.says_ids(), [CommandId::DeliverSmResp]);
+    script.hears(0, unbind.sequence(), Pdu::UnbindResp);
+    assert_eq!(script.closed, Some(Reason::Stopped));
+}
+
+#[test]
+fn a_carrier_that_does_not_agree_to_unbind_is_left() {
+    let mut script = Script::bound();
+    script.handle(Input::Unbind(Reason::NotTaken));
+    script.says();
+    script.passes(5 * SECOND);
+    assert_eq!(script.closed, Some(Reason::NotTaken));
+}
+
+#[test]
+fn a_frame_that_never_ends_ends_the_session() {
+    let mut script = Script::bound();
+    script.hears_octets(&[0, 0, 0, 40]);
+    script.passes(29 * SECOND);
+    script.hears_octets(&[0, 0]);
+    assert_eq!(script.closed, None);
+    script.passes(SECOND);
+    script.says();
+    assert_eq!(script.closed, Some(Reason::PartialFrame));
+}
+
+#[test]
+fn a_socket_that_takes_nothing_ends_the_session() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    script.session.to_write(script.now);
+    script.handle(Input::Wrote(3));
+    script.session.to_write(script.now);
+    script.passes(10 * SECOND);
+    assert_eq!(script.closed, Some(Reason::WriteStalled));
+    assert_eq!(script.answer(token), Some(&Answer::NotSent));
+}
+
+#[test]
+fn a_stream_that_is_not_smpp_is_nacked_and_closed() {
+    let mut script = Script::bound();
+    script.hears_octets(&[0, 0, 0, 15, 0]);
+    let [nack] = script.says().try_into().unwrap();
+    assert_eq!((nack.id(), nack.status(), nack.sequence()), (CommandId::GenericNack, 0x02, 0));
+    assert_eq!(script.closed, Some(Reason::Unframed(Unframed::Length(15))));
+}
+
+#[test]
+fn nothing_is_said_into_the_middle_of_a_text() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    script.session.to_write(script.now);
+    script.handle(Input::Wrote(3));
+    script.hears_octets(b"HTTP/1.1 400 Bad Request");
+    assert_eq!(script.closed, Some(Reason::Unframed(Unframed::Http)));
+    assert!(script.session.to_write(script.now).is_none());
+    assert_eq!(script.answer(token), Some(&Answer::NotSent));
+}
+
+#[test]
+fn unreadable_texts_are_delivered_for_a_person_until_they_are_too_many() {
+    let mut script = Script::bound();
+    for sequence in 1..=11 {
+        script.hears_octets(&raw(0x0000_0005, sequence));
+    }
+    assert_eq!(script.delivered.len(), 11);
+    assert_eq!(script.says_ids(), [CommandId::Unbind]);
+}
+
+/// What may happen in any order.
+#[derive(Debug, Clone)]
+enum Step {
+    Octets(Vec<u8>),
+    Response { sequence: u32, command_status: u32 },
+    Submit(usize),
+    Write(usize),
+    Pass(u64),
+    Deliver(u32),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::Octets),
+        4 => (1_u32..12, prop_oneof![Just(0), Just(0x58)])
+            .prop_map(|(sequence, command_status)| Step::Response { sequence, command_status }),
+        4 => (1_usize..4).prop_map(Step::Submit),
+        6 => (1_usize..200).prop_map(Step::Write),
+        3 => (0_u64..70_000).prop_map(Step::Pass),
+        2 => any::<u32>().prop_map(Step::Deliver),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every message is answered once; an unsent one had no whole PDU written; the window holds.
+    #[test]
+    fn every_text_is_answered_once_whatever_happens(steps in prop::collection::vec(step(), 0..60)) {
+        const WINDOW: usize = 3;
+        let mut script = Script::bound_with(WINDOW, 0);
+        let mut wire = Framer::default();
+        let (mut accepted, mut written, mut responses) = (0, 0, 0);
+        for step in steps {
+            match step {
+                Step::Octets(octets) => script.hears_octets(&octets),
+                Step::Response { sequence, command_status } => {
+                    responses += 1;
+                    script.hears(command_status, sequence, SubmitSmResp::default());
+                }
+                Step::Submit(segments) => {
+                    accepted += usize::from(script.closed.is_none());
+                    script.submits(segments);
+                }
+                Step::Write(octets) => {
+                    if let Some(to_write) = script.session.to_write(script.now) {
+                        let taken = octets.min(to_write.octets.len());
+                        wire.push(&to_write.octets[..taken]);
+                        script.handle(Input::Wrote(taken));
+                    }
+                }
+                Step::Pass(millis) => script.passes(Duration::from_millis(millis)),
+                Step::Deliver(sequence) => script.hears(0, sequence, DeliverSm::default()),
+            }
+            while let Some(frame) = wire.next_frame().unwrap() {
+                written += usize::from(frame.id() == CommandId::SubmitSm);
+            }
+        }
+        script.handle(Input::Lost);
+        prop_assert!(script.closed.is_some());
+
+        let mut answered: Vec<u64> = script.answers.iter().map(|(token, _)| *token).collect();
+        answered.sort_unstable();
+        prop_assert!(answered.windows(2).all(|pair| pair[0] < pair[1]));
+        // What is submitted to a session that is over, the link answers.
+        prop_assert_eq!(answered.len(), accepted);
+        let settled = script.answers.iter().filter(|(_, answer)| *answer != Answer::NotSent).count();
+        prop_assert!(settled <= written, "{settled} texts with a fate, {written} segments on the wire");
+        prop_assert!(written <= WINDOW + responses + script.answers.len() * WINDOW);
+    }
+}
