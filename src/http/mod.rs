@@ -29,7 +29,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -46,6 +45,7 @@ pub use listen::{CONNECTIONS_MAX, serve};
 pub use problem::Problem;
 
 use cursor::Cursors;
+use door::Door;
 use events::Streams;
 use failures::Failures;
 
@@ -84,7 +84,6 @@ struct Api {
     cursors: Cursors,
     failures: Failures,
     streams: Arc<Streams>,
-    in_flight: Semaphore,
 }
 
 /// One call of the API.
@@ -150,7 +149,6 @@ pub fn router(state: State, pages: Router) -> Router {
         cursors: Cursors::new(&operator_token),
         failures: Failures::default(),
         streams: Arc::default(),
-        in_flight: Semaphore::new(IN_FLIGHT_MAX),
         records,
         inbox,
         directory,
@@ -160,6 +158,7 @@ pub fn router(state: State, pages: Router) -> Router {
         metrics,
         stopping,
     });
+    let door = Arc::new(Door::new(IN_FLIGHT_MAX));
     let mut router = Router::new();
     for Route { path, resource, permission, handler, .. } in routes() {
         let guard = auth::Guard { api: Arc::clone(&api), resource, permission };
@@ -168,11 +167,11 @@ pub fn router(state: State, pages: Router) -> Router {
     router
         .fallback(auth::nowhere)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
-        .with_state(Arc::clone(&api))
+        .with_state(api)
         .merge(pages)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(CatchPanicLayer::custom(door::panicked))
-        .layer(from_fn_with_state(api, door::door))
+        .layer(from_fn_with_state(door, door::pass))
 }
 
 /// Reads the `limit` of a list.

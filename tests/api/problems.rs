@@ -1,7 +1,6 @@
 //! What is wrong with a request as a whole: its form, its size, its method, its place.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use assent::http::{BODY_MAX, Permission, routes};
 use reqwest::Method;
@@ -169,22 +168,6 @@ async fn while_the_daemon_stops_a_draft_is_503() {
     let answer = world.draft("jane", "hello").await;
     assert_eq!(answer.header("retry-after"), "5");
     answer.problem(503, "unavailable");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_never_ends_is_408() {
-    let world = World::start().await;
-    let mut socket = TcpStream::connect(world.address).await.unwrap();
-    let head = format!(
-        "POST {RIVERSIDE}/patients/jane/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
-         Assent-Staff: tex\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{\"text\":",
-        world.token
-    );
-    socket.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4_096];
-    let read = tokio::time::timeout(Duration::from_secs(15), socket.read(&mut answer)).await.unwrap().unwrap();
-    let answer = String::from_utf8_lossy(&answer[..read]);
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
