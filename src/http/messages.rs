@@ -39,7 +39,9 @@ pub async fn send(
     let request = digest(&the.patient.id, caller.staff.as_ref(), &text);
     let draft = Draft { text: Body::new(text), staff: caller.staff };
     let idempotency = key.map(|key| Idempotency { key, request });
-    let message = match api.directory.draft(&conversation, draft, idempotency).await? {
+    let reply = api.directory.draft(&conversation, draft, idempotency).await?;
+    metrics::counter!("assent_drafts_total", "answer" => answer_of(&reply)).increment(1);
+    let message = match reply {
         Reply::Decided(Outcome::Accepted(message)) => message,
         Reply::Decided(Outcome::Refused(refusal)) => {
             return Err(Problem::Refused(refusal, Box::new((*the.practice).clone())));
@@ -54,6 +56,15 @@ pub async fn send(
         }
     };
     Ok(answer::accepted(location(&the, &message), MessageView::of(&message)))
+}
+
+/// The word for a reply in the figures.
+fn answer_of(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Decided(Outcome::Accepted(_) | Outcome::Recorded | Outcome::Duplicate(_)) => "accepted",
+        Reply::Decided(Outcome::Refused(_)) => "refused",
+        Reply::AnsweredBefore(_) | Reply::KeyReused => "repeated",
+    }
 }
 
 pub async fn list(
