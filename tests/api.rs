@@ -12,6 +12,7 @@ mod api {
     mod messages;
     mod outage;
     mod patients;
+    mod privacy;
     mod problems;
     mod world;
 }
