@@ -38,6 +38,9 @@ impl Failures {
         if *failures <= FAILURES_MAX {
             return Ok(());
         }
+        if *failures == FAILURES_MAX + 1 {
+            tracing::warn!(%address, "too many wrong tokens from one address");
+        }
         Err((WINDOW - now.duration_since(*since)).as_secs().max(1))
     }
 }
