@@ -98,3 +98,45 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_under_way_at_the_end_is_answered_and_idle_connections_are_closed() {
+        let stopping = CancellationToken::new();
+        let asked = Arc::new(Semaphore::new(0));
+        let answer = CancellationToken::new();
+        let slow = {
+            let (asked, answer) = (Arc::clone(&asked), answer.clone());
+            move || async move {
+                asked.add_permits(1);
+                answer.cancelled_owned().await;
+                "answered"
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/slow", get(slow));
+        let server = tokio::spawn(serve(listener, router, stopping.clone()));
+
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        let mut busy = TcpStream::connect(address).await.unwrap();
+        busy.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        asked.acquire().await.unwrap().forget();
+        stopping.cancel();
+        let mut nothing = Vec::new();
+        idle.read_to_end(&mut nothing).await.unwrap();
+        assert!(nothing.is_empty());
+        answer.cancel();
+        let mut answered = String::new();
+        busy.read_to_string(&mut answered).await.unwrap();
+        assert!(answered.starts_with("HTTP/1.1 200 ") && answered.ends_with("answered"), "{answered}");
+        server.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}
