@@ -323,6 +323,7 @@ mod tests {
     enum Store {
         Takes,
         Fails,
+        FailsOnce,
         Panics,
         /// Takes as many as there are permits.
         Waits(Semaphore),
@@ -336,10 +337,15 @@ mod tests {
     #[async_trait]
     impl Reception for TestReception {
         async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
-            self.begun.lock().unwrap().push(delivery);
+            let earlier = {
+                let mut begun = self.begun.lock().unwrap();
+                begun.push(delivery);
+                begun.len() - 1
+            };
             match &self.store {
+                Store::FailsOnce if earlier > 0 => Ok(()),
                 Store::Takes => Ok(()),
-                Store::Fails => Err(NotTaken),
+                Store::Fails | Store::FailsOnce => Err(NotTaken),
                 Store::Panics => panic!("a test asked for this"),
                 Store::Waits(permits) => {
                     permits.acquire().await.unwrap().forget();
@@ -498,6 +504,27 @@ mod tests {
             assert_eq!(started.elapsed().as_secs(), 5);
             assert!(ended.at.is_some(), "what was not answered will come again");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_was_not_taken_does_not_come_after_the_stop_that_followed_it() {
+        let (link, reception) = link_and(Store::FailsOnce);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            for (sequence, phone) in [(1, "13035550123"), (2, "13035550123"), (3, "13035550177")] {
+                peer.says(sequence, deliver_sm(phone)).await;
+            }
+            let answer = peer.hears().await.unwrap();
+            assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 3), "only the other patient's");
+            assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
+            assert_eq!(started.elapsed().as_secs(), 30, "both come again, in order, after the next bind");
+            drop(peer);
+        };
+        let (ended, ()) = tokio::join!(drive.run(), carrier);
+        assert_eq!(why(&ended), Reason::NotTaken);
+        assert_eq!(reception.begun.lock().unwrap().len(), 2);
     }
 
     #[tokio::test(start_paused = true)]

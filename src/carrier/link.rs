@@ -114,7 +114,7 @@ impl Link {
             loop {
                 let Gate { places, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
                 let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
-                let wanted = segments.clamp(1, window);
+                let wanted = segments.clamp(1, window.max(1));
                 // Closed means that this session is over: wait for the next one.
                 let Ok(permit) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
                 self.keep_to_the_rate(segments).await;

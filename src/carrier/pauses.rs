@@ -35,7 +35,7 @@ impl Pauses {
             Why::Session(Reason::BindRefused {
                 command_status: status::RALYBND | status::RBINDFAIL | status::RINVPASWD | status::RINVSYSID,
             }) => PAUSE_MAX,
-            Why::Session(Reason::NotTaken) => self.next.max(PAUSE_NOT_TAKEN),
+            Why::Session(Reason::NotTaken) => return jittered(PAUSE_NOT_TAKEN),
             Why::Session(_) | Why::NoConnection(_) => self.next,
         };
         self.next = (pause * 2).min(PAUSE_MAX);
@@ -85,6 +85,9 @@ mod tests {
 
     #[test]
     fn while_the_store_takes_nothing_the_carrier_is_left_alone_for_five_seconds() {
-        check(&mut Pauses::default(), &ended(Why::Session(Reason::NotTaken), Some(5)), 5.0);
+        let mut pauses = Pauses::default();
+        for _ in 0..3 {
+            check(&mut pauses, &ended(Why::Session(Reason::NotTaken), Some(5)), 5.0);
+        }
     }
 }

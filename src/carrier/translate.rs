@@ -125,8 +125,7 @@ fn sar(message: &ShortMessage) -> Option<Part> {
 
 fn receipt(message: &ShortMessage) -> Receipt {
     let parameters = &message.parameters;
-    let (words, _) = text::decode(message.data_coding, octets(message));
-    let said = receipt::read(&words);
+    let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
         Some(id) => Some(String::from_utf8_lossy(&id[..id.len().min(64)]).into_owned()),
         None => said.id,
@@ -136,6 +135,15 @@ fn receipt(message: &ShortMessage) -> Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
+    }
+}
+
+/// The text of a receipt is ASCII (SMPP 3.4 appendix B), whatever `data_coding` 0 means for patients: in the GSM
+/// alphabet an id such as `7f_1` would be another id.
+fn receipt_words(message: &ShortMessage) -> String {
+    match message.data_coding {
+        0 => String::from_utf8_lossy(octets(message)).into_owned(),
+        other => text::decode(other, octets(message)).0,
     }
 }
 
@@ -319,8 +327,8 @@ mod tests {
 
     #[test]
     fn the_parameters_of_a_receipt_go_before_its_text() {
-        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:text stat:UNDELIV") };
-        assert_eq!(receipt_of(both.clone()).carrier_id, Some(CarrierId("text".into())));
+        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:7f_1 stat:UNDELIV") };
+        assert_eq!(receipt_of(both.clone()).carrier_id, Some(CarrierId("7f_1".into())));
         both.parameters.receipted_message_id = Some(b"tlv".to_vec());
         both.parameters.message_state = Some(2);
         both.parameters.user_message_reference = Some(7);
