@@ -296,6 +296,7 @@ fn now() -> std::time::Instant {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::sync::Mutex;
 
     use async_trait::async_trait;
@@ -553,8 +554,10 @@ mod tests {
         let carrier = async {
             peer.binds().await;
             let (mut reader, mut writer) = tokio::io::split(peer.stream);
+            let sent = Cell::new(0);
             let send = async {
                 for sequence in 1..=SENT {
+                    sent.set(sequence);
                     let phone = format!("1303555{sequence:04}");
                     let pdu = encode(status::ROK, sequence, deliver_sm(&phone).into());
                     writer.write_all(&pdu).await.unwrap();
@@ -564,6 +567,7 @@ mod tests {
                 // Until nothing moves any more.
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 assert_eq!(reception.begun.lock().unwrap().len(), 64);
+                assert!(sent.get() < 300, "{} texts were read", sent.get());
                 let Store::Waits(permits) = &reception.store else { unreachable!() };
                 permits.add_permits(SENT as usize);
                 let mut octets = vec![0; 17 * SENT as usize];
