@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use assent::carrier::{LinkConfig, LinkState, Links};
@@ -342,6 +343,34 @@ async fn a_stop_whose_acknowledgement_was_lost_comes_again_and_can_be_known() {
     assert!(again.earlier_session_ended.is_some());
     let stops = |entry: &&WireEntry| entry.text.as_deref() == Some("STOP");
     assert_eq!(wire.carrier.wire_log().iter().filter(stops).count(), 2);
+}
+
+/// A clock with a fault, for one look at it.
+struct FaultyClock {
+    clock: TestClock,
+    faulty: AtomicBool,
+}
+
+impl Clock for FaultyClock {
+    fn now(&self) -> Timestamp {
+        assert!(!self.faulty.swap(false, Ordering::SeqCst), "a test asked for this");
+        self.clock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_our_own_costs_a_session_and_no_text() {
+    let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
+    let (seen, mut delivered) = mpsc::unbounded_channel();
+    let reception = TestReception { seen, allowed: Semaphore::new(10) };
+    let faulty = Arc::new(FaultyClock { clock: TestClock(Instant::now()), faulty: AtomicBool::new(false) });
+    let links = Links::start(vec![link_to(carrier.address())], Arc::new(reception), faulty.clone(), None);
+    links.changes().wait_for(|links| links[0].state == LinkState::Bound).await.unwrap();
+    faulty.faulty.store(true, Ordering::SeqCst);
+    carrier.phone(PATIENT).text(PRACTICE, "STOP").await;
+    assert!(!faulty.faulty.load(Ordering::SeqCst));
+    assert!(matches!(delivered.recv().await, Some(Delivery::Text { .. })));
+    assert_eq!(links.status()[0].last_error.as_deref(), Some("a fault in assent ended the session"));
 }
 
 #[tokio::test]

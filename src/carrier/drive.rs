@@ -114,13 +114,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             let _ = unsent.answer.send(Answer::NotSent);
         }
         drop((self.reader, self.writer));
+        let bound_for = self.bound_at.map(|at| at.elapsed());
         let delivered = self.deliveries.were_any();
         self.deliveries.settle(DRAIN).await;
-        Ended {
-            why: Why::Session(reason),
-            bound_for: self.bound_at.map(|at| at.elapsed()),
-            at: delivered.then(|| self.link.clock.now()),
-        }
+        // Only here: what became durable after the session must count as before its end, or it would show twice.
+        let at = delivered.then(|| self.link.clock.now());
+        Ended { why: Why::Session(reason), bound_for, at }
     }
 
     /// Waits for one thing to happen and does what follows; says why when that is the end.
