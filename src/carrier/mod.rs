@@ -14,6 +14,7 @@ pub mod frame;
 mod link;
 mod links;
 mod pauses;
+mod reason;
 pub mod receipt;
 pub mod session;
 pub mod short_message;

@@ -15,10 +15,7 @@ use crate::domain::text::{Alphabet, Segments};
 use crate::domain::{Body, CarrierId, Cleared, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
 
-/// `esm_class`: the text begins with a user data header (SMPP 3.4 §5.2.12).
-pub const UDHI: u8 = 0x40;
-
-/// `esm_class` of any other text. The codec's default is not this, but the acknowledgement of a handset.
+/// `esm_class` of a text without a user data header. The codec's default is not this, but the acknowledgement of a handset.
 const PLAIN: u8 = 0x00;
 
 /// The segments of a message, in order.
@@ -40,7 +37,7 @@ pub fn submit_sms(cleared: &Cleared) -> Vec<SubmitSm> {
                     total: number(total),
                     number: number(index + 1),
                 });
-                (EsmClass::from(UDHI), [header.to_vec(), part].concat())
+                (EsmClass::from(udh::INDICATOR), [header.to_vec(), part].concat())
             }
         };
         SubmitSm::builder()
@@ -98,7 +95,7 @@ pub fn delivery(delivered: &Delivered, now: Timestamp, earlier_session_ended: Op
 
 fn inbound(message: &ShortMessage, earlier_session_ended: Option<Timestamp>) -> Inbound {
     let octets = octets(message);
-    let (header, words) = match message.esm_class & UDHI != 0 {
+    let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
         true => udh::split(octets).unwrap_or((None, octets)),
         false => (None, octets),
@@ -264,7 +261,7 @@ mod tests {
             let mut words = String::new();
             for (number, segment) in (1..).zip(&segments) {
                 let message = ShortMessage::from(segment);
-                assert_eq!((message.esm_class, message.data_coding), (UDHI, data_coding));
+                assert_eq!((message.esm_class, message.data_coding), (udh::INDICATOR, data_coding));
                 assert!(message.short_message.len() <= if data_coding == 0 { 159 } else { 140 });
                 let (part, octets) = udh::split(&message.short_message).unwrap();
                 let total = u8::try_from(segments.len()).unwrap();
@@ -339,7 +336,7 @@ mod tests {
 
     #[test]
     fn segments_are_known_by_their_header_or_their_parameters() {
-        let long = ShortMessage { esm_class: UDHI, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
+        let long = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
         let inbound = text_of(long);
         assert_eq!((inbound.text.expose(), inbound.part), ("hi", Some(Part { reference: 7, total: 2, number: 1 })));
 
@@ -349,7 +346,7 @@ mod tests {
         sar.parameters.sar_segment_seqnum = Some(2);
         assert_eq!(text_of(sar).part, Some(Part { reference: 300, total: 2, number: 2 }));
 
-        let broken = ShortMessage { esm_class: UDHI, data_coding: 3, ..message(b"\xC8STOP") };
+        let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
     }
 
