@@ -6,9 +6,11 @@
 mod api {
     mod access;
     mod events;
+    mod faulty;
     mod fields;
     mod inbox;
     mod messages;
+    mod outage;
     mod patients;
     mod problems;
     mod world;

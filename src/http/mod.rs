@@ -11,6 +11,7 @@ mod extract;
 mod failures;
 mod fields;
 mod health;
+mod listen;
 mod messages;
 mod patients;
 mod practices;
@@ -18,8 +19,6 @@ mod problem;
 mod staff;
 mod views;
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -30,7 +29,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -44,6 +42,7 @@ pub use door::IN_FLIGHT_MAX;
 pub use events::{STREAMS_IN_ALL_MAX, STREAMS_MAX};
 pub use extract::BODY_MAX;
 pub use failures::FAILURES_MAX;
+pub use listen::{CONNECTIONS_MAX, serve};
 pub use problem::Problem;
 
 use cursor::Cursors;
@@ -174,12 +173,6 @@ pub fn router(state: State, pages: Router) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(CatchPanicLayer::custom(door::panicked))
         .layer(from_fn_with_state(api, door::door))
-}
-
-/// Answers requests until `stopping`, and then those that are under way.
-pub async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) -> io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await
 }
 
 /// Reads the `limit` of a list.

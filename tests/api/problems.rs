@@ -186,3 +186,15 @@ async fn a_body_that_never_ends_is_408() {
     let answer = String::from_utf8_lossy(&answer[..read]);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_is_too_large_is_431_and_one_that_is_no_head_ends_the_connection() {
+    let world = World::start().await;
+    let long = "x".repeat(20_000);
+    assert_eq!(world.operator(Method::GET, "/v1/practices").header("X-Long", &long).send().await.status, 431);
+    let mut socket = TcpStream::connect(world.address).await.unwrap();
+    socket.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+}

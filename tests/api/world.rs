@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use assent::conversations::{Directory, Doors};
 use assent::domain::{Body, BootId, ConversationKey, Event, Fingerprint, Form, Inbound, Limits, Phone, PracticeId};
@@ -18,7 +19,10 @@ use reqwest::{Client, Method, RequestBuilder};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::faulty::Faulty;
 
 pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
@@ -38,6 +42,7 @@ pub struct World {
     pub address: SocketAddr,
     pub clock: Arc<TestClock>,
     pub directory: Arc<Directory>,
+    pub store: Arc<Faulty>,
     pub is_ready: Arc<AtomicBool>,
     pub stopping: CancellationToken,
     /// The token of `riverside`.
@@ -45,7 +50,8 @@ pub struct World {
     /// The token of `hilltop`.
     pub other_token: String,
     client: Client,
-    _directory: tempfile::TempDir,
+    files: Option<tempfile::TempDir>,
+    server: JoinHandle<std::io::Result<()>>,
 }
 
 /// One answer.
@@ -147,10 +153,32 @@ impl World {
 
     async fn empty() -> Self {
         let clock = Arc::new(TestClock(Mutex::new("2026-03-04T05:00:00Z".parse().unwrap())));
+        Self::open(clock, tempfile::tempdir().unwrap()).await
+    }
+
+    /// Another daemon on what this one has left. No conversation may have begun: its actor would keep the store
+    /// for a while.
+    pub async fn restart(mut self) -> Self {
+        let directory = self.files.take().unwrap();
+        let (clock, token, other_token) = (self.clock.clone(), self.token.clone(), self.other_token.clone());
+        self.stopping.cancel();
+        (&mut self.server).await.unwrap().unwrap();
+        let store = Arc::downgrade(&self.store);
+        drop(self);
+        while store.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut world = Self::open(clock, directory).await;
+        (world.token, world.other_token) = (token, other_token);
+        world
+    }
+
+    async fn open(clock: Arc<TestClock>, files: tempfile::TempDir) -> Self {
         let as_clock: Arc<dyn Clock> = clock.clone();
-        let directory = tempfile::tempdir().unwrap();
-        let url = format!("file://{}", directory.path().display());
-        let store: Arc<dyn Store> = store::open(&url, KeySource::InDirectory, as_clock.clone()).await.unwrap();
+        let url = format!("file://{}", files.path().display());
+        let embedded = store::open(&url, KeySource::InDirectory, as_clock.clone()).await.unwrap();
+        let faulty = Arc::new(Faulty::new(embedded));
+        let store: Arc<dyn Store> = faulty.clone();
         let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();
         let throttle = Arc::new(LocalThrottle::default());
@@ -175,17 +203,19 @@ impl World {
         // Whoever connects from another loopback address is another peer.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(http::serve(listener, http::router(state, axum::Router::new()), stopping.clone()));
+        let server = tokio::spawn(http::serve(listener, http::router(state, axum::Router::new()), stopping.clone()));
         Self {
             address,
             clock,
             directory: conversations,
+            store: faulty,
             is_ready,
             stopping,
             token: String::new(),
             other_token: String::new(),
             client: Client::new(),
-            _directory: directory,
+            files: Some(files),
+            server,
         }
     }
 
