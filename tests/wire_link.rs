@@ -4,7 +4,8 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use assent::carrier::{LinkConfig, LinkState, Links};
@@ -41,8 +42,6 @@ struct TestReception {
     seen: mpsc::UnboundedSender<Delivery>,
     /// One for each delivery that may be finished.
     allowed: Semaphore,
-    /// How many of the next deliveries are not taken.
-    failures: Mutex<usize>,
 }
 
 #[async_trait::async_trait]
@@ -50,11 +49,6 @@ impl Reception for TestReception {
     async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
         self.seen.send(delivery).map_err(|_| NotTaken)?;
         self.allowed.acquire().await.map_err(|_| NotTaken)?.forget();
-        let mut failures = self.failures.lock().unwrap();
-        if *failures > 0 {
-            *failures -= 1;
-            return Err(NotTaken);
-        }
         Ok(())
     }
 }
@@ -75,8 +69,7 @@ impl Wire {
     async fn start_with(change: impl Fn(&mut LinkConfig)) -> Self {
         let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
         let (sender, seen) = mpsc::unbounded_channel();
-        let reception =
-            Arc::new(TestReception { seen: sender, allowed: Semaphore::new(1_000_000), failures: Mutex::new(0) });
+        let reception = Arc::new(TestReception { seen: sender, allowed: Semaphore::new(1_000_000) });
         let mut config = link_to(carrier.address());
         change(&mut config);
         let links = Links::start(vec![config], reception.clone(), clock(), None);
@@ -334,18 +327,103 @@ async fn a_carrier_that_restarts_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_text_that_the_store_does_not_take_comes_again_after_the_next_bind() {
+async fn a_stop_whose_acknowledgement_was_lost_comes_again_and_can_be_known() {
     let mut wire = Wire::start().await;
-    *wire.reception.failures.lock().unwrap() = 1;
+    wire.withhold();
     wire.carrier.phone(PATIENT).send(PRACTICE, "STOP");
     let (_, first) = wire.text().await;
+    let faults = Faults { drop_after_octets: Some(1), receipts: Receipts::None, ..Faults::default() };
+    wire.carrier.set_faults(faults);
+    assert_eq!(wire.submit("hello").await, Answer::Unknown);
+    wire.reception.allowed.add_permits(10);
+
     let (_, again) = wire.text().await;
     assert_eq!(first.fingerprint, again.fingerprint);
     assert_eq!(first.earlier_session_ended, None);
     assert!(again.earlier_session_ended.is_some());
+    let stops = |entry: &&WireEntry| entry.text.as_deref() == Some("STOP");
+    assert_eq!(wire.carrier.wire_log().iter().filter(stops).count(), 2);
+}
+
+/// A clock with a fault, for one look at it.
+struct FaultyClock {
+    clock: TestClock,
+    faulty: AtomicBool,
+}
+
+impl Clock for FaultyClock {
+    fn now(&self) -> Timestamp {
+        assert!(!self.faulty.swap(false, Ordering::SeqCst), "a test asked for this");
+        self.clock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_our_own_costs_a_session_and_no_text() {
+    let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
+    let (seen, mut delivered) = mpsc::unbounded_channel();
+    let reception = TestReception { seen, allowed: Semaphore::new(10) };
+    let faulty = Arc::new(FaultyClock { clock: TestClock(Instant::now()), faulty: AtomicBool::new(false) });
+    let links = Links::start(vec![link_to(carrier.address())], Arc::new(reception), faulty.clone(), None);
+    links.changes().wait_for(|links| links[0].state == LinkState::Bound).await.unwrap();
+    faulty.faulty.store(true, Ordering::SeqCst);
+    carrier.phone(PATIENT).text(PRACTICE, "STOP").await;
+    assert!(!faulty.faulty.load(Ordering::SeqCst));
+    assert!(matches!(delivered.recv().await, Some(Delivery::Text { .. })));
+    assert_eq!(links.status()[0].last_error.as_deref(), Some("a fault in assent ended the session"));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_in_words() {
+    let mut config = SimulatorConfig::new("127.0.0.1:0".parse().unwrap(), clock());
+    config.password = Some("other".into());
+    let carrier = Simulator::start(config).await.unwrap();
+    let (seen, _) = mpsc::unbounded_channel();
+    let reception = TestReception { seen, allowed: Semaphore::new(0) };
+    let links = Links::start(vec![link_to(carrier.address())], Arc::new(reception), clock(), None);
+    let mut changes = links.changes();
+    let status = changes.wait_for(|links| links[0].last_error.is_some()).await.unwrap().clone();
+    assert_eq!(status[0].last_error.as_deref(), Some("carrier refused the bind: wrong password (0x0E)"));
+    assert_eq!(status[0].state, LinkState::Unbound);
+    links.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_number_goes_through_the_link_that_names_it() {
+    let wire = Wire::start_with(|config| config.numbers = vec![Phone::parse(PRACTICE).unwrap()]).await;
+    assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
+    let other = Phone::parse("+13035550199").unwrap();
+    assert_eq!(wire.links.place(&other, 1).await.err(), Some(CarrierClosed));
+}
+
+#[tokio::test]
+async fn a_link_keeps_to_the_segments_per_second_of_its_contract() {
+    let wire = Wire::start_with(|config| config.segments_per_second = NonZeroU32::new(20).unwrap()).await;
+    let started = Instant::now();
+    for _ in 0..5 {
+        assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
+    }
+    assert!(started.elapsed() >= Duration::from_millis(190), "five segments at twenty a second");
+}
+
+#[tokio::test]
+async fn a_receipt_that_comes_before_the_answer_is_delivered_all_the_same() {
+    let mut wire = Wire::start().await;
+    wire.carrier.set_faults(Faults { receipt_before_response: true, ..Faults::default() });
+    let Answer::Taken { ids } = wire.submit("hello").await else { panic!("it was not taken") };
+    assert_eq!(wire.receipt().await.carrier_id.as_ref(), ids.first());
     let log = wire.carrier.wire_log();
-    assert_eq!(count(&log, "unbind", WireDirection::FromGateway), 1);
-    assert_eq!(count(&log, "deliver_sm", WireDirection::ToGateway), 2);
+    let position = |command| log.iter().position(|entry| entry.command == command);
+    assert!(position("deliver_sm") < position("submit_sm_resp"));
+}
+
+#[tokio::test]
+async fn a_text_that_does_not_arrive_is_reported_as_such() {
+    let mut wire = Wire::start().await;
+    wire.carrier.set_faults(Faults { receipts: Receipts::Undeliverable, ..Faults::default() });
+    assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
+    assert_eq!(wire.receipt().await.state, ReceiptState::Undeliverable);
+    assert_eq!(wire.carrier.phone(PATIENT).texts(), []);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub const AT_ONCE_MAX: usize = 64;
 /// How long the store may take nothing before the carrier is left, so that it keeps the rest.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a delivery stays unanswered while others are taken. The carrier brings it again after the next bind.
-const PATIENCE_WITH_ONE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_ONE: Duration = Duration::from_secs(30);
 
 /// A delivery, and how it is to be answered once it is durable.
 pub struct Handed {
@@ -41,6 +41,9 @@ pub struct Deliveries {
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Phones of which a delivery is being worked on.
     busy: HashSet<Phone>,
+    /// Phones of which a delivery was not taken. What came after it is left to the carrier as well: a START must not
+    /// arrive after the STOP that the patient sent later.
+    left: HashSet<Phone>,
     failing: Option<Failing>,
     any: bool,
 }
@@ -60,6 +63,7 @@ impl Deliveries {
             waiting: VecDeque::new(),
             running: FuturesUnordered::new(),
             busy: HashSet::new(),
+            left: HashSet::new(),
             failing: None,
             any: false,
         }
@@ -110,6 +114,7 @@ impl Deliveries {
                 }
             }
             Err(NotTaken) => {
+                self.left.extend(done.source.clone());
                 let failing = self.failing.get_or_insert(Failing { since: now(), all_since: None });
                 failing.all_since.get_or_insert(now());
             }
@@ -130,6 +135,10 @@ impl Deliveries {
         let mut index = 0;
         while index < self.waiting.len() && self.running.len() < AT_ONCE_MAX {
             let source = source(&self.waiting[index].delivery);
+            if source.is_some_and(|phone| self.left.contains(phone)) {
+                self.waiting.remove(index);
+                continue;
+            }
             if source.is_some_and(|phone| self.busy.contains(phone)) {
                 index += 1;
                 continue;

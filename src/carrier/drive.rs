@@ -114,13 +114,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             let _ = unsent.answer.send(Answer::NotSent);
         }
         drop((self.reader, self.writer));
+        let bound_for = self.bound_at.map(|at| at.elapsed());
         let delivered = self.deliveries.were_any();
         self.deliveries.settle(DRAIN).await;
-        Ended {
-            why: Why::Session(reason),
-            bound_for: self.bound_at.map(|at| at.elapsed()),
-            at: delivered.then(|| self.link.clock.now()),
-        }
+        // Only here: what became durable after the session must count as before its end, or it would show twice.
+        let at = delivered.then(|| self.link.clock.now());
+        Ended { why: Why::Session(reason), bound_for, at }
     }
 
     /// Waits for one thing to happen and does what follows; says why when that is the end.
@@ -292,4 +291,334 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), to_write: Option<&ToWrite
 /// The time as the session reads it.
 fn now() -> std::time::Instant {
     Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use smpp::pdus::{BindTransceiver, BindTransceiverResp, DeliverSm, SubmitSm, SubmitSmResp};
+    use smpp::{CommandId, Pdu};
+    use tokio::io::{AsyncWriteExt, DuplexStream};
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::carrier::LinkConfig;
+    use crate::carrier::frame::{Frame, Framer, encode};
+    use crate::carrier::link::LinkStatus;
+    use crate::ports::{Clock, Delivery, NotTaken, Reception};
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    /// What the store does with deliveries.
+    enum Store {
+        Takes,
+        Fails,
+        FailsOnce,
+        Panics,
+        /// Takes as many as there are permits.
+        Waits(Semaphore),
+    }
+
+    struct TestReception {
+        store: Store,
+        begun: Mutex<Vec<Delivery>>,
+    }
+
+    #[async_trait]
+    impl Reception for TestReception {
+        async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+            let earlier = {
+                let mut begun = self.begun.lock().unwrap();
+                begun.push(delivery);
+                begun.len() - 1
+            };
+            match &self.store {
+                Store::FailsOnce if earlier > 0 => Ok(()),
+                Store::Takes => Ok(()),
+                Store::Fails | Store::FailsOnce => Err(NotTaken),
+                Store::Panics => panic!("a test asked for this"),
+                Store::Waits(permits) => {
+                    permits.acquire().await.unwrap().forget();
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    fn link_and(store: Store) -> (Link, Arc<TestReception>) {
+        let config = LinkConfig {
+            name: "test".into(),
+            address: String::new(),
+            system_id: "practice".into(),
+            password: "secret".to_owned().into(),
+            system_type: String::new(),
+            window: 4,
+            segments_per_second: 10_000.try_into().unwrap(),
+            enquire_link: Duration::from_secs(3_600),
+            response_timeout: Duration::from_secs(60),
+            numbers: Vec::new(),
+        };
+        let reception = Arc::new(TestReception { store, begun: Mutex::default() });
+        let status = watch::Sender::new(vec![LinkStatus::at_start(&config, Timestamp::UNIX_EPOCH)]);
+        let stop = CancellationToken::new();
+        let link = Link::new(config, 0, status, stop, Arc::clone(&reception) as _, Arc::new(Stopped));
+        (link, reception)
+    }
+
+    fn drive(link: &Link, octets_on_the_way_max: usize) -> (Drive<'_, DuplexStream>, Peer) {
+        let (ours, theirs) = tokio::io::duplex(octets_on_the_way_max);
+        let settings = Settings {
+            bind: BindTransceiver::default(),
+            window: link.config.window,
+            enquire_link: link.config.enquire_link,
+            last_sequence: 0,
+        };
+        (Drive::new(link, ours, settings, None), Peer { stream: theirs, framer: Framer::default() })
+    }
+
+    /// The carrier's end.
+    struct Peer {
+        stream: DuplexStream,
+        framer: Framer,
+    }
+
+    impl Peer {
+        /// The next PDU; `None` when the other end is gone.
+        async fn hears(&mut self) -> Option<Frame> {
+            loop {
+                if let Some(frame) = self.framer.next_frame().unwrap() {
+                    return Some(frame);
+                }
+                let mut octets = [0; 64];
+                let read = self.stream.read(&mut octets).await.unwrap();
+                if read == 0 {
+                    return None;
+                }
+                self.framer.push(&octets[..read]);
+            }
+        }
+
+        async fn says(&mut self, sequence: u32, pdu: impl Into<Pdu>) {
+            self.stream.write_all(&encode(status::ROK, sequence, pdu.into())).await.unwrap();
+        }
+
+        async fn binds(&mut self) {
+            let bind = self.hears().await.unwrap();
+            self.says(bind.sequence(), BindTransceiverResp::default()).await;
+        }
+    }
+
+    fn deliver_sm(from: &str) -> DeliverSm {
+        DeliverSm::builder()
+            .source_addr(from.parse().unwrap())
+            .destination_addr("13035550100".parse().unwrap())
+            .esm_class(smpp::values::EsmClass::from(0))
+            .build()
+    }
+
+    fn in_two_seconds() -> Instant {
+        Instant::now() + Duration::from_secs(2)
+    }
+
+    fn why(ended: &Ended) -> Reason {
+        match &ended.why {
+            Why::Session(reason) => *reason,
+            Why::NoConnection(error) => panic!("{error}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_of_which_the_kernel_did_not_take_a_whole_pdu_is_not_sent() {
+        let whole = encode(status::ROK, 2, SubmitSm::default().into()).len();
+        for octets in 1..=whole {
+            let (link, _) = link_and(Store::Takes);
+            let (drive, mut peer) = drive(&link, octets);
+            let carrier = async {
+                peer.binds().await;
+                let room = link.room(1).await.unwrap();
+                let submit = room.submit(vec![SubmitSm::default()], in_two_seconds());
+                let cut = async {
+                    // Long enough for every octet that fits to be written, and no more.
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    drop(peer);
+                };
+                tokio::join!(submit, cut).0
+            };
+            let (ended, answer) = tokio::join!(drive.run(), carrier);
+            let expected = if octets < whole { Answer::NotSent } else { Answer::Unknown };
+            assert_eq!(answer, expected, "the kernel took {octets} of {whole} octets");
+            assert_eq!(why(&ended), Reason::Lost);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_that_waited_too_long_for_the_socket_does_not_leave_after_all() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 20);
+        let carrier = async {
+            peer.binds().await;
+            let first = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let second = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let slow = async {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                let submit = peer.hears().await.unwrap();
+                peer.says(submit.sequence(), SubmitSmResp::default()).await;
+                peer.says(9, Pdu::Unbind).await;
+                peer.hears().await.map(|frame| frame.id())
+            };
+            tokio::join!(first, second, slow)
+        };
+        let (ended, (first, second, next)) = tokio::join!(drive.run(), carrier);
+        assert!(matches!(first, Answer::Taken { .. }), "its first octets were in time: {first:?}");
+        assert_eq!(second, Answer::NotSent);
+        assert_eq!(next, Some(CommandId::UnbindResp), "the second text never came");
+        assert_eq!(why(&ended), Reason::PeerUnbound);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_store_takes_nothing_the_carrier_hears_nothing_and_is_left() {
+        for store in [Store::Fails, Store::Panics] {
+            let (link, _) = link_and(store);
+            let (drive, mut peer) = drive(&link, 1_024);
+            let started = Instant::now();
+            let carrier = async {
+                peer.binds().await;
+                peer.says(1, deliver_sm("13035550123")).await;
+                let unbind = peer.hears().await.unwrap();
+                assert_eq!(unbind.id(), CommandId::Unbind);
+                peer.says(unbind.sequence(), Pdu::UnbindResp).await;
+                assert_eq!(peer.hears().await, None);
+            };
+            let (ended, ()) = tokio::join!(drive.run(), carrier);
+            assert_eq!(why(&ended), Reason::NotTaken);
+            assert_eq!(started.elapsed().as_secs(), 5);
+            assert!(ended.at.is_some(), "what was not answered will come again");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_was_not_taken_does_not_come_after_the_stop_that_followed_it() {
+        let (link, reception) = link_and(Store::FailsOnce);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            for (sequence, phone) in [(1, "13035550123"), (2, "13035550123"), (3, "13035550177")] {
+                peer.says(sequence, deliver_sm(phone)).await;
+            }
+            let answer = peer.hears().await.unwrap();
+            assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 3), "only the other patient's");
+            assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
+            assert_eq!(started.elapsed().as_secs(), 30, "both come again, in order, after the next bind");
+            drop(peer);
+        };
+        let (ended, ()) = tokio::join!(drive.run(), carrier);
+        assert_eq!(why(&ended), Reason::NotTaken);
+        assert_eq!(reception.begun.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unreadable_text_is_kept_for_a_person_before_it_is_refused() {
+        let (link, reception) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            let headless = [16_u32, 5, 0, 77].map(u32::to_be_bytes).concat();
+            peer.stream.write_all(&headless).await.unwrap();
+            let answer = peer.hears().await.unwrap();
+            assert_eq!((answer.status(), answer.sequence()), (status::RINVCMDLEN, 77));
+            drop(peer);
+        };
+        tokio::join!(drive.run(), carrier);
+        let begun = reception.begun.lock().unwrap();
+        let [Delivery::Unroutable(letter)] = begun.as_slice() else { panic!("{begun:?}") };
+        assert_eq!(letter.raw.len(), 16);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_store_slows_the_carrier_down_instead_of_filling_memory() {
+        const SENT: u32 = 1_000;
+        let (link, reception) = link_and(Store::Waits(Semaphore::new(0)));
+        let (drive, mut peer) = drive(&link, 512);
+        let carrier = async {
+            peer.binds().await;
+            let (mut reader, mut writer) = tokio::io::split(peer.stream);
+            let sent = Cell::new(0);
+            let send = async {
+                for sequence in 1..=SENT {
+                    sent.set(sequence);
+                    let phone = format!("1303555{sequence:04}");
+                    let pdu = encode(status::ROK, sequence, deliver_sm(&phone).into());
+                    writer.write_all(&pdu).await.unwrap();
+                }
+            };
+            let answers = async {
+                // Until nothing moves any more.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert_eq!(reception.begun.lock().unwrap().len(), 64);
+                assert!(sent.get() < 300, "{} texts were read", sent.get());
+                let Store::Waits(permits) = &reception.store else { unreachable!() };
+                permits.add_permits(SENT as usize);
+                let mut octets = vec![0; 17 * SENT as usize];
+                reader.read_exact(&mut octets).await.unwrap();
+            };
+            tokio::join!(send, answers);
+        };
+        tokio::join!(drive.run(), carrier);
+        assert_eq!(reception.begun.lock().unwrap().len(), SENT as usize);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_carrier_that_is_too_busy_gets_a_second_of_rest() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            let submit = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let refuse = async {
+                let submit = peer.hears().await.unwrap();
+                let refusal = encode(status::RTHROTTLED, submit.sequence(), SubmitSmResp::default().into());
+                peer.stream.write_all(&refusal).await.unwrap();
+            };
+            tokio::join!(submit, refuse);
+            let refused = Instant::now();
+            assert!(link.room(1).await.is_some());
+            assert_eq!(refused.elapsed().as_secs(), 1);
+            drop(peer);
+        };
+        tokio::join!(drive.run(), carrier);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_does_not_wait_for_ever_for_a_silent_carrier() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            let submit = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let silent = async {
+                peer.hears().await.unwrap();
+                link.stop.cancel();
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                assert_eq!(started.elapsed(), DRAIN);
+                assert!(link.room(1).await.is_none());
+                assert_eq!(peer.hears().await, None);
+            };
+            tokio::join!(submit, silent).0
+        };
+        let (ended, answer) = tokio::join!(drive.run(), carrier);
+        assert_eq!((why(&ended), answer), (Reason::Stopped, Answer::Unknown));
+        assert_eq!(started.elapsed(), DRAIN + Duration::from_secs(5));
+    }
 }

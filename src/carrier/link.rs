@@ -1,9 +1,11 @@
 //! One link for as long as the daemon runs: grants room in its window, opens the socket, and opens it again when it
 //! is lost.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
@@ -114,7 +116,7 @@ impl Link {
             loop {
                 let Gate { places, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
                 let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
-                let wanted = segments.clamp(1, window);
+                let wanted = segments.clamp(1, window.max(1));
                 // Closed means that this session is over: wait for the next one.
                 let Ok(permit) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
                 self.keep_to_the_rate(segments).await;
@@ -150,7 +152,8 @@ impl Link {
         let mut pauses = Pauses::default();
         self.report(LinkState::Unbound, 0, None);
         loop {
-            let ended = self.connect_and_drive(earlier_session_ended).await;
+            let driven = AssertUnwindSafe(self.connect_and_drive(earlier_session_ended)).catch_unwind().await;
+            let ended = driven.unwrap_or_else(|_| self.faulted());
             earlier_session_ended = ended.at.or(earlier_session_ended);
             let error = match &ended.why {
                 Why::NoConnection(error) => error.clone(),
@@ -169,6 +172,13 @@ impl Link {
                 () = self.stop.cancelled() => return,
             }
         }
+    }
+
+    /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.
+    fn faulted(&self) -> Ended {
+        self.gate.send_replace(None);
+        let why = Why::NoConnection("a fault in assent ended the session".to_owned());
+        Ended { why, bound_for: None, at: Some(self.clock.now()) }
     }
 
     async fn connect_and_drive(&self, earlier_session_ended: Option<Timestamp>) -> Ended {

@@ -14,6 +14,7 @@ pub mod frame;
 mod link;
 mod links;
 mod pauses;
+mod reason;
 pub mod receipt;
 pub mod session;
 pub mod short_message;
@@ -69,19 +70,24 @@ pub enum LinkConfigError {
     SystemType,
     #[error("window must be at least 1")]
     Window,
+    #[error("enquire_link must be at least 1 second")]
+    EnquireLink,
 }
 
 impl LinkConfig {
     /// Whether SMPP can carry what is configured.
     pub fn check(&self) -> Result<(), LinkConfigError> {
-        if self.window == 0 {
-            return Err(LinkConfigError::Window);
-        }
         self.bind().map(drop)
     }
 
     /// What asks the carrier for a bind (SMPP 3.4 §4.1.5).
     fn bind(&self) -> Result<BindTransceiver, LinkConfigError> {
+        if self.window == 0 {
+            return Err(LinkConfigError::Window);
+        }
+        if self.enquire_link < Duration::from_secs(1) {
+            return Err(LinkConfigError::EnquireLink);
+        }
         let password = self.password.expose_secret().to_owned();
         Ok(BindTransceiver::builder()
             .system_id(COctetString::from_string(self.system_id.clone()).map_err(|_| LinkConfigError::SystemId)?)
@@ -89,5 +95,46 @@ impl LinkConfig {
             .system_type(COctetString::from_string(self.system_type.clone()).map_err(|_| LinkConfigError::SystemType)?)
             .interface_version(InterfaceVersion::Smpp3_4)
             .build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> LinkConfig {
+        LinkConfig {
+            name: "primary".into(),
+            address: "127.0.0.1:2775".into(),
+            system_id: "practice".into(),
+            password: "8 octets".to_owned().into(),
+            system_type: String::new(),
+            window: 10,
+            segments_per_second: NonZeroU32::MIN,
+            enquire_link: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(60),
+            numbers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_smpp_can_not_carry_is_said_before_anybody_binds() {
+        assert_eq!(good().check(), Ok(()));
+        let long = |length| "x".repeat(length);
+        for (config, error) in [
+            (LinkConfig { system_id: long(16), ..good() }, LinkConfigError::SystemId),
+            (LinkConfig { password: long(9).into(), ..good() }, LinkConfigError::Password),
+            (LinkConfig { password: "pässword".to_owned().into(), ..good() }, LinkConfigError::Password),
+            (LinkConfig { system_type: long(13), ..good() }, LinkConfigError::SystemType),
+            (LinkConfig { window: 0, ..good() }, LinkConfigError::Window),
+            (LinkConfig { enquire_link: Duration::ZERO, ..good() }, LinkConfigError::EnquireLink),
+        ] {
+            assert_eq!(config.check(), Err(error));
+        }
+    }
+
+    #[test]
+    fn the_password_is_not_in_the_log() {
+        assert!(!format!("{:?}", good()).contains("octets"));
     }
 }

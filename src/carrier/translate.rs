@@ -15,10 +15,7 @@ use crate::domain::text::{Alphabet, Segments};
 use crate::domain::{Body, CarrierId, Cleared, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
 
-/// `esm_class`: the text begins with a user data header (SMPP 3.4 §5.2.12).
-pub const UDHI: u8 = 0x40;
-
-/// `esm_class` of any other text. The codec's default is not this, but the acknowledgement of a handset.
+/// `esm_class` of a text without a user data header. The codec's default is not this, but the acknowledgement of a handset.
 const PLAIN: u8 = 0x00;
 
 /// The segments of a message, in order.
@@ -40,7 +37,7 @@ pub fn submit_sms(cleared: &Cleared) -> Vec<SubmitSm> {
                     total: number(total),
                     number: number(index + 1),
                 });
-                (EsmClass::from(UDHI), [header.to_vec(), part].concat())
+                (EsmClass::from(udh::INDICATOR), [header.to_vec(), part].concat())
             }
         };
         SubmitSm::builder()
@@ -98,7 +95,7 @@ pub fn delivery(delivered: &Delivered, now: Timestamp, earlier_session_ended: Op
 
 fn inbound(message: &ShortMessage, earlier_session_ended: Option<Timestamp>) -> Inbound {
     let octets = octets(message);
-    let (header, words) = match message.esm_class & UDHI != 0 {
+    let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
         true => udh::split(octets).unwrap_or((None, octets)),
         false => (None, octets),
@@ -125,8 +122,7 @@ fn sar(message: &ShortMessage) -> Option<Part> {
 
 fn receipt(message: &ShortMessage) -> Receipt {
     let parameters = &message.parameters;
-    let (words, _) = text::decode(message.data_coding, octets(message));
-    let said = receipt::read(&words);
+    let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
         Some(id) => Some(String::from_utf8_lossy(&id[..id.len().min(64)]).into_owned()),
         None => said.id,
@@ -136,6 +132,15 @@ fn receipt(message: &ShortMessage) -> Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
+    }
+}
+
+/// The text of a receipt is ASCII (SMPP 3.4 appendix B), whatever `data_coding` 0 means for patients: in the GSM
+/// alphabet an id such as `7f_1` would be another id.
+fn receipt_words(message: &ShortMessage) -> String {
+    match message.data_coding {
+        0 => String::from_utf8_lossy(octets(message)).into_owned(),
+        other => text::decode(other, octets(message)).0,
     }
 }
 
@@ -256,7 +261,7 @@ mod tests {
             let mut words = String::new();
             for (number, segment) in (1..).zip(&segments) {
                 let message = ShortMessage::from(segment);
-                assert_eq!((message.esm_class, message.data_coding), (UDHI, data_coding));
+                assert_eq!((message.esm_class, message.data_coding), (udh::INDICATOR, data_coding));
                 assert!(message.short_message.len() <= if data_coding == 0 { 159 } else { 140 });
                 let (part, octets) = udh::split(&message.short_message).unwrap();
                 let total = u8::try_from(segments.len()).unwrap();
@@ -319,8 +324,8 @@ mod tests {
 
     #[test]
     fn the_parameters_of_a_receipt_go_before_its_text() {
-        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:text stat:UNDELIV") };
-        assert_eq!(receipt_of(both.clone()).carrier_id, Some(CarrierId("text".into())));
+        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:7f_1 stat:UNDELIV") };
+        assert_eq!(receipt_of(both.clone()).carrier_id, Some(CarrierId("7f_1".into())));
         both.parameters.receipted_message_id = Some(b"tlv".to_vec());
         both.parameters.message_state = Some(2);
         both.parameters.user_message_reference = Some(7);
@@ -331,7 +336,7 @@ mod tests {
 
     #[test]
     fn segments_are_known_by_their_header_or_their_parameters() {
-        let long = ShortMessage { esm_class: UDHI, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
+        let long = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
         let inbound = text_of(long);
         assert_eq!((inbound.text.expose(), inbound.part), ("hi", Some(Part { reference: 7, total: 2, number: 1 })));
 
@@ -341,7 +346,7 @@ mod tests {
         sar.parameters.sar_segment_seqnum = Some(2);
         assert_eq!(text_of(sar).part, Some(Part { reference: 300, total: 2, number: 2 }));
 
-        let broken = ShortMessage { esm_class: UDHI, data_coding: 3, ..message(b"\xC8STOP") };
+        let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
     }
 

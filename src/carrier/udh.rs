@@ -3,6 +3,9 @@
 
 use crate::domain::Part;
 
+/// `esm_class`: the text begins with such a header (SMPP 3.4 §5.2.12).
+pub const INDICATOR: u8 = 0x40;
+
 /// Concatenated short messages with an 8-bit and with a 16-bit reference (§9.2.3.24.1 and §9.2.3.24.8).
 const CONCATENATION_8: u8 = 0x00;
 const CONCATENATION_16: u8 = 0x08;

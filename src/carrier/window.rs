@@ -320,3 +320,24 @@ fn carrier_id(message_id: &[u8]) -> CarrierId {
     let octets: Vec<u8> = message_id.iter().copied().take_while(|octet| *octet != 0).take(64).collect();
     CarrierId(String::from_utf8_lossy(&octets).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_number_that_waits_or_was_given_up_is_not_given_to_another_text() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut window = Window::new(10, 0);
+        let segments = vec![SubmitSm::default(); 2];
+        window.submit(Submit { token: Token(1), segments, write_by: now, answer_by: now });
+        let chunk = window.next_chunk(now).expect("the window is empty");
+        assert_eq!(chunk.ends.iter().map(|(_, sequence)| *sequence).collect::<Vec<_>>(), [1, 2]);
+
+        window.wrote(1);
+        window.expire(now);
+        assert_eq!((window.live.contains_key(&1), window.live.contains_key(&2)), (false, true));
+        window.last_sequence = SEQUENCE_MAX;
+        assert_eq!(window.next_sequence(), 3);
+    }
+}

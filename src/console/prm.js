@@ -2,7 +2,7 @@
 
 import { $, announce, arrowKeys, el, patch, setAttribute, setText } from "./dom.js";
 import { Conversation } from "./conversation.js";
-import { birthWords, consentWords, moment, nameOf, phoneWords, searchTerm, timeWords, unreadWords } from "./words.js";
+import { birthWords, consentWords, inOrder, moment, nameOf, phoneWords, searchTerm, timeWords, unreadWords } from "./words.js";
 
 const SEARCH_PAUSE_MS = 250;
 
@@ -114,8 +114,7 @@ export class Prm {
   #lastMessage(data) {
     const row = this.#row(data);
     const last = row.last_message;
-    const isLater = !last || moment(data.message.created_at) >= moment(last.created_at);
-    if (last?.id === data.message.id || isLater) row.last_message = data.message;
+    if (!last || inOrder(last, data.message) <= 0) row.last_message = data.message;
   }
 
   #setUnread(phone, count) {

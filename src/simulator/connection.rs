@@ -18,7 +18,7 @@ use super::wire_log::{WireDirection, WireEntry};
 use super::{Faults, Receipts, Shared, State};
 use crate::carrier::frame::{self, Frame, Framer, HEADER_OCTETS, status};
 use crate::carrier::short_message::ShortMessage;
-use crate::carrier::{text, translate, udh};
+use crate::carrier::{text, udh};
 
 /// `deliver_sm` that are unanswered at once on a connection.
 const DELIVERIES_MAX: usize = 100;
@@ -360,7 +360,7 @@ fn wanted_receipt(registered_delivery: u8, receipts: Receipts) -> Option<Message
 fn read(message: &ShortMessage) -> (Option<crate::domain::Part>, String) {
     let payload = message.parameters.message_payload.as_ref();
     let octets = payload.unwrap_or(&message.short_message);
-    let (part, words) = match message.esm_class & translate::UDHI != 0 {
+    let (part, words) = match message.esm_class & udh::INDICATOR != 0 {
         true => udh::split(octets).unwrap_or((None, octets)),
         false => (None, octets.as_slice()),
     };

@@ -138,3 +138,102 @@ fn number(field: &str, text: String) -> Result<String, Refused> {
     let error = format!("{field} must be a plus sign and 8 to 15 digits, such as +13035550123");
     if is_number { Ok(text) } else { Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, error)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::ports::Clock;
+    use crate::simulator::SimulatorConfig;
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    /// A simulator whose control port is served; its address.
+    async fn served() -> (Simulator, String) {
+        let config = SimulatorConfig::new("127.0.0.1:0".parse().unwrap(), Arc::new(Stopped));
+        let simulator = Simulator::start(config).await.unwrap();
+        let control = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", control.local_addr().unwrap());
+        let router = simulator.router();
+        tokio::spawn(async move { axum::serve(control, router).await });
+        (simulator, address)
+    }
+
+    async fn get_json(url: String) -> Value {
+        reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_typed_is_kept_and_shown() {
+        let (simulator, address) = served().await;
+        let url = format!("{address}/phones/+13035550123/messages");
+        let body = json!({ "to": "+13035550100", "text": "Yes" });
+        let typed = reqwest::Client::new().post(&url).json(&body).send().await.unwrap();
+        assert_eq!(typed.status(), 202);
+        let text: Value = typed.json().await.unwrap();
+        let expected = json!({
+            "id": text["id"], "direction": "from_phone", "from": "+13035550123", "to": "+13035550100", "text": "Yes",
+            "at": "1970-01-01T00:00:00Z", "answered": false,
+        });
+        assert_eq!(text, expected);
+        assert_eq!(get_json(url).await, json!({ "messages": [expected] }));
+        let stats = get_json(format!("{address}/stats")).await;
+        assert_eq!((&stats["phones"], &stats["waiting"]), (&json!(1), &json!(1)));
+        simulator.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_page_hears_of_every_text_of_its_phone() {
+        let (simulator, address) = served().await;
+        let mut events = reqwest::get(format!("{address}/phones/%2B13035550123/events")).await.unwrap();
+        simulator.phone("+13035550199").send("+13035550100", "not mine");
+        simulator.phone("+13035550123").send("+13035550100", "mine");
+        let chunk = events.chunk().await.unwrap().unwrap();
+        let event = std::str::from_utf8(&chunk).unwrap();
+        assert!(event.starts_with("event: message\ndata: {"), "{event}");
+        assert!(event.contains("\"text\":\"mine\""), "{event}");
+        simulator.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_refused_in_words() {
+        let (simulator, address) = served().await;
+        let client = reqwest::Client::new();
+        for (url, body, status, words) in [
+            ("/phones/BANK/messages", json!({ "to": "+13035550100", "text": "x" }), 422, "phone must be a plus sign"),
+            ("/phones/+13035550123/messages", json!({ "to": "me", "text": "x" }), 422, "to must be a plus sign"),
+            ("/phones/+13035550123/messages", json!({ "to": "+13035550100", "text": "" }), 422, "text must have 1 to"),
+            ("/phones/+13035550123/messages", json!({ "to": "+13035550100" }), 422, "missing field `text`"),
+        ] {
+            let answer = client.post(format!("{address}{url}")).json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), status);
+            let error: Value = answer.json().await.unwrap();
+            assert!(error["error"].as_str().unwrap().contains(words), "{error}");
+        }
+        simulator.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn faults_are_scripted_and_read_back() {
+        let (simulator, address) = served().await;
+        let url = format!("{address}/faults");
+        let client = reqwest::Client::new();
+        let script = json!({ "refuse_with": 88, "receipts": "undeliverable" });
+        assert_eq!(client.put(&url).json(&script).send().await.unwrap().status(), 200);
+        assert_eq!(simulator.faults().refuse_with, Some(88));
+        assert_eq!(get_json(url.clone()).await["receipts"], "undeliverable");
+        let unknown = client.put(&url).json(&json!({ "silence": true })).send().await.unwrap();
+        assert_eq!(unknown.status(), 422);
+        simulator.shutdown().await;
+    }
+}

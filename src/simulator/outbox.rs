@@ -10,7 +10,7 @@ use smpp::values::{DataCoding, EsmClass, MessageState, Npi, Ton, UserMessageRefe
 
 use super::phones::Text;
 use crate::carrier::short_message::{Address, ShortMessage};
-use crate::carrier::{translate, udh};
+use crate::carrier::udh;
 use crate::domain::Part;
 use crate::domain::text::{Alphabet, Segments};
 
@@ -52,7 +52,7 @@ impl Outbox {
             let part = Part { reference: self.last_reference.into(), total, number };
             let (esm_class, octets) = match total {
                 1 => (0, octets),
-                _ => (translate::UDHI, [udh::concatenation(part).to_vec(), octets].concat()),
+                _ => (udh::INDICATOR, [udh::concatenation(part).to_vec(), octets].concat()),
             };
             let data_coding = match alphabet {
                 Alphabet::Gsm7 => DataCoding::McSpecific,

@@ -306,6 +306,8 @@ async function play(open, wire) {
   });
 
   await step("START opts back in, with a confirmation, and texting goes on", async () => {
+    // A STOP and a START within one second may have overtaken each other: there, STOP wins.
+    await aSecondBegins(desk);
     await text(desk, "START");
     await consentIs(desk, /^Opted in since /);
     await sees(bubble(desk, /opted in/i));
@@ -532,6 +534,11 @@ const bubble = (page, words) => page.locator("#phone-thread .bubble-text").filte
 const focused = (page) => page.evaluate(() => document.activeElement.id);
 const sees = (locator, state = "visible") => locator.first().waitFor({ state, timeout: WAIT_MS });
 const gone = (locator) => locator.first().waitFor({ state: "hidden", timeout: WAIT_MS });
+
+async function aSecondBegins(page) {
+  const second = Math.floor(Date.now() / 1000);
+  await page.waitForFunction((last) => Math.floor(Date.now() / 1000) > last, second, { timeout: WAIT_MS });
+}
 
 async function signIn(page, name, { texting = true } = {}) {
   await page.getByLabel("Signed in as").selectOption({ label: name });
