@@ -303,3 +303,41 @@ async fn the_eleventh_wrong_token_from_an_address_is_429_and_the_right_one_still
     world.tex(Method::GET, "/unread").send().await.expect(200);
     world.call_from_elsewhere(Method::GET, &path).token("wrong").send().await.problem(401, "not-authenticated");
 }
+
+/// The matrix above believes the table; this is what the table is held against.
+#[test]
+fn the_table_lets_in_whom_the_interface_names() {
+    let found: Vec<String> = routes()
+        .iter()
+        .map(|route| {
+            let path = route.path.strip_prefix("/v1/practices").unwrap_or(route.path);
+            format!("{} {path}: {:?}, {:?}", route.method, route.resource, route.permission)
+        })
+        .collect();
+    let expected = [
+        "GET /healthz: Service, Anyone",
+        "GET /readyz: Service, Anyone",
+        "GET /metrics: Service, Anyone",
+        "GET : Service, Token",
+        "PUT /{practice}: PracticeToBe, Operator",
+        "GET /{practice}: Practice, Token",
+        "POST /{practice}/tokens: Practice, Operator",
+        "GET /{practice}/tokens: Practice, Operator",
+        "DELETE /{practice}/tokens/{token}: Practice, Operator",
+        "PUT /{practice}/staff/{staff}: Practice, SiteAdministrator",
+        "GET /{practice}/staff: Practice, SiteAdministrator",
+        "POST /{practice}/staff/{staff}/sessions: Practice, PracticeToken",
+        "PUT /{practice}/patients/{patient}: Practice, PatientTextAdministrator",
+        "GET /{practice}/patients: Practice, PatientTextAdministrator",
+        "GET /{practice}/patients/{patient}: Practice, PatientTextAdministrator",
+        "POST /{practice}/patients/{patient}/messages: Practice, PatientTextAdministrator",
+        "GET /{practice}/patients/{patient}/messages: Practice, PatientTextAdministrator",
+        "GET /{practice}/patients/{patient}/messages/{message}: Practice, PatientTextAdministrator",
+        "GET /{practice}/conversations: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",
+        "GET /{practice}/unread: Practice, PatientTextAdministrator",
+        "GET /{practice}/events: Practice, PatientTextAdministrator",
+    ];
+    assert_eq!(found, expected);
+}
