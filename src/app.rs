@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::carrier::{LinkConfig, LinkConfigError, LinkState, LinkStatus, Links};
 use crate::config::{self, Config};
-use crate::conversations::{Directory, Doors};
+use crate::conversations::{Directory, Doors, Patience};
 use crate::domain::{BootId, Limits};
 use crate::inbox::Inbox;
 use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
@@ -85,6 +85,7 @@ impl Daemon {
             throttle: Arc::new(LocalThrottle::default()),
             clock: Arc::clone(&clock),
             practices: Arc::clone(&records) as Arc<dyn Practices>,
+            patience: Patience::default(),
         })
         .map_err(StartError::Threads)?;
 

@@ -55,12 +55,13 @@ pub fn metrics() -> &'static PrometheusHandle {
 /// Every metric, with what it counts.
 fn describe() {
     describe_counter!("assent_drafts_total", "Drafts by answer: accepted, refused, repeated");
-    describe_counter!("assent_deliveries_total", "Texts and receipts brought by carriers, by kind and answer");
+    describe_counter!("assent_http_requests_total", "Requests by status");
     describe_counter!("assent_submit_total", "Texts submitted to carriers, by link and answer");
     describe_counter!("assent_deliver_total", "deliver_sm by link and whether they were made durable");
     describe_counter!("assent_link_reconnects_total", "Reconnects by link");
     describe_counter!("assent_dead_letters_total", "Deliveries set aside for a person to look at, by reason");
     describe_counter!("assent_dead_letters_dropped_total", "Oldest deliveries set aside that made room for newer ones");
+    describe_counter!("assent_store_unreadable_total", "Stored records that could not be read");
     describe_counter!("assent_conversation_panics_total", "Panics while deciding");
     describe_gauge!("assent_link_bound", "1 while the link is bound");
     describe_gauge!("assent_window_in_use", "Unanswered submit_sm, by link");

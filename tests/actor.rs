@@ -7,8 +7,9 @@ mod shell;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use assent::conversations::{AskError, Idempotency, Reply};
+use assent::conversations::{AskError, Idempotency, Patience, Reply};
 use assent::domain::{Body, Draft, Event, Kind, Outcome, PracticeId, Refusal, Status};
 use assent::ports::IdempotencyKey;
 use shell::Shell;
@@ -193,6 +194,53 @@ async fn a_wait_for_a_slot_that_dies_is_begun_again() {
         shell.clock.advance_seconds(61);
         shell.directory.ask(&key, Event::Woken).await.unwrap();
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_conversation_gives_its_memory_back_and_forgets_nothing() {
+    let idle = Duration::from_millis(20);
+    let shell = Shell::start_with(Patience { idle, ..Patience::default() }).await;
+    let key = shell.key(PATIENT);
+    shell.drafts(&key, "hello").await.unwrap();
+    shell.invited().await;
+    while shell.directory.live() > 0 {
+        tokio::task::yield_now().await;
+    }
+    shell.texts(&key, "YES").await.unwrap();
+    shell.carried("hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_comes_and_goes_records_every_letter_once() {
+    let shell = Shell::start_with(Patience { idle: Duration::from_millis(1), ..Patience::default() }).await;
+    let key = shell.key(PATIENT);
+    for number in 0..60 {
+        shell.texts(&key, &format!("text {number}")).await.unwrap();
+        while number % 3 == 0 && shell.directory.live() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(shell.store.inner_load(&key).await.unread, 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_is_stuck_says_that_it_is_overloaded_and_holds_nobody_else_up() {
+    let patience = Patience { answer: Duration::from_millis(200), ..Patience::default() };
+    let shell = Arc::new(Shell::start_with(patience).await);
+    let stuck = shell.key(PATIENT);
+    shell.store.hold.store(true, Ordering::SeqCst);
+    let asked: Vec<_> = (0..64)
+        .map(|number| {
+            let (shell, key) = (Arc::clone(&shell), stuck.clone());
+            tokio::spawn(async move { shell.texts(&key, &format!("text {number}")).await })
+        })
+        .collect();
+    shell.store.held.notified().await;
+    shell.store.hold.store(false, Ordering::SeqCst);
+    assert!(matches!(shell.drafts(&shell.key("+13035550124"), "hello").await, Ok(Outcome::Accepted(_))));
+    for answer in asked {
+        assert_eq!(answer.await.unwrap(), Err(AskError::Overloaded));
     }
 }
 

@@ -21,8 +21,6 @@ const MAILBOX_LETTERS_MAX: usize = 16;
 const CONFLICTS_MAX: usize = 8;
 /// From the commit of `sending` to the first octet on the wire; later it is not written.
 const COMMIT_TO_WIRE_MAX: Duration = Duration::from_secs(2);
-/// An actor without letters for this long gives its memory back.
-const IDLE: Duration = Duration::from_mins(1);
 
 /// Owns one conversation: its consent, and its outbox.
 pub(super) struct ConversationActor {
@@ -54,7 +52,9 @@ impl ConversationActor {
 
     /// Gives the memory back when nothing has been said for a while; everything is in the store.
     fn passivate_when_idle(&mut self, ctx: &mut Context<Self>) {
-        if self.slot.as_ref().is_none_or(SlotRequest::is_over) && self.last_letter.elapsed() >= IDLE {
+        if self.slot.as_ref().is_none_or(SlotRequest::is_over)
+            && self.last_letter.elapsed() >= self.directory.patience().idle
+        {
             ctx.stop();
         }
     }
@@ -97,7 +97,7 @@ impl Actor for ConversationActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX_LETTERS_MAX);
-        ctx.run_interval(IDLE / 2, Self::passivate_when_idle);
+        ctx.run_interval(self.directory.patience().idle / 2, Self::passivate_when_idle);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

@@ -20,8 +20,6 @@ use crate::ports::{Carrier, Clock, Practices, Store, Throttle};
 
 /// Conversations that may be in memory at once, at about 1.3 KB each. More than that is refused for the moment.
 pub const LIVE_CONVERSATIONS_MAX: usize = 100_000;
-/// How long a letter may take, waiting for the mailbox and for the commit.
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Panics after which a conversation is left alone until the daemon is restarted.
 const PANICS_MAX: u32 = 3;
 /// How often an actor that has just stopped is started again for one letter.
@@ -35,6 +33,22 @@ pub struct Doors {
     pub throttle: Arc<dyn Throttle>,
     pub clock: Arc<dyn Clock>,
     pub practices: Arc<dyn Practices>,
+    pub patience: Patience,
+}
+
+/// How long the shell waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a letter to be answered: the wait for the mailbox and the commit.
+    pub answer: Duration,
+    /// For the next letter, before an actor gives its memory back.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(5), idle: Duration::from_mins(1) }
+    }
 }
 
 /// An actor's place in the directory; the next actor of the same conversation has another.
@@ -130,7 +144,7 @@ impl Directory {
         for _ in 0..RESTARTS_MAX {
             let addr = self.find(key)?;
             let letter = Letter { event: event.clone(), idempotency: idempotency.clone(), place: place.take() };
-            return match tokio::time::timeout(ASK_TIMEOUT, addr.send(letter)).await {
+            return match tokio::time::timeout(self.doors.patience.answer, addr.send(letter)).await {
                 Ok(Ok(answer)) => answer,
                 Err(_) | Ok(Err(MailboxError::Timeout)) => Err(AskError::Overloaded),
                 // The actor stopped for idleness with the letter in its mailbox: it was not read.
@@ -227,6 +241,10 @@ impl Directory {
 
     pub(super) fn owner(&self, number: &crate::domain::Phone) -> Option<PracticeId> {
         self.doors.practices.owner(number)
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.doors.patience
     }
 
     pub(super) fn now(&self) -> Timestamp {

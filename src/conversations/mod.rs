@@ -11,5 +11,5 @@ mod letter;
 mod reception;
 mod wakes;
 
-pub use directory::{Directory, Doors, LIVE_CONVERSATIONS_MAX};
+pub use directory::{Directory, Doors, LIVE_CONVERSATIONS_MAX, Patience};
 pub use letter::{AskError, Idempotency, Reply};

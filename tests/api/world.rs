@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent::conversations::{Directory, Doors};
+use assent::conversations::{Directory, Doors, Patience};
 use assent::domain::{Body, BootId, ConversationKey, Event, Fingerprint, Form, Inbound, Limits, Phone, PracticeId};
 use assent::http;
 use assent::inbox::Inbox;
@@ -182,7 +182,8 @@ impl World {
         let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();
         let throttle = Arc::new(LocalThrottle::default());
-        let doors = Doors { store: store.clone(), throttle, clock: as_clock.clone(), practices };
+        let doors =
+            Doors { store: store.clone(), throttle, clock: as_clock.clone(), practices, patience: Patience::default() };
         let conversations = Directory::start(doors).unwrap();
         let stopping = CancellationToken::new();
         let is_ready = Arc::new(AtomicBool::new(true));

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use assent::conversations::{AskError, Directory, Doors, Reply};
+use assent::conversations::{AskError, Directory, Doors, Patience, Reply};
 use assent::domain::{
     Answer, Body, BootId, CarrierId, Cleared, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind, Limits,
     Message, MessageId, OtherDaemons, Outcome, Phone, Policy, Practice, PracticeId, Seq,
@@ -275,6 +275,10 @@ pub struct Shell {
 
 impl Shell {
     pub async fn start() -> Self {
+        Self::start_with(Patience::default()).await
+    }
+
+    pub async fn start_with(patience: Patience) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
         let url = format!("file://{}", data.path().display());
@@ -300,6 +304,7 @@ impl Shell {
             throttle: Arc::clone(&throttle) as Arc<dyn Throttle>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             practices: Arc::clone(&practices) as Arc<dyn Practices>,
+            patience,
         };
         let directory = Directory::start(doors).unwrap();
         let carrier = TestCarrier::open();
