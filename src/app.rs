@@ -64,6 +64,7 @@ pub struct Daemon {
     address: SocketAddr,
     store: Arc<dyn Store>,
     records: Arc<Records>,
+    inbox: Arc<Inbox>,
     directory: Arc<Directory>,
     links: Arc<Links>,
     intake: CancellationToken,
@@ -99,9 +100,10 @@ impl Daemon {
         directory.connect(Arc::clone(&links) as Arc<dyn Carrier>);
 
         let intake = CancellationToken::new();
+        let inbox = Inbox::new(Arc::clone(&store), Arc::clone(&directory));
         let state = http::State {
             records: Arc::clone(&records),
-            inbox: Inbox::new(Arc::clone(&store), Arc::clone(&directory)),
+            inbox: Arc::clone(&inbox),
             directory: Arc::clone(&directory),
             clock,
             operator_token: config.auth.operator_token.clone(),
@@ -118,7 +120,7 @@ impl Daemon {
         beside.spawn(report_figures(Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));
         tracing::info!(%address, store = config.store.url, links = config.carriers.len(), "daemon started");
-        Ok(Self { address, store, records, directory, links, intake, server, beside })
+        Ok(Self { address, store, records, inbox, directory, links, intake, server, beside })
     }
 
     /// Where the API listens.
@@ -128,6 +130,10 @@ impl Daemon {
 
     pub fn records(&self) -> Arc<Records> {
         Arc::clone(&self.records)
+    }
+
+    pub fn inbox(&self) -> Arc<Inbox> {
+        Arc::clone(&self.inbox)
     }
 
     /// How each link is.
@@ -150,9 +156,9 @@ impl Daemon {
             self.server.abort();
         }
         self.links.shutdown().await;
-        let Self { store, records, directory, links, .. } = self;
+        let Self { store, records, inbox, directory, links, .. } = self;
         directory.stop();
-        drop((records, directory, links));
+        drop((records, inbox, directory, links));
         close(store).await;
         tracing::info!("daemon stopped");
     }

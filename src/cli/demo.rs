@@ -17,16 +17,21 @@ use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::config::{Auth, Carrier, Config, Http, Log, Store};
 use crate::domain::{
-    Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember,
+    ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, StaffId,
+    StaffMember, Status,
 };
+use crate::inbox::Inbox;
+use crate::ports::{InboxFilter, StoreError};
 use crate::records::{Records, RecordsError};
-use crate::simulator::{Simulator, SimulatorConfig};
+use crate::simulator::{Direction, Simulator, SimulatorConfig};
 use crate::telemetry;
 
 const PRACTICE: &str = "riverside";
 const NUMBER: &str = "+13035550100";
 /// What the page's token is called; each start of the demo makes a new one in place of the last.
 const TOKEN_NAME: &str = "demo page";
+/// Conversations, and texts of each, that are put back on the phones.
+const REMEMBERED_MAX: usize = 200;
 
 /// Run everything in one process, with nothing to install.
 #[derive(clap::Args)]
@@ -42,8 +47,10 @@ pub struct Demo {
 /// Why the demo could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    #[error("can't make the data directory: {0}")]
+    #[error("can't name the data directory: {0}")]
     Data(#[source] io::Error),
+    #[error("can't read what happened before: {0}")]
+    Inbox(#[source] StoreError),
     #[error("can't set up the practice to try: {0}")]
     Records(#[from] RecordsError),
 }
@@ -60,6 +67,7 @@ impl Demo {
             Router::new().nest("/simulator", simulator.router()).route("/demo.json", what_the_page_needs(&page));
         let daemon = Daemon::start(&config, Arc::new(SystemClock), extra).await?;
         let token = set_up(&daemon.records()).await?;
+        remember(&daemon.inbox(), &simulator).await.map_err(DemoError::Inbox)?;
         page.set(description(&token)).expect("it is set once");
 
         println!("Assent demo: open http://{}/", daemon.address());
@@ -78,8 +86,7 @@ impl Demo {
             Some(directory) => directory.clone(),
             None => std::env::temp_dir().join(format!("assent-demo-{}", std::process::id())),
         };
-        std::fs::create_dir_all(&directory)?;
-        directory.canonicalize()
+        std::path::absolute(directory)
     }
 }
 
@@ -119,7 +126,7 @@ fn random_token() -> SecretString {
 
 /// Makes the practice to try, where it is not there yet, and a new token for the page.
 async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
-    let id = PracticeId::parse(PRACTICE).expect("the demo's practice has a well-formed id");
+    let id = practice_id();
     if records.practice(&id).is_none() {
         let practice = Practice {
             id: id.clone(),
@@ -141,6 +148,32 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
         records.revoke_token(&id, &old.id).await?;
     }
     Ok(records.create_token(&id, TOKEN_NAME.into()).await?.token.expose_secret().to_owned())
+}
+
+/// Puts back on the phones what an earlier demo on the same data brought and took: a phone forgets nothing either.
+async fn remember(inbox: &Arc<Inbox>, simulator: &Simulator) -> Result<(), StoreError> {
+    let practice = practice_id();
+    let conversations = inbox.conversations(&practice, InboxFilter::All, None, REMEMBERED_MAX).await?;
+    for row in conversations.items {
+        let handset = simulator.phone(row.phone.expose());
+        let key = ConversationKey { practice: practice.clone(), phone: row.phone };
+        let mut shown = inbox.thread(&key, None, REMEMBERED_MAX).await?.items;
+        // A draft that waited for YES came to the phone after it.
+        shown.sort_by_key(|message| (message.updated_at, message.id.seq));
+        for message in shown {
+            let direction = match (&message.kind, message.status) {
+                (Kind::Inbound, _) => Direction::FromPhone,
+                (_, Status::Sent | Status::Delivered) => Direction::ToPhone,
+                _ => continue,
+            };
+            handset.remember(direction, NUMBER, message.text.expose(), message.updated_at);
+        }
+    }
+    Ok(())
+}
+
+fn practice_id() -> PracticeId {
+    PracticeId::parse(PRACTICE).expect("the demo's practice has a well-formed id")
 }
 
 fn staff() -> [StaffMember; 3] {

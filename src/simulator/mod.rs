@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -187,6 +188,19 @@ impl Handset {
     /// Types a text and sends it; the carrier delivers it when it can.
     pub fn send(&self, to: &str, words: &str) -> Text {
         self.simulator.shared.typed(&self.number, to, words)
+    }
+
+    /// Shows a text from another run of the carrier, as one that was dealt with.
+    pub fn remember(&self, direction: Direction, other: &str, words: &str, at: Timestamp) {
+        let (from, to) = match direction {
+            Direction::ToPhone => (other, self.number.as_str()),
+            Direction::FromPhone => (self.number.as_str(), other),
+        };
+        let [from, to, text] = [from, to, words].map(str::to_owned);
+        self.simulator.shared.change(|state| {
+            let id = state.new_id();
+            state.phones.keep(Text { id, direction, from, to, text, at, answered: true });
+        });
     }
 
     /// Types a text and waits until the gateway has answered for all of it.
