@@ -17,8 +17,8 @@ use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::config::{Auth, Carrier, Config, Http, Log, Store};
 use crate::domain::{
-    ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, StaffId,
-    StaffMember, Status,
+    Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT,
+    StaffId, StaffMember, Status,
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
@@ -157,16 +157,22 @@ async fn remember(inbox: &Arc<Inbox>, simulator: &Simulator) -> Result<(), Store
     for row in conversations.items {
         let handset = simulator.phone(row.phone.expose());
         let key = ConversationKey { practice: practice.clone(), phone: row.phone };
-        let mut shown = inbox.thread(&key, None, REMEMBERED_MAX).await?.items;
-        // A draft that waited for YES came to the phone after it.
-        shown.sort_by_key(|message| (message.updated_at, message.id.seq));
-        for message in shown {
-            let direction = match (&message.kind, message.status) {
-                (Kind::Inbound, _) => Direction::FromPhone,
-                (_, Status::Sent | Status::Delivered) => Direction::ToPhone,
+        let mut texts = Vec::new();
+        for message in inbox.thread(&key, None, REMEMBERED_MAX).await?.items {
+            let (direction, at) = match (&message.kind, message.status, row.consent) {
+                (Kind::Inbound, ..) => (Direction::FromPhone, message.created_at),
+                // A draft that waited for YES came to the phone after it.
+                (Kind::StaffText { .. }, Status::Sent | Status::Delivered, Consent::OptedIn { since, .. }) => {
+                    (Direction::ToPhone, message.created_at.max(since))
+                }
+                (_, Status::Sent | Status::Delivered, _) => (Direction::ToPhone, message.created_at),
                 _ => continue,
             };
-            handset.remember(direction, NUMBER, message.text.expose(), message.updated_at);
+            texts.push((at, direction, message));
+        }
+        texts.sort_by_key(|(at, direction, message)| (*at, *direction == Direction::ToPhone, message.id.seq));
+        for (at, direction, message) in texts {
+            handset.remember(direction, NUMBER, message.text.expose(), at);
         }
     }
     Ok(())
