@@ -70,13 +70,28 @@ pub fn gsm7_extension_char(code: u8) -> Option<char> {
     GSM7_EXTENSION.iter().find(|(known, _)| *known == code).map(|(_, character)| *character)
 }
 
+/// The codes of the characters below U+0080, which most texts are made of; [`GSM7_NONE`] where there is no single one.
+const GSM7_OF_ASCII: [u8; 128] = {
+    let mut codes = [GSM7_NONE; 128];
+    let mut code = 0;
+    while code < GSM7.len() {
+        if GSM7[code].is_ascii() && code != GSM7_ESCAPE as usize {
+            codes[GSM7[code] as usize] = code as u8;
+        }
+        code += 1;
+    }
+    codes
+};
+const GSM7_NONE: u8 = 0xFF;
+
 /// The codes of a character, one septet in each octet; `None` when the alphabet lacks it.
 fn gsm7_codes(character: char) -> Option<([u8; 2], usize)> {
-    if character == '\u{1b}' {
-        return None;
-    }
-    if let Some(code) = GSM7.iter().position(|known| *known == character) {
-        let code = u8::try_from(code).expect("the alphabet has 128 characters");
+    let code = match GSM7_OF_ASCII.get(character as usize) {
+        Some(&GSM7_NONE) => None,
+        Some(code) => Some(*code),
+        None => (0..).zip(GSM7).find(|(_, known)| *known == character).map(|(code, _)| code),
+    };
+    if let Some(code) = code {
         return Some(([code, 0], 1));
     }
     let (code, _) = GSM7_EXTENSION.iter().find(|(_, known)| *known == character)?;
@@ -96,8 +111,8 @@ impl Segments {
     /// grapheme alone is larger than a segment.
     pub fn of(text: &str) -> Self {
         match encode_gsm7(text) {
-            Some(atoms) => Self { alphabet: Alphabet::Gsm7, parts: pack(&atoms, Alphabet::Gsm7, 1) },
-            None => Self { alphabet: Alphabet::Ucs2, parts: pack(&encode_ucs2(text), Alphabet::Ucs2, 2) },
+            Some(encoded) => Self { alphabet: Alphabet::Gsm7, parts: encoded.pack(Alphabet::Gsm7, 1) },
+            None => Self { alphabet: Alphabet::Ucs2, parts: encode_ucs2(text).pack(Alphabet::Ucs2, 2) },
         }
     }
 
@@ -107,52 +122,76 @@ impl Segments {
     }
 }
 
-/// The codes of each grapheme, or `None` when a character is not in the GSM alphabet.
-fn encode_gsm7(text: &str) -> Option<Vec<Vec<u8>>> {
-    text.graphemes(true)
-        .map(|grapheme| {
-            let mut codes = Vec::with_capacity(2);
-            for character in grapheme.chars() {
-                let (pair, used) = gsm7_codes(character)?;
-                codes.extend_from_slice(&pair[..used]);
+/// A whole text as octets, and where it may be cut.
+struct Encoded {
+    octets: Vec<u8>,
+    /// Where each atom ends: what is never torn apart.
+    ends: Vec<usize>,
+}
+
+impl Encoded {
+    fn with_capacity(atoms: usize, octets_per_unit: usize) -> Self {
+        Self { octets: Vec::with_capacity(atoms * octets_per_unit), ends: Vec::with_capacity(atoms) }
+    }
+
+    /// The atom that was being written ends here.
+    fn end(&mut self) {
+        self.ends.push(self.octets.len());
+    }
+
+    /// Fills segments with whole atoms.
+    fn pack(self, alphabet: Alphabet, octets_per_unit: usize) -> Vec<Vec<u8>> {
+        let Self { octets, ends } = self;
+        if octets.len() <= alphabet.single() * octets_per_unit {
+            return vec![octets];
+        }
+        let room = alphabet.concatenated() * octets_per_unit;
+        let mut parts = Vec::with_capacity(octets.len() / room + 1);
+        let (mut start, mut fitting) = (0, 0);
+        for end in ends {
+            if end - start > room {
+                parts.push(octets[start..fitting].to_vec());
+                start = fitting;
             }
-            Some(codes)
-        })
-        .collect()
+            fitting = end;
+        }
+        parts.push(octets[start..].to_vec());
+        parts
+    }
+}
+
+/// The codes of each character, or `None` when one is not in the GSM alphabet. No two characters of the alphabet
+/// are one grapheme, but CR and LF.
+fn encode_gsm7(text: &str) -> Option<Encoded> {
+    let mut encoded = Encoded::with_capacity(text.len(), 1);
+    let mut before = None;
+    for character in text.chars() {
+        let (pair, used) = gsm7_codes(character)?;
+        if (before, character) == (Some('\r'), '\n') {
+            encoded.ends.pop();
+        }
+        encoded.octets.extend_from_slice(&pair[..used]);
+        encoded.end();
+        before = Some(character);
+    }
+    Some(encoded)
 }
 
 /// The UTF-16 octets of each grapheme; one too large for a segment falls apart into its characters.
-fn encode_ucs2(text: &str) -> Vec<Vec<u8>> {
-    let octets = |part: &str| part.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
-    let mut atoms = Vec::new();
+fn encode_ucs2(text: &str) -> Encoded {
+    let mut encoded = Encoded::with_capacity(text.len(), 2);
     for grapheme in text.graphemes(true) {
-        let whole = octets(grapheme);
-        if whole.len() <= Alphabet::Ucs2.concatenated() * 2 {
-            atoms.push(whole);
-        } else {
-            atoms.extend(grapheme.chars().map(|character| octets(character.encode_utf8(&mut [0; 4]))));
+        let is_too_large = grapheme.encode_utf16().count() > Alphabet::Ucs2.concatenated();
+        let start = encoded.octets.len();
+        for character in grapheme.chars() {
+            if is_too_large && encoded.octets.len() > start {
+                encoded.end();
+            }
+            encoded.octets.extend(character.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
         }
+        encoded.end();
     }
-    atoms
-}
-
-/// Fills segments with whole atoms.
-fn pack(atoms: &[Vec<u8>], alphabet: Alphabet, octets_per_unit: usize) -> Vec<Vec<u8>> {
-    let total: usize = atoms.iter().map(Vec::len).sum();
-    if total <= alphabet.single() * octets_per_unit {
-        return vec![atoms.concat()];
-    }
-    let room = alphabet.concatenated() * octets_per_unit;
-    let mut parts = vec![Vec::with_capacity(room)];
-    for atom in atoms {
-        let part = parts.last_mut().expect("there is always a part being filled");
-        if part.len() + atom.len() <= room {
-            part.extend_from_slice(atom);
-        } else {
-            parts.push(atom.clone());
-        }
-    }
-    parts
+    encoded
 }
 
 #[cfg(test)]
@@ -181,6 +220,20 @@ mod tests {
         check(&"ж".repeat(71), Alphabet::Ucs2, &[134, 8]);
         check("’", Alphabet::Ucs2, &[2]);
         check("\u{1b}", Alphabet::Ucs2, &[2]);
+    }
+
+    #[test]
+    fn no_two_characters_of_the_gsm_alphabet_are_one_grapheme_but_a_line_end() {
+        let extension = GSM7_EXTENSION.map(|(_, character)| character);
+        let characters: Vec<char> = (0..128).filter_map(gsm7_char).chain(extension).collect();
+        for first in &characters {
+            for second in &characters {
+                let pair = format!("{first}{second}");
+                let graphemes = if pair == "\r\n" { 1 } else { 2 };
+                assert_eq!(pair.graphemes(true).count(), graphemes, "{pair:?}");
+            }
+        }
+        check(&format!("{}\r\n{}", "a".repeat(152), "b".repeat(20)), Alphabet::Gsm7, &[152, 22]);
     }
 
     #[test]
