@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/faulty_store.rs"]
+#[allow(dead_code)]
+mod faulty_store;
 #[path = "support/shell.rs"]
 mod shell;
 
@@ -282,7 +285,7 @@ impl Shell {
     }
 }
 
-impl shell::FaultyStore {
+impl faulty_store::FaultyStore {
     async fn inner_load(&self, key: &assent::domain::ConversationKey) -> assent::domain::Conversation {
         self.inner.load(key).await.unwrap().unwrap().conversation
     }

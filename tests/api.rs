@@ -3,10 +3,13 @@
 // What a helper of a test can't do fails the test.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/faulty_store.rs"]
+#[allow(dead_code)]
+mod faulty_store;
+
 mod api {
     mod access;
     mod events;
-    mod faulty;
     mod fields;
     mod inbox;
     mod messages;

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::faulty::Faulty;
+use crate::faulty_store::FaultyStore;
 
 pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
@@ -42,7 +42,7 @@ pub struct World {
     pub address: SocketAddr,
     pub clock: Arc<TestClock>,
     pub directory: Arc<Directory>,
-    pub store: Arc<Faulty>,
+    pub store: Arc<FaultyStore>,
     pub is_ready: Arc<AtomicBool>,
     pub stopping: CancellationToken,
     /// The token of `riverside`.
@@ -177,7 +177,7 @@ impl World {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let url = format!("file://{}", files.path().display());
         let embedded = store::open(&url, KeySource::InDirectory, as_clock.clone()).await.unwrap();
-        let faulty = Arc::new(Faulty::new(embedded));
+        let faulty = Arc::new(FaultyStore::new(embedded));
         let store: Arc<dyn Store> = faulty.clone();
         let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();

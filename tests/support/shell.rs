@@ -5,16 +5,13 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::faulty_store::FaultyStore;
 use assent::conversations::{AskError, Directory, Doors, Patience, Reply};
 use assent::domain::{
     Answer, Body, BootId, CarrierId, Cleared, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind, Limits,
-    Message, MessageId, OtherDaemons, Outcome, Phone, Policy, Practice, PracticeId, Seq,
+    Outcome, Phone, Policy, Practice, PracticeId,
 };
-use assent::ports::{
-    Carrier, CarrierClosed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow,
-    KeptAnswer, OccurrenceId, Occurrences, Place, Practices, Record, RecordKey, Store, StoreError, Stored, Throttle,
-    Turn, Unread, Version,
-};
+use assent::ports::{Carrier, CarrierClosed, Clock, Place, Practices, Store, Throttle, Turn};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, broadcast};
@@ -129,138 +126,6 @@ impl Place for TestPlace {
     }
 }
 
-/// A store that can be slow, and can fail, before or after it has done what it was asked.
-pub struct FaultyStore {
-    pub inner: Arc<dyn Store>,
-    /// The next commits fail without being made.
-    pub refuse: AtomicU64,
-    /// The next commits are made, and reported as failed.
-    pub lie: AtomicU64,
-    /// Commits wait for this before they are made.
-    pub hold: AtomicBool,
-    pub held: Notify,
-    pub released: Notify,
-    pub commits: AtomicU64,
-}
-
-impl FaultyStore {
-    pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            refuse: AtomicU64::new(0),
-            lie: AtomicU64::new(0),
-            hold: AtomicBool::new(false),
-            held: Notify::new(),
-            released: Notify::new(),
-            commits: AtomicU64::new(0),
-        })
-    }
-
-    fn takes_one(counter: &AtomicU64) -> bool {
-        counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-    }
-}
-
-fn failed() -> StoreError {
-    StoreError::Unavailable("told to fail".into())
-}
-
-#[async_trait]
-impl Store for FaultyStore {
-    async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError> {
-        self.inner.load(key).await
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        if self.hold.load(Ordering::SeqCst) {
-            self.held.notify_one();
-            self.released.notified().await;
-        }
-        if Self::takes_one(&self.refuse) {
-            return Err(failed().into());
-        }
-        let done = self.inner.commit(commit).await;
-        if Self::takes_one(&self.lie) { Err(failed().into()) } else { done }
-    }
-
-    async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<ConversationKey>, StoreError> {
-        self.inner.due(until, limit).await
-    }
-
-    async fn kept_answer(&self, practice: &PracticeId, key: &IdempotencyKey) -> Result<Option<KeptAnswer>, StoreError> {
-        self.inner.kept_answer(practice, key).await
-    }
-
-    async fn thread(
-        &self,
-        key: &ConversationKey,
-        before: Option<Seq>,
-        limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        self.inner.thread(key, before, limit).await
-    }
-
-    async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError> {
-        self.inner.message(key, id).await
-    }
-
-    async fn inbox(
-        &self,
-        practice: &PracticeId,
-        filter: InboxFilter,
-        before: Option<InboxCursor>,
-        limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
-        self.inner.inbox(practice, filter, before, limit).await
-    }
-
-    async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
-        self.inner.unread(practice).await
-    }
-
-    async fn occurrences(
-        &self,
-        practice: &PracticeId,
-        after: OccurrenceId,
-        limit: usize,
-    ) -> Result<Occurrences, StoreError> {
-        self.inner.occurrences(practice, after, limit).await
-    }
-
-    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError> {
-        self.inner.newest_occurrence().await
-    }
-
-    async fn records(&self) -> Result<Vec<Record>, StoreError> {
-        self.inner.records().await
-    }
-
-    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.inner.put(records).await
-    }
-
-    async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
-        self.inner.remove(key).await
-    }
-
-    async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
-        self.inner.set_aside(letter).await
-    }
-
-    async fn probe(&self) -> Result<(), StoreError> {
-        self.inner.probe().await
-    }
-
-    async fn last_commit_before_start(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.last_commit_before_start().await
-    }
-
-    fn other_daemons(&self) -> OtherDaemons {
-        self.inner.other_daemons()
-    }
-}
-
 /// Everything together.
 pub struct Shell {
     pub directory: Arc<Directory>,
@@ -286,7 +151,7 @@ impl Shell {
             assent::store::open(&url, assent::store::KeySource::InDirectory, Arc::clone(&clock) as Arc<dyn Clock>)
                 .await
                 .unwrap();
-        let store = FaultyStore::new(inner);
+        let store = Arc::new(FaultyStore::new(inner));
         let practices = Arc::new(TestPractices {
             practice: Arc::new(Practice {
                 id: PracticeId::parse("riverside").unwrap(),

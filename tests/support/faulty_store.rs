@@ -1,7 +1,7 @@
-//! A store that fails when a test says so: before it does anything, or after.
+//! A store that fails when a test says so: before it does anything, or after; always, or once; or that is slow.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use assent::domain::{ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
 use assent::ports::{
@@ -10,19 +10,36 @@ use assent::ports::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 const WORKS: u8 = 0;
 const IS_DOWN: u8 = 1;
 const LOSES_ANSWERS: u8 = 2;
 
-pub struct Faulty {
-    inner: Arc<dyn Store>,
+pub struct FaultyStore {
+    pub inner: Arc<dyn Store>,
     mode: AtomicU8,
+    /// So many commits to come fail without being made.
+    pub refuse: AtomicU64,
+    /// So many commits to come are made, and reported as failed.
+    pub lie: AtomicU64,
+    /// Commits say that they are held, and wait until they are released, before they are made.
+    pub hold: AtomicBool,
+    pub held: Notify,
+    pub released: Notify,
 }
 
-impl Faulty {
+impl FaultyStore {
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, mode: AtomicU8::new(WORKS) }
+        Self {
+            inner,
+            mode: AtomicU8::new(WORKS),
+            refuse: AtomicU64::new(0),
+            lie: AtomicU64::new(0),
+            hold: AtomicBool::new(false),
+            held: Notify::new(),
+            released: Notify::new(),
+        }
     }
 
     pub fn work(&self) {
@@ -36,6 +53,10 @@ impl Faulty {
     /// Writes, and then says that it failed.
     pub fn lose_answers(&self) {
         self.mode.store(LOSES_ANSWERS, Ordering::SeqCst);
+    }
+
+    fn takes_one(counter: &AtomicU64) -> bool {
+        counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
     }
 
     fn up(&self) -> Result<&dyn Store, StoreError> {
@@ -52,14 +73,21 @@ fn failed() -> StoreError {
 }
 
 #[async_trait]
-impl Store for Faulty {
+impl Store for FaultyStore {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError> {
         self.up()?.load(key).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
+        if self.hold.load(Ordering::SeqCst) {
+            self.held.notify_one();
+            self.released.notified().await;
+        }
+        if Self::takes_one(&self.refuse) {
+            return Err(failed().into());
+        }
         let version = self.up()?.commit(commit).await?;
-        Ok(self.answered(version)?)
+        if Self::takes_one(&self.lie) { Err(failed().into()) } else { Ok(self.answered(version)?) }
     }
 
     async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<ConversationKey>, StoreError> {
