@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
-use super::outbox::{Finished, Outbox};
+use super::outbox::{Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
 use super::{
@@ -155,7 +155,7 @@ impl Turn<'_> {
 
     fn opted_in(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
         self.consent_becomes(Consent::OptedIn { since: self.now, evidence: Evidence::Text(evidence) });
-        self.next.outbox.release(self.now, &self.policy.limits, &mut self.journal);
+        self.outbox(|outbox, step| outbox.release(step));
         if confirmation == Confirmation::Owed {
             let text = self.policy.start_confirmation(language);
             self.say(Kind::StartConfirmation, text, self.now + self.policy.limits.confirmation_begins);
@@ -164,7 +164,7 @@ impl Turn<'_> {
 
     fn opted_out(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
         self.consent_becomes(Consent::OptedOut { since: self.now, evidence: Evidence::Text(evidence) });
-        self.next.outbox.withdraw(self.now, &mut self.journal);
+        self.outbox(|outbox, step| outbox.withdraw(step));
         if confirmation == Confirmation::Owed {
             let text = self.policy.opt_out_confirmation(language);
             self.say(Kind::OptOutConfirmation, text, self.now + self.policy.limits.confirmation_begins);
@@ -227,22 +227,21 @@ impl Turn<'_> {
     }
 
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
-        let Conversation { outbox, consent, key, .. } = &mut self.next;
-        if let Some(cleared) = outbox.leave(id, consent, &key.phone, self.now, self.policy, &mut self.journal) {
+        let (consent, to, policy) = (self.next.consent, self.next.key.phone.clone(), self.policy);
+        if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, &consent, &to, policy, step)) {
             self.effects.push(Effect::Submit(cleared));
         }
         Outcome::Recorded
     }
 
     fn answered(&mut self, id: MessageId, attempt: u32, answer: Answer) -> Outcome {
-        let limits = &self.policy.limits;
-        let finished = self.next.outbox.answered(id, attempt, answer, self.now, limits, &mut self.journal);
+        let finished = self.outbox(|outbox, step| outbox.answered(id, attempt, answer, step));
         self.conclude(finished);
         Outcome::Recorded
     }
 
     fn receipted(&mut self, receipt: Receipt) -> Outcome {
-        match self.next.outbox.receipted(&receipt, self.now, &mut self.journal) {
+        match self.outbox(|outbox, step| outbox.receipted(&receipt, step)) {
             Some(finished) => self.conclude(finished),
             None if self.next.outbox.is_sending() => self.next.outbox.keep_early(receipt),
             None => self.journal.push(Entry::ReceiptUnmatched { receipt, at: self.now }),
@@ -266,7 +265,7 @@ impl Turn<'_> {
             | Status::Received => return,
         };
         self.consent_becomes(Consent::None);
-        self.next.outbox.finish_pending(drafts_become, reason, self.now, &mut self.journal);
+        self.outbox(|outbox, step| outbox.finish_pending(drafts_become, reason, step));
     }
 
     fn unread_becomes(&mut self, unread: u32) -> Outcome {
@@ -277,7 +276,7 @@ impl Turn<'_> {
     fn restored(&mut self, others: OtherDaemons) -> Outcome {
         let ours = self.policy.boot;
         let is_lost = |boot| boot != ours && others == OtherDaemons::Impossible;
-        self.next.outbox.doubt(self.now, is_lost, &mut self.journal);
+        self.outbox(|outbox, step| outbox.doubt(is_lost, step));
         self.next.outbox.forget_slots();
         Outcome::Recorded
     }
@@ -288,15 +287,15 @@ impl Turn<'_> {
         for text in self.next.reassembly.give_up(limits.partial_text, self.now) {
             self.said(text, Form::Text);
         }
-        self.next.outbox.doubt(self.now, |_| false, &mut self.journal);
-        for finished in self.next.outbox.expire(self.now, limits, &mut self.journal) {
+        self.outbox(|outbox, step| outbox.doubt(|_| false, step));
+        for finished in self.outbox(Outbox::expire) {
             self.conclude(Some(finished));
         }
         if let Consent::Invited { since } = self.next.consent
             && self.now.duration_since(since) >= limits.invitation_answer
         {
             self.consent_becomes(Consent::None);
-            self.next.outbox.finish_pending(Status::Expired, None, self.now, &mut self.journal);
+            self.outbox(|outbox, step| outbox.finish_pending(Status::Expired, None, step));
         }
     }
 
@@ -310,6 +309,12 @@ impl Turn<'_> {
         }
         debug_assert!(self.next.is_sound(), "every waiting message has its place, its status and its consent");
         Decision { next: self.next, journal: self.journal, effects: self.effects, outcome }
+    }
+
+    /// Lets the outbox take a step of this decision.
+    fn outbox<T>(&mut self, take: impl FnOnce(&mut Outbox, &mut Step<'_>) -> T) -> T {
+        let mut step = Step { now: self.now, limits: &self.policy.limits, journal: &mut self.journal };
+        take(&mut self.next.outbox, &mut step)
     }
 
     fn delivered_before(&self, inbound: &Inbound) -> Option<Arrival> {

@@ -1,0 +1,340 @@
+//! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
+//! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
+
+mod tracked;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, Fate, TRACKED_MAX, Tracked, reference};
+
+use crate::domain::consent::{Leaving, NotCleared};
+use crate::domain::policy::BootId;
+use crate::domain::{
+    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Receipt, Retry,
+    Status,
+};
+
+/// The unfinished messages, each list in the order of their places in the thread.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outbox {
+    /// Pending, queued or sending. At most one is sending.
+    pub waiting: Vec<Waiting>,
+    /// Sent or unconfirmed. Shared, because each decision copies the outbox and changes one of them at the most.
+    pub tracked: Vec<Arc<Tracked>>,
+    pub early_receipts: Vec<Receipt>,
+}
+
+/// A message that has not gone out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    pub message: Message,
+    pub stage: Stage,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// How far a waiting message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// For YES. The invitation's deadline is its own.
+    Pending,
+    /// For a slot: not before `not_before`, asked for until `asked_until`, at the latest until `expires_at`.
+    Queued { not_before: Timestamp, asked_until: Option<Timestamp>, expires_at: Timestamp },
+    /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
+    Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled },
+}
+
+/// Whether the patient opted out while a message was on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recalled {
+    Yes,
+    No,
+}
+
+/// The moment of a decision, the limits in force, and what is written down of it.
+pub(in crate::domain) struct Step<'a> {
+    pub now: Timestamp,
+    pub limits: &'a Limits,
+    pub journal: &'a mut Vec<Entry>,
+}
+
+/// What became of a message that is finished, for the conversation to draw its conclusions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::domain) struct Finished {
+    pub kind: Kind,
+    pub status: Status,
+}
+
+impl Outbox {
+    pub fn pending(&self) -> usize {
+        self.waiting.iter().filter(|waiting| matches!(waiting.stage, Stage::Pending)).count()
+    }
+
+    pub fn queued(&self) -> usize {
+        self.waiting.len() - self.pending()
+    }
+
+    /// The status of an unfinished message.
+    pub fn status(&self, id: MessageId) -> Option<Status> {
+        let waiting =
+            self.waiting.iter().find(|waiting| waiting.message.id == id).map(|waiting| waiting.message.status);
+        let tracked = || self.tracked.iter().find(|tracked| tracked.id == id).map(|tracked| tracked.status());
+        waiting.or_else(tracked)
+    }
+
+    /// Whether a message is on the wire, or may be.
+    pub fn is_sending(&self) -> bool {
+        self.waiting.iter().any(|waiting| matches!(waiting.stage, Stage::Sending { .. }))
+    }
+
+    /// Adds a message that waits for YES.
+    pub(in crate::domain) fn hold(&mut self, message: Message) {
+        self.waiting.push(Waiting { message, stage: Stage::Pending, attempts: 0 });
+    }
+
+    /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote.
+    pub(in crate::domain) fn queue(&mut self, message: Message, expires_at: Timestamp) {
+        let not_before = message.created_at;
+        let waiting =
+            Waiting { message, stage: Stage::Queued { not_before, asked_until: None, expires_at }, attempts: 0 };
+        let place = match waiting.message.kind {
+            Kind::StaffText { .. } | Kind::Inbound => self.waiting.len(),
+            Kind::Invitation | Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => self
+                .waiting
+                .iter()
+                .position(|other| {
+                    matches!(other.message.kind, Kind::StaffText { .. })
+                        && !matches!(other.stage, Stage::Sending { .. })
+                })
+                .unwrap_or(self.waiting.len()),
+        };
+        self.waiting.insert(place, waiting);
+    }
+
+    /// YES came: every pending draft is queued, in order.
+    pub(in crate::domain) fn release(&mut self, step: &mut Step<'_>) {
+        for waiting in &mut self.waiting {
+            if waiting.stage == Stage::Pending {
+                let expires_at = step.now + step.limits.validity;
+                waiting.stage = Stage::Queued { not_before: step.now, asked_until: None, expires_at };
+                waiting.become_(Status::Queued, None, step);
+            }
+        }
+    }
+
+    /// The patient opted out: what has not begun to leave fails, and what is on its way is not tried again.
+    pub(in crate::domain) fn withdraw(&mut self, step: &mut Step<'_>) {
+        self.waiting.retain_mut(|waiting| {
+            if let Stage::Sending { recalled, .. } = &mut waiting.stage {
+                *recalled = Recalled::Yes;
+                return true;
+            }
+            waiting.become_(Status::Failed, Some(Failure::OptedOut), step);
+            false
+        });
+    }
+
+    /// Finishes every pending draft, as `status` and for this reason.
+    pub(in crate::domain) fn finish_pending(&mut self, status: Status, failure: Option<Failure>, step: &mut Step<'_>) {
+        self.waiting.retain_mut(|waiting| {
+            if waiting.stage != Stage::Pending {
+                return true;
+            }
+            waiting.become_(status, failure, step);
+            false
+        });
+    }
+
+    /// A slot was granted: asks the gate, and if consent stands makes the message `sending`.
+    pub(in crate::domain) fn leave(
+        &mut self,
+        id: MessageId,
+        consent: &Consent,
+        to: &Phone,
+        policy: &Policy,
+        step: &mut Step<'_>,
+    ) -> Option<Cleared> {
+        if self.is_sending() {
+            return None;
+        }
+        let index = self.waiting.iter().position(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
+        let waiting = &mut self.waiting[index];
+        let Stage::Queued { not_before, expires_at, .. } = waiting.stage else { return None };
+        if waiting.message.id != id || not_before > step.now || expires_at <= step.now {
+            return None;
+        }
+        let leaving = Leaving {
+            id,
+            attempt: waiting.attempts + 1,
+            kind: waiting.message.kind.clone(),
+            from: policy.practice.number.clone(),
+            to: to.clone(),
+            text: waiting.message.text.clone(),
+            reference: reference(id.seq),
+            expires_at,
+        };
+        match consent.clear(leaving) {
+            Ok(cleared) => {
+                waiting.attempts += 1;
+                let deadline = step.now + policy.limits.sending;
+                waiting.stage = Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No };
+                waiting.become_(Status::Sending, None, step);
+                Some(cleared)
+            }
+            Err(NotCleared) => {
+                // What it was to say is no longer so: a START confirmation after a STOP, for one.
+                let mut waiting = self.waiting.remove(index);
+                let (status, failure) = match (&waiting.message.kind, consent) {
+                    (Kind::StaffText { .. }, Consent::OptedOut { .. }) => (Status::Failed, Some(Failure::OptedOut)),
+                    _ => (Status::Expired, None),
+                };
+                waiting.become_(status, failure, step);
+                None
+            }
+        }
+    }
+
+    /// The carrier answered an attempt, in time or late.
+    pub(in crate::domain) fn answered(
+        &mut self,
+        id: MessageId,
+        attempt: u32,
+        answer: Answer,
+        step: &mut Step<'_>,
+    ) -> Option<Finished> {
+        let in_flight = self.waiting.iter().position(|waiting| {
+            waiting.message.id == id && waiting.attempts == attempt && matches!(waiting.stage, Stage::Sending { .. })
+        });
+        match in_flight {
+            Some(index) => self.answered_in_time(index, answer, step),
+            None => self.answered_late(id, attempt, answer, step),
+        }
+    }
+
+    fn answered_in_time(&mut self, index: usize, answer: Answer, step: &mut Step<'_>) -> Option<Finished> {
+        match answer {
+            Answer::Taken { ids } => {
+                let segments = ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect();
+                self.track(index, Fate::Sent { segments }, step);
+                self.replay_early_receipts(step)
+            }
+            Answer::Unknown => {
+                let segments = self.waiting[index].message.segments;
+                self.track(index, Fate::Unconfirmed { segments }, step);
+                self.replay_early_receipts(step)
+            }
+            Answer::NotSent => self.try_again(index, step),
+            Answer::Refused { command_status, retry } => {
+                let tries_left = match retry {
+                    Retry::WhenReady => true,
+                    Retry::FewTimes => self.waiting[index].attempts < step.limits.doubtful_tries_max,
+                    Retry::Never => false,
+                };
+                if tries_left {
+                    return self.try_again(index, step);
+                }
+                let failure = Failure::CarrierRejected { command_status };
+                Some(self.finish(index, Status::Failed, Some(failure), step))
+            }
+            Answer::PartlyTaken => Some(self.finish(index, Status::Failed, Some(Failure::PartlySent), step)),
+        }
+    }
+
+    /// Moves what is in flight to `unconfirmed` where its deadline has passed, or where `is_lost` says
+    /// that whoever was sending it is gone.
+    pub(in crate::domain) fn doubt(&mut self, is_lost: impl Fn(BootId) -> bool, step: &mut Step<'_>) {
+        let in_doubt = self.waiting.iter().position(|waiting| match waiting.stage {
+            Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
+            Stage::Pending | Stage::Queued { .. } => false,
+        });
+        if let Some(index) = in_doubt {
+            let segments = self.waiting[index].message.segments;
+            self.track(index, Fate::Unconfirmed { segments }, step);
+        }
+    }
+
+    /// Finishes queued messages whose time ran out, and forgets receipts that never came.
+    pub(in crate::domain) fn expire(&mut self, step: &mut Step<'_>) -> Vec<Finished> {
+        let mut expired = Vec::new();
+        self.waiting.retain_mut(|waiting| match waiting.stage {
+            Stage::Queued { expires_at, .. } if expires_at <= step.now => {
+                waiting.become_(Status::Expired, None, step);
+                expired.push(Finished { kind: waiting.message.kind.clone(), status: Status::Expired });
+                false
+            }
+            Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => true,
+        });
+        self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
+        expired
+    }
+
+    /// Asks for a slot for the first queued message, unless one is in flight or asked for.
+    pub(in crate::domain) fn ask_for_slot(&mut self, now: Timestamp, limits: &Limits) -> Option<Effect> {
+        if self.is_sending() {
+            return None;
+        }
+        let waiting = self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
+        let Stage::Queued { not_before, asked_until, .. } = &mut waiting.stage else { return None };
+        if *not_before > now || asked_until.is_some_and(|until| until > now) {
+            return None;
+        }
+        *asked_until = Some(now + limits.slot_wait);
+        Some(Effect::RequestSlot { id: waiting.message.id, segments: waiting.message.segments })
+    }
+
+    /// Forgets which slots were asked for: whoever asked is gone.
+    pub(in crate::domain) fn forget_slots(&mut self) {
+        for waiting in &mut self.waiting {
+            if let Stage::Queued { asked_until, .. } = &mut waiting.stage {
+                *asked_until = None;
+            }
+        }
+    }
+
+    /// When the outbox next needs attention by itself.
+    pub(in crate::domain) fn wake_at(&self) -> Option<Timestamp> {
+        let mut first_queued = true;
+        self.waiting
+            .iter()
+            .filter_map(|waiting| match waiting.stage {
+                Stage::Pending => None,
+                Stage::Sending { deadline, .. } => Some(deadline),
+                Stage::Queued { not_before, asked_until, expires_at } => {
+                    let next_slot = asked_until.unwrap_or(not_before).min(expires_at);
+                    let is_first = std::mem::replace(&mut first_queued, false);
+                    Some(if is_first && !self.is_sending() { next_slot } else { expires_at })
+                }
+            })
+            .min()
+    }
+
+    fn try_again(&mut self, index: usize, step: &mut Step<'_>) -> Option<Finished> {
+        let waiting = &mut self.waiting[index];
+        let Stage::Sending { expires_at, recalled, .. } = waiting.stage else { return None };
+        if recalled == Recalled::Yes {
+            return Some(self.finish(index, Status::Failed, Some(Failure::OptedOut), step));
+        }
+        let doublings = (waiting.attempts.saturating_sub(1)).min(16);
+        let pause = (step.limits.retry_pause * (1 << doublings)).min(step.limits.retry_pause_max);
+        waiting.stage = Stage::Queued { not_before: step.now + pause, asked_until: None, expires_at };
+        waiting.become_(Status::Queued, None, step);
+        None
+    }
+
+    fn finish(&mut self, index: usize, status: Status, failure: Option<Failure>, step: &mut Step<'_>) -> Finished {
+        let mut waiting = self.waiting.remove(index);
+        waiting.become_(status, failure, step);
+        Finished { kind: waiting.message.kind, status }
+    }
+}
+
+impl Waiting {
+    fn become_(&mut self, status: Status, failure: Option<Failure>, step: &mut Step<'_>) {
+        self.message.status = status;
+        self.message.failure = failure;
+        self.message.updated_at = step.now;
+        step.journal.push(Entry::Updated { id: self.message.id, status, failure, at: step.now });
+    }
+}
