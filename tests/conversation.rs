@@ -381,6 +381,27 @@ fn a_patients_two_real_yeses_both_show() {
     assert_eq!(scene.thread.len(), shown + 2);
 }
 
+#[test]
+fn a_stop_in_the_same_words_as_one_before_the_restart_still_stops() {
+    let mut scene = in_state("opted_in");
+    let stop = scene.inbound("STOP");
+    scene.event(Event::Received(stop.clone()));
+    scene.later(MINUTE / 2);
+    scene.texts("START");
+    assert_eq!(scene.consent(), "opted_in");
+    let restarted = Some(scene.now);
+    // The daemon is restarted. Whether the carrier had the answer to the first STOP is not known, now or later.
+    scene.later(MINUTE * 60);
+    scene.event(Event::Received(Inbound { earlier_session_ended: restarted, ..stop.clone() }));
+    assert_eq!(scene.consent(), "opted_out");
+
+    // While it stands, the same STOP again is the same.
+    let shown = scene.thread.len();
+    let again = scene.event(Event::Received(Inbound { earlier_session_ended: Some(scene.now), ..stop }));
+    assert!(matches!(again, Outcome::Duplicate(_)));
+    assert_eq!(scene.thread.len(), shown);
+}
+
 // ----------------------------------------------------------------------------------------------------- in flight
 
 #[test]

@@ -114,12 +114,15 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn received(&mut self, inbound: Inbound) -> Outcome {
-        if let Some(first) = self.delivered_before(&inbound) {
+        let reading = read(&inbound);
+        // The same STOP again may be another: after a START in between it has to be heard.
+        if let Some(first) = self.delivered_before(&inbound)
+            && !self.would_opt_out(reading)
+        {
             let of = self.message_id(first.seq);
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
-        let reading = read(&inbound);
         match inbound.part {
             // A STOP does not wait for the rest of a long text.
             Some(part) if Reassembly::can_join(part) && reading.meaning != Meaning::OptOut => {
@@ -310,6 +313,11 @@ impl Turn<'_> {
         }
         debug_assert!(self.next.is_sound(), "every waiting message has its place, its status and its consent");
         Decision { next: self.next, journal: self.journal, effects: self.effects, outcome }
+    }
+
+    fn would_opt_out(&self, reading: Reading) -> bool {
+        let change = self.next.consent.change(reading.meaning, Invitation::Forgotten, self.now);
+        matches!(change, Change::OptsOut(_))
     }
 
     fn delivered_before(&self, inbound: &Inbound) -> Option<Arrival> {
