@@ -381,6 +381,58 @@ fn a_patients_two_real_yeses_both_show() {
     assert_eq!(scene.thread.len(), shown + 2);
 }
 
+#[test]
+fn a_text_that_two_restarts_brought_again_shows_once() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("see you then");
+    scene.event(Event::Received(first.clone()));
+    let shown = scene.thread.values().last().unwrap().id;
+    for _ in 0..2 {
+        // Each restart is within a minute of the last delivery, but not both of the first.
+        scene.later(MINUTE * 3 / 4);
+        let restarted = Some(scene.now);
+        scene.later(MINUTE / 4);
+        let again = Inbound { earlier_session_ended: restarted, ..first.clone() };
+        assert_eq!(scene.event(Event::Received(again)), Outcome::Duplicate(shown));
+    }
+}
+
+#[test]
+fn what_a_patient_says_again_after_a_redelivery_shows() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("ok");
+    scene.event(Event::Received(first.clone()));
+    let shown = scene.thread.len();
+    let again = Inbound { earlier_session_ended: Some(scene.now), ..first };
+    scene.later(MINUTE);
+    scene.event(Event::Received(again.clone()));
+    assert_eq!(scene.thread.len(), shown, "it was delivered again");
+    scene.later(MINUTE);
+    scene.event(Event::Received(again));
+    assert_eq!(scene.thread.len(), shown + 1, "in one session a text is delivered again once");
+}
+
+#[test]
+fn a_stop_in_the_same_words_as_one_before_the_restart_still_stops() {
+    let mut scene = in_state("opted_in");
+    let stop = scene.inbound("STOP");
+    scene.event(Event::Received(stop.clone()));
+    scene.later(MINUTE / 2);
+    scene.texts("START");
+    assert_eq!(scene.consent(), "opted_in");
+    let restarted = Some(scene.now);
+    // The daemon is restarted. Whether the carrier had the answer to the first STOP is not known, now or later.
+    scene.later(MINUTE * 60);
+    scene.event(Event::Received(Inbound { earlier_session_ended: restarted, ..stop.clone() }));
+    assert_eq!(scene.consent(), "opted_out");
+
+    // While it stands, the same STOP again is the same.
+    let shown = scene.thread.len();
+    let again = scene.event(Event::Received(Inbound { earlier_session_ended: Some(scene.now), ..stop }));
+    assert!(matches!(again, Outcome::Duplicate(_)));
+    assert_eq!(scene.thread.len(), shown);
+}
+
 // ----------------------------------------------------------------------------------------------------- in flight
 
 #[test]

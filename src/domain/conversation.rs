@@ -46,6 +46,7 @@ pub struct Conversation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     pub fingerprint: Fingerprint,
+    /// When it was last delivered.
     pub at: Timestamp,
     /// Its message; the newest one at the time for a segment of a text that was not complete.
     pub seq: Seq,
@@ -114,12 +115,17 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn received(&mut self, inbound: Inbound) -> Outcome {
-        if let Some(first) = self.delivered_before(&inbound) {
-            let of = self.message_id(first.seq);
+        let reading = read(&inbound);
+        // The same STOP again may be another: after a START in between it has to be heard.
+        if let Some(index) = self.delivered_before(&inbound)
+            && !self.would_opt_out(reading)
+        {
+            // From here on it is the answer to this delivery that may be lost.
+            self.next.arrivals[index].at = self.now;
+            let of = self.message_id(self.next.arrivals[index].seq);
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
-        let reading = read(&inbound);
         match inbound.part {
             // A STOP does not wait for the rest of a long text.
             Some(part) if Reassembly::can_join(part) && reading.meaning != Meaning::OptOut => {
@@ -317,11 +323,17 @@ impl Turn<'_> {
         take(&mut self.next.outbox, &mut step)
     }
 
-    fn delivered_before(&self, inbound: &Inbound) -> Option<Arrival> {
+    fn would_opt_out(&self, reading: Reading) -> bool {
+        let change = self.next.consent.change(reading.meaning, Invitation::Forgotten, self.now);
+        matches!(change, Change::OptsOut(_))
+    }
+
+    /// The place in `arrivals` of the delivery that this one may be again.
+    fn delivered_before(&self, inbound: &Inbound) -> Option<usize> {
         let ended = inbound.earlier_session_ended?;
         let doubtful = ended - self.policy.limits.answer_doubt..=ended;
-        let mut arrivals = self.next.arrivals.iter().rev();
-        arrivals.find(|known| known.fingerprint == inbound.fingerprint && doubtful.contains(&known.at)).copied()
+        let may_be = |known: &Arrival| known.fingerprint == inbound.fingerprint && doubtful.contains(&known.at);
+        self.next.arrivals.iter().rposition(may_be)
     }
 
     fn remember(&mut self, fingerprint: Fingerprint) {

@@ -206,6 +206,11 @@ impl Handset {
     /// Types a text and waits until the gateway has answered for all of it.
     pub async fn text(&self, to: &str, words: &str) -> Text {
         let Text { id, .. } = self.send(to, words);
+        self.wait_until_answered(&id).await
+    }
+
+    /// Waits until the gateway has answered for all of a text that was typed.
+    pub async fn wait_until_answered(&self, id: &str) -> Text {
         self.wait_for(|text| text.id == id && text.answered).await
     }
 
