@@ -1,6 +1,5 @@
 //! The heart: receive, handle, commit, reply, perform.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +9,12 @@ use tokio::time::Instant;
 
 use super::directory::{Directory, Seat};
 use super::letter::{AskError, Letter, Reply};
-use crate::domain::{
-    Answer, Cleared, Conversation, ConversationId, ConversationKey, Decision, Effect, Event, MessageId,
-};
-use crate::ports::{Commit, CommitError, KeptAnswer, OperationId, Place, StoreError, Stored, Version};
+use super::step::{Step, Stepped};
+use crate::domain::{Answer, Cleared, ConversationKey, Effect, Event, MessageId};
+use crate::ports::{Place, Stored};
 
 /// Letters that may wait for one conversation; senders of more wait, and give up in time.
 const MAILBOX_LETTERS_MAX: usize = 16;
-/// How often a decision is made anew because another daemon wrote first.
-const CONFLICTS_MAX: usize = 8;
 /// From the commit of `sending` to the first octet on the wire; later it is not written.
 const COMMIT_TO_WIRE_MAX: Duration = Duration::from_secs(2);
 
@@ -120,166 +116,12 @@ impl Handler<Letter> for ConversationActor {
             self.slot.take_if(|slot| slot.id == id);
         }
         let Letter { event, idempotency, place } = letter;
-        let idempotency = idempotency.map(|given| (given.key, given.request));
-        let turn = Turn {
-            directory: Arc::clone(&self.directory),
-            key: self.key.clone(),
-            held: self.held.take(),
-            effects: Vec::new(),
-        };
-        AtomicResponse::new(Box::pin(turn.take(event, idempotency).into_actor(self).map(
-            move |(held, effects, reply), actor, _| {
-                actor.held = held;
-                actor.perform(effects, place);
-                reply
-            },
-        )))
+        let step = Step::new(Arc::clone(&self.directory), self.key.clone(), self.held.take());
+        let stepped = step.take(event, idempotency).into_actor(self);
+        AtomicResponse::new(Box::pin(stepped.map(move |Stepped { held, effects, reply }, actor, _| {
+            actor.held = held;
+            actor.perform(effects, place);
+            reply
+        })))
     }
-}
-
-type IdempotencyParts = (crate::ports::IdempotencyKey, [u8; 32]);
-
-/// One letter being dealt with, on its way to the store and back.
-struct Turn {
-    directory: Arc<Directory>,
-    key: ConversationKey,
-    held: Option<Stored>,
-    effects: Vec<Effect>,
-}
-
-impl Turn {
-    async fn take(
-        mut self,
-        event: Event,
-        idempotency: Option<IdempotencyParts>,
-    ) -> (Option<Stored>, Vec<Effect>, Result<Reply, AskError>) {
-        let reply = self.settle(event, idempotency).await;
-        (self.held, self.effects, reply)
-    }
-
-    async fn settle(&mut self, event: Event, idempotency: Option<IdempotencyParts>) -> Result<Reply, AskError> {
-        if let Some((key, request)) = &idempotency
-            && let Some(kept) = self.store().kept_answer(&self.key.practice, key).await.map_err(unavailable)?
-        {
-            return Ok(answered_before(kept, request));
-        }
-        for _ in 0..CONFLICTS_MAX {
-            let held = match self.held.take() {
-                Some(held) => held,
-                None => self.load().await?,
-            };
-            let decision = self.decide(&held.conversation, event.clone())?;
-            let outcome = decision.outcome.clone();
-            let kept = match (&idempotency, &outcome) {
-                (Some((key, request)), crate::domain::Outcome::Accepted(message)) => Some(KeptAnswer {
-                    key: key.clone(),
-                    request: *request,
-                    conversation: self.key.clone(),
-                    message: message.id,
-                }),
-                _ => None,
-            };
-            match self.commit(held, decision, kept).await {
-                Ok(()) => return Ok(Reply::Decided(outcome)),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::KeyTaken(kept)) => {
-                    let request = idempotency.as_ref().map_or([0; 32], |(_, request)| *request);
-                    return Ok(answered_before(*kept, &request));
-                }
-                Err(CommitError::Store(error)) => return Err(unavailable(error)),
-            }
-        }
-        Err(AskError::Overloaded)
-    }
-
-    /// Reads the conversation, and lets it draw its conclusions from having been away.
-    async fn load(&mut self) -> Result<Stored, AskError> {
-        for _ in 0..CONFLICTS_MAX {
-            let Some(stored) = self.store().load(&self.key).await.map_err(unavailable)? else {
-                let id = ConversationId(random_u64());
-                let conversation = Conversation::new(id, self.key.clone(), self.directory.now());
-                return Ok(Stored { conversation, version: Version(0), operation: OperationId(0) });
-            };
-            let restored = Event::Restored(self.store().other_daemons());
-            let decision = self.decide(&stored.conversation, restored)?;
-            match self.commit(stored, decision, None).await {
-                Ok(()) => return Ok(self.held.take().expect("a commit that stands leaves what it wrote")),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::KeyTaken(_)) => unreachable!("no idempotency key was given"),
-                Err(CommitError::Store(error)) => return Err(unavailable(error)),
-            }
-        }
-        Err(AskError::Overloaded)
-    }
-
-    /// Asks the core. A panic there must not take the arbiter's other conversations along.
-    fn decide(&self, conversation: &Conversation, event: Event) -> Result<Decision, AskError> {
-        let decided = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            let policy = self.directory.policy(&self.key.practice).ok_or(AskError::UnknownPractice)?;
-            Ok(conversation.handle(event, self.directory.now(), &policy))
-        }));
-        decided.unwrap_or_else(|_| {
-            self.directory.panicked(&self.key);
-            Err(AskError::Panicked)
-        })
-    }
-
-    /// Makes a decision durable; on success `held` and the effects are what it says. A decision that changes
-    /// nothing needs no commit.
-    async fn commit(
-        &mut self,
-        held: Stored,
-        decision: Decision,
-        idempotency: Option<KeptAnswer>,
-    ) -> Result<(), CommitError> {
-        let Decision { next, journal, effects, .. } = decision;
-        if next == held.conversation && journal.is_empty() {
-            self.held = Some(held);
-            self.effects.extend(effects);
-            return Ok(());
-        }
-        let operation = OperationId(u128::from(random_u64()) << 64 | u128::from(random_u64()));
-        let policy = self.directory.policy(&self.key.practice);
-        let commit = Commit {
-            expected: held.version,
-            operation,
-            at: self.directory.now(),
-            wake_at: policy.and_then(|policy| next.wake_at(&policy)),
-            summary: next.summary(),
-            next: next.clone(),
-            journal,
-            idempotency,
-        };
-        let version = match self.store().commit(commit).await {
-            Ok(version) => version,
-            Err(CommitError::Store(error)) => self.read_back(operation).await.ok_or(error)?,
-            Err(other) => return Err(other),
-        };
-        self.held = Some(Stored { conversation: next, version, operation });
-        self.effects.extend(effects);
-        Ok(())
-    }
-
-    /// After an error nobody knows whether the commit was made: what the store has tells.
-    async fn read_back(&self, operation: OperationId) -> Option<Version> {
-        let stored = self.store().load(&self.key).await.ok()??;
-        (stored.operation == operation).then_some(stored.version)
-    }
-
-    fn store(&self) -> &dyn crate::ports::Store {
-        self.directory.store()
-    }
-}
-
-fn answered_before(kept: KeptAnswer, request: &[u8; 32]) -> Reply {
-    if kept.request == *request { Reply::AnsweredBefore(kept) } else { Reply::KeyReused }
-}
-
-fn unavailable(error: StoreError) -> AskError {
-    tracing::error!(%error, "store failed a conversation");
-    AskError::StoreUnavailable
-}
-
-fn random_u64() -> u64 {
-    getrandom::u64().expect("the operating system has random numbers")
 }

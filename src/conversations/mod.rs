@@ -9,6 +9,7 @@ mod arbiters;
 mod directory;
 mod letter;
 mod reception;
+mod step;
 mod wakes;
 
 pub use directory::{Directory, Doors, LIVE_CONVERSATIONS_MAX, Patience};
