@@ -57,6 +57,7 @@ async fn a_second_letter_waits_while_the_first_is_being_written_down() {
     shell.drafts(&key, "hello").await.unwrap();
     shell.texts(&key, "YES").await.unwrap();
     shell.carried("hello").await;
+    shell.at_rest(&key).await;
 
     // STOP is being committed, and is not durable yet. A draft that comes now must be decided after it.
     shell.store.hold.store(true, Ordering::SeqCst);
