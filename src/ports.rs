@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     Answer, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons, Patient,
@@ -321,8 +322,8 @@ pub trait Carrier: Send + Sync + 'static {
 #[async_trait]
 pub trait Place: Send {
     /// Writes a message that consent let through, if the first octet can be written before `write_by`, and
-    /// waits for what the carrier answers.
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer;
+    /// waits for what the carrier answers. Once `recalled`, nothing more of it is written.
+    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant, recalled: CancellationToken) -> Answer;
 }
 
 /// The daemon is stopping, or no link serves this number.

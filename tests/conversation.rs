@@ -222,6 +222,7 @@ fn a_text_on_its_way_when_stop_came_is_not_tried_again() {
         let draft = accepted(scene.drafts("see you at 3"));
         let cleared = scene.grant().unwrap();
         scene.texts("STOP");
+        assert_eq!(scene.recalled, [(draft, 1)]);
         scene.later(MINUTE);
         scene.texts("START");
         scene.answer(&cleared, again);

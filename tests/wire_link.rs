@@ -19,6 +19,7 @@ use assent::simulator::{Faults, Receipts, Simulator, SimulatorConfig, WireDirect
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const PRACTICE: &str = "+13035550100";
 const PATIENT: &str = "+13035550123";
@@ -82,7 +83,7 @@ impl Wire {
     async fn submit(&self, text: &str) -> Answer {
         let cleared = cleared(PATIENT, text);
         let place = self.links.place(cleared.from(), Segments::count(text)).await.unwrap();
-        place.submit(cleared, in_two_seconds()).await
+        place.submit(cleared, in_two_seconds(), CancellationToken::new()).await
     }
 
     async fn until(&self, state: LinkState) {
@@ -164,7 +165,7 @@ fn cleared(phone: &str, text: &str) -> Cleared {
     let (_, effects) = step(Event::SlotGranted(slot(&effects)));
     let submit = effects.into_iter().find_map(|effect| match effect {
         Effect::Submit(cleared) => Some(cleared),
-        Effect::RequestSlot { .. } | Effect::Publish(_) => None,
+        Effect::RequestSlot { .. } | Effect::Recall { .. } | Effect::Publish(_) => None,
     });
     submit.unwrap()
 }
@@ -182,7 +183,7 @@ fn yes() -> Inbound {
 fn slot(effects: &[Effect]) -> MessageId {
     let wanted = effects.iter().find_map(|effect| match effect {
         Effect::RequestSlot { id, .. } => Some(*id),
-        Effect::Submit(_) | Effect::Publish(_) => None,
+        Effect::Submit(_) | Effect::Recall { .. } | Effect::Publish(_) => None,
     });
     wanted.unwrap()
 }
@@ -432,7 +433,8 @@ async fn shutdown_waits_for_the_answer_and_parts_politely() {
     let number = Phone::parse(PRACTICE).unwrap();
     let place = wire.links.place(&number, 1).await.unwrap();
     wire.carrier.set_faults(Faults { receipts: Receipts::None, ..Faults::default() });
-    let submitting = tokio::spawn(place.submit(cleared(PATIENT, "last words"), in_two_seconds()));
+    let submitting =
+        tokio::spawn(place.submit(cleared(PATIENT, "last words"), in_two_seconds(), CancellationToken::new()));
     wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == "last words").await;
     let unused = wire.links.place(&number, 1).await.unwrap();
     wire.links.shutdown().await;
@@ -440,5 +442,8 @@ async fn shutdown_waits_for_the_answer_and_parts_politely() {
     assert!(matches!(submitting.await.unwrap(), Answer::Taken { .. }));
     assert_eq!(count(&wire.carrier.wire_log(), "unbind", WireDirection::FromGateway), 1);
     assert_eq!(wire.links.place(&number, 1).await.err(), Some(CarrierClosed));
-    assert_eq!(unused.submit(cleared(PATIENT, "too late"), in_two_seconds()).await, Answer::NotSent);
+    assert_eq!(
+        unused.submit(cleared(PATIENT, "too late"), in_two_seconds(), CancellationToken::new()).await,
+        Answer::NotSent
+    );
 }

@@ -447,7 +447,7 @@ mod tests {
             let carrier = async {
                 peer.binds().await;
                 let room = link.room(1).await.unwrap();
-                let submit = room.submit(vec![SubmitSm::default()], in_two_seconds());
+                let submit = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new());
                 let cut = async {
                     // Long enough for every octet that fits to be written, and no more.
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -468,8 +468,16 @@ mod tests {
         let (drive, mut peer) = drive(&link, 20);
         let carrier = async {
             peer.binds().await;
-            let first = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
-            let second = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let first = link.room(1).await.unwrap().submit(
+                vec![SubmitSm::default()],
+                in_two_seconds(),
+                CancellationToken::new(),
+            );
+            let second = link.room(1).await.unwrap().submit(
+                vec![SubmitSm::default()],
+                in_two_seconds(),
+                CancellationToken::new(),
+            );
             let slow = async {
                 tokio::time::sleep(Duration::from_secs(3)).await;
                 let submit = peer.hears().await.unwrap();
@@ -585,7 +593,11 @@ mod tests {
         let (drive, mut peer) = drive(&link, 1_024);
         let carrier = async {
             peer.binds().await;
-            let submit = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let submit = link.room(1).await.unwrap().submit(
+                vec![SubmitSm::default()],
+                in_two_seconds(),
+                CancellationToken::new(),
+            );
             let refuse = async {
                 let submit = peer.hears().await.unwrap();
                 let refusal = encode(status::RTHROTTLED, submit.sequence(), SubmitSmResp::default().into());
@@ -607,7 +619,11 @@ mod tests {
         let started = Instant::now();
         let carrier = async {
             peer.binds().await;
-            let submit = link.room(1).await.unwrap().submit(vec![SubmitSm::default()], in_two_seconds());
+            let submit = link.room(1).await.unwrap().submit(
+                vec![SubmitSm::default()],
+                in_two_seconds(),
+                CancellationToken::new(),
+            );
             let silent = async {
                 peer.hears().await.unwrap();
                 link.stop.cancel();

@@ -250,8 +250,11 @@ impl LinkStatus {
 
 impl Room {
     /// Hands the segments to the session, and waits for what becomes of them.
-    pub async fn submit(self, segments: Vec<SubmitSm>, write_by: Instant) -> Answer {
+    pub async fn submit(self, segments: Vec<SubmitSm>, write_by: Instant, recalled: CancellationToken) -> Answer {
         let (answer, answered) = oneshot::channel();
+        if recalled.is_cancelled() {
+            return Answer::NotSent;
+        }
         let submission = Submission { segments, write_by, permit: self.permit, answer };
         if self.submissions.send(submission).await.is_err() {
             return Answer::NotSent;

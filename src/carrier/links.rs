@@ -79,7 +79,7 @@ impl Carrier for Links {
 
 #[async_trait]
 impl Place for Room {
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer {
-        (*self).submit(translate::submit_sms(&cleared), write_by).await
+    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant, recalled: CancellationToken) -> Answer {
+        (*self).submit(translate::submit_sms(&cleared), write_by, recalled).await
     }
 }

@@ -214,12 +214,12 @@ mod tests {
         let asked = Conversation::new(ConversationId(1), key, NOW).handle(Event::Received(help), NOW, &policy);
         let slot = asked.effects.iter().find_map(|effect| match effect {
             Effect::RequestSlot { id, .. } => Some(*id),
-            Effect::Submit(_) | Effect::Publish(_) => None,
+            Effect::Submit(_) | Effect::Recall { .. } | Effect::Publish(_) => None,
         });
         let granted = asked.next.handle(Event::SlotGranted(slot.unwrap()), NOW, &policy);
         let submit = granted.effects.into_iter().find_map(|effect| match effect {
             Effect::Submit(cleared) => Some(cleared),
-            Effect::RequestSlot { .. } | Effect::Publish(_) => None,
+            Effect::RequestSlot { .. } | Effect::Recall { .. } | Effect::Publish(_) => None,
         });
         submit.unwrap()
     }

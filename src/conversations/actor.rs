@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::directory::{Directory, Seat};
 use super::letter::{AskError, Letter, Reply};
@@ -26,6 +27,7 @@ pub(super) struct ConversationActor {
     /// What the store has; `None` when that must be read again.
     held: Option<Stored>,
     slot: Option<SlotRequest>,
+    submission: Option<Submission>,
     last_letter: Instant,
 }
 
@@ -41,16 +43,24 @@ impl SlotRequest {
     }
 }
 
+/// A message that is being written to the carrier, or whose answer is awaited.
+struct Submission {
+    id: MessageId,
+    attempt: u32,
+    recalled: CancellationToken,
+    answer: JoinHandle<()>,
+}
+
 impl ConversationActor {
     pub fn new(directory: Arc<Directory>, key: ConversationKey, seat: Seat) -> Self {
-        Self { directory, key, seat, held: None, slot: None, last_letter: Instant::now() }
+        Self { directory, key, seat, held: None, slot: None, submission: None, last_letter: Instant::now() }
     }
 
     /// Gives the memory back when nothing has been said for a while; everything is in the store.
     fn passivate_when_idle(&mut self, ctx: &mut Context<Self>) {
-        if self.slot.as_ref().is_none_or(SlotRequest::is_over)
-            && self.last_letter.elapsed() >= self.directory.patience().idle
-        {
+        let nothing_under_way = self.slot.as_ref().is_none_or(SlotRequest::is_over)
+            && self.submission.as_ref().is_none_or(|submission| submission.answer.is_finished());
+        if nothing_under_way && self.last_letter.elapsed() >= self.directory.patience().idle {
             ctx.stop();
         }
     }
@@ -60,6 +70,7 @@ impl ConversationActor {
             match effect {
                 Effect::RequestSlot { id, segments } => self.request_slot(id, segments),
                 Effect::Submit(cleared) => self.submit(cleared, place.take()),
+                Effect::Recall { id, attempt } => self.recall(id, attempt),
                 Effect::Publish(_) => self.directory.publish(&self.key.practice),
             }
         }
@@ -74,17 +85,28 @@ impl ConversationActor {
         self.slot = Some(SlotRequest { id, wait: self.directory.spawn(wait) });
     }
 
-    fn submit(&self, cleared: Cleared, place: Option<Box<dyn Place>>) {
+    fn submit(&mut self, cleared: Cleared, place: Option<Box<dyn Place>>) {
         let (directory, key) = (Arc::clone(&self.directory), self.key.clone());
+        let (id, attempt) = (cleared.id(), cleared.attempt());
+        let recalled = CancellationToken::new();
+        let until_recalled = recalled.clone();
         let write_by = Instant::now() + COMMIT_TO_WIRE_MAX;
-        self.directory.spawn(async move {
-            let (id, attempt) = (cleared.id(), cleared.attempt());
+        let answer = self.directory.spawn(async move {
             let answer = match place {
-                Some(place) => place.submit(cleared, write_by).await,
+                Some(place) => place.submit(cleared, write_by, until_recalled).await,
                 None => Answer::NotSent,
             };
             directory.tell_until_heard(&key, Event::Answered { id, attempt, answer }).await;
         });
+        self.submission = Some(Submission { id, attempt, recalled, answer });
+    }
+
+    fn recall(&self, id: MessageId, attempt: u32) {
+        if let Some(submission) = &self.submission
+            && (submission.id, submission.attempt) == (id, attempt)
+        {
+            submission.recalled.cancel();
+        }
     }
 }
 

@@ -170,7 +170,8 @@ impl Turn<'_> {
 
     fn opted_out(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
         self.consent_becomes(Consent::OptedOut { since: self.now, evidence: Evidence::Text(evidence) });
-        self.outbox(|outbox, step| outbox.withdraw(step));
+        let recall = self.outbox(|outbox, step| outbox.withdraw(step));
+        self.effects.extend(recall);
         if confirmation == Confirmation::Owed {
             let text = self.policy.opt_out_confirmation(language);
             self.say(Kind::OptOutConfirmation, text, self.now + self.policy.limits.confirmation_begins);

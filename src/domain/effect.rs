@@ -20,6 +20,8 @@ pub enum Effect {
     RequestSlot { id: MessageId, segments: u32 },
     /// Write it to the carrier, within two seconds or not at all.
     Submit(Cleared),
+    /// The patient opted out while it was being written: write no more of it.
+    Recall { id: MessageId, attempt: u32 },
     /// Tell whoever is looking.
     Publish(Summary),
 }

@@ -431,7 +431,7 @@ mod tests {
                     match effect {
                         Effect::RequestSlot { id, .. } => asked = Some(*id),
                         Effect::Submit(cleared) => leaving = Some((cleared.id(), cleared.attempt())),
-                        Effect::Publish(_) => {}
+                        Effect::Recall { .. } | Effect::Publish(_) => {}
                     }
                 }
                 for entry in &decision.journal {

@@ -22,6 +22,8 @@ pub struct Scene {
     pub slots: Vec<MessageId>,
     /// What was handed to the carrier and is not answered.
     pub submitted: Vec<Cleared>,
+    /// What the carrier was told to write no more of.
+    pub recalled: Vec<(MessageId, u32)>,
     arrivals: u64,
 }
 
@@ -45,6 +47,7 @@ impl Scene {
             journal: Vec::new(),
             slots: Vec::new(),
             submitted: Vec::new(),
+            recalled: Vec::new(),
             arrivals: 0,
         }
     }
@@ -72,6 +75,7 @@ impl Scene {
             match effect {
                 Effect::RequestSlot { id, .. } => self.slots.push(id),
                 Effect::Submit(cleared) => self.submitted.push(cleared),
+                Effect::Recall { id, attempt } => self.recalled.push((id, attempt)),
                 Effect::Publish(_) => {}
             }
         }

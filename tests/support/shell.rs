@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// A clock that a test moves. Each look at it is one millisecond later than the one before.
 pub struct TestClock(AtomicU64);
@@ -115,7 +116,7 @@ struct TestPlace {
 
 #[async_trait]
 impl Place for TestPlace {
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer {
+    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant, _: CancellationToken) -> Answer {
         if Instant::now() > write_by {
             return Answer::NotSent;
         }

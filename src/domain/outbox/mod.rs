@@ -124,16 +124,20 @@ impl Outbox {
         }
     }
 
-    /// The patient opted out: what has not begun to leave fails, and what is on its way is not tried again.
-    pub(in crate::domain) fn withdraw(&mut self, step: &mut Step<'_>) {
+    /// The patient opted out: what has not begun to leave fails, and what is on its way is recalled and not tried
+    /// again.
+    pub(in crate::domain) fn withdraw(&mut self, step: &mut Step<'_>) -> Option<Effect> {
+        let mut recall = None;
         self.waiting.retain_mut(|waiting| {
             if let Stage::Sending { recalled, .. } = &mut waiting.stage {
                 *recalled = Recalled::Yes;
+                recall = Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts });
                 return true;
             }
             waiting.become_(Status::Failed, Some(Failure::OptedOut), step);
             false
         });
+        recall
     }
 
     /// Finishes every pending draft, as `status` and for this reason.
