@@ -65,13 +65,55 @@ const WORDS: [(Meaning, Language, &[&str]); 7] = [
     (Meaning::Help, Language::Spanish, &["ayuda"]),
 ];
 
-/// Reads a text. Only a whole text counts: "the bus stop" is not STOP, and "YES but stop on Friday" is not YES.
+/// What may follow an opt-out word without changing it: "stop please", "Stop. Thank you", "STOP texting me".
+const COURTESIES: [&str; 16] = [
+    "please",
+    "pls",
+    "thanks",
+    "thank",
+    "thx",
+    "you",
+    "now",
+    "texting",
+    "messaging",
+    "sending",
+    "texts",
+    "messages",
+    "me",
+    "por",
+    "favor",
+    "gracias",
+];
+
+/// Reads a text. Only a whole text counts: "the bus stop" is not STOP, and "YES but stop on Friday" is not YES. A
+/// courtesy after an opt-out word makes it no other text, and where a text is nothing but keywords, STOP wins.
 pub fn read(text: &str) -> Reading {
     let said = normalize(text);
-    WORDS.iter().find(|(_, _, words)| words.contains(&said.as_str())).map_or(
-        Reading { meaning: Meaning::Other, language: Language::English },
-        |&(meaning, language, _)| Reading { meaning, language },
-    )
+    let other = Reading { meaning: Meaning::Other, language: Language::English };
+    keyword(&said).or_else(|| polite_opt_out(&said)).or_else(|| opt_out_among_keywords(&said)).unwrap_or(other)
+}
+
+fn keyword(said: &str) -> Option<Reading> {
+    let (meaning, language, _) = WORDS.iter().find(|(_, _, words)| words.contains(&said))?;
+    Some(Reading { meaning: *meaning, language: *language })
+}
+
+fn polite_opt_out(said: &str) -> Option<Reading> {
+    let words: Vec<&str> = words_of(said).collect();
+    let courtesies = words.iter().rev().take_while(|word| COURTESIES.contains(word)).count();
+    let reading = keyword(&words[..words.len() - courtesies].join(" "))?;
+    (reading.meaning == Meaning::OptOut).then_some(reading)
+}
+
+fn opt_out_among_keywords(said: &str) -> Option<Reading> {
+    let readings: Option<Vec<Reading>> = words_of(said).map(keyword).collect();
+    readings?.into_iter().find(|reading| reading.meaning == Meaning::OptOut)
+}
+
+/// The words of a normalized text without the punctuation around them.
+fn words_of(said: &str) -> impl Iterator<Item = &str> {
+    let words = said.split(' ').map(|word| word.trim_matches(|character: char| !character.is_alphanumeric()));
+    words.filter(|word| !word.is_empty())
 }
 
 /// NFKC, no invisible marks, case and accents folded, quotes straight, the edges free of punctuation and
@@ -180,6 +222,29 @@ mod tests {
     }
 
     #[test]
+    fn a_courtesy_does_not_take_a_stop_back() {
+        check(
+            Meaning::OptOut,
+            &[
+                "stop please",
+                "Stop. Thank you",
+                "STOP texting me",
+                "No más, por favor",
+                "remove me please",
+                "stop all messages now",
+                "Unsubscribe, thanks!",
+            ],
+        );
+        check(Meaning::Other, &["please", "thank you", "stop by please", "stop me if you know this", "end of the day"]);
+    }
+
+    #[test]
+    fn where_a_text_says_yes_and_stop_it_is_stop() {
+        check(Meaning::OptOut, &["YES STOP", "STOP YES", "stop, start", "Stop stop STOP!"]);
+        check(Meaning::Other, &["yes yes", "start help"]);
+    }
+
+    #[test]
     fn sentences_are_not_keywords() {
         check(
             Meaning::Other,
@@ -194,8 +259,6 @@ mod tests {
                 "should I quit the brace?",
                 "cancel my 3pm",
                 "YES but stop after Friday",
-                "YES STOP",
-                "STOP YES",
                 "no",
                 "Liked “Reply YES to receive messages from your practice”",
                 "yesterday",
