@@ -27,6 +27,8 @@ use crate::{console, http, service, store, telemetry};
 const WAKE_TICK: Duration = Duration::from_secs(1);
 /// How long requests that are under way may take to finish when the daemon stops.
 const HTTP_DRAIN: Duration = Duration::from_secs(10);
+/// How long it may take to write down the carriers' last answers.
+const ANSWERS_DRAIN: Duration = Duration::from_secs(5);
 /// What is left for an answer to travel after the carrier's time to give it is over.
 const ANSWER_MARGIN: Duration = Duration::from_secs(15);
 
@@ -157,6 +159,7 @@ impl Daemon {
         }
         self.links.shutdown().await;
         let Self { store, records, inbox, directory, links, .. } = self;
+        directory.drain(ANSWERS_DRAIN).await;
         directory.stop();
         drop((records, inbox, directory, links));
         close(store).await;

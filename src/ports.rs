@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     Answer, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons, Patient,
-    PatientId, Phone, Policy, Practice, PracticeId, Receipt, Seq, StaffId, StaffMember, Summary,
+    PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq, StaffId, StaffMember, Summary,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -360,8 +360,14 @@ pub struct NotTaken;
 #[async_trait]
 pub trait Throttle: Send + Sync + 'static {
     /// Waits until this many segments may leave from a number that may send `per_minute`. Whoever else wants to
-    /// send from the number waits behind the turn, in order.
-    async fn turn(&self, number: &Phone, segments: u32, per_minute: NonZeroU32) -> Box<dyn Turn>;
+    /// send from the number waits behind the turn, in order, but for those that go first.
+    async fn turn(
+        &self,
+        number: &Phone,
+        segments: u32,
+        per_minute: NonZeroU32,
+        precedence: Precedence,
+    ) -> Box<dyn Turn>;
 }
 
 /// A number's turn to send.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::directory::{Directory, Seat};
 use super::letter::{AskError, Letter, Reply};
 use super::step::{Step, Stepped};
-use crate::domain::{Answer, Cleared, ConversationKey, Effect, Event, MessageId};
+use crate::domain::{Answer, Cleared, ConversationKey, Effect, Event, MessageId, Precedence};
 use crate::ports::{Place, Stored};
 
 /// Letters that may wait for one conversation; senders of more wait, and give up in time.
@@ -68,7 +68,7 @@ impl ConversationActor {
     fn perform(&mut self, effects: Vec<Effect>, mut place: Option<Box<dyn Place>>) {
         for effect in effects {
             match effect {
-                Effect::RequestSlot { id, segments } => self.request_slot(id, segments),
+                Effect::RequestSlot { id, segments, precedence } => self.request_slot(id, segments, precedence),
                 Effect::Submit(cleared) => self.submit(cleared, place.take()),
                 Effect::Recall { id, attempt } => self.recall(id, attempt),
                 Effect::Publish(_) => self.directory.publish(&self.key.practice),
@@ -77,12 +77,16 @@ impl ConversationActor {
     }
 
     /// Waits for a slot, unless the same is being waited for.
-    fn request_slot(&mut self, id: MessageId, segments: u32) {
+    fn request_slot(&mut self, id: MessageId, segments: u32, precedence: Precedence) {
         if self.slot.as_ref().is_some_and(|slot| slot.id == id && !slot.is_over()) {
             return;
         }
-        let wait = Arc::clone(&self.directory).wait_for_slot(self.key.clone(), id, segments);
-        self.slot = Some(SlotRequest { id, wait: self.directory.spawn(wait) });
+        let wait = Arc::clone(&self.directory).wait_for_slot(self.key.clone(), id, segments, precedence);
+        let earlier = self.slot.replace(SlotRequest { id, wait: self.directory.spawn(wait) });
+        if let Some(earlier) = earlier {
+            // What it waits for went ahead of, or is no more: its turn is for others.
+            earlier.wait.abort();
+        }
     }
 
     fn submit(&mut self, cleared: Cleared, place: Option<Box<dyn Place>>) {
@@ -91,7 +95,7 @@ impl ConversationActor {
         let recalled = CancellationToken::new();
         let until_recalled = recalled.clone();
         let write_by = Instant::now() + COMMIT_TO_WIRE_MAX;
-        let answer = self.directory.spawn(async move {
+        let answer = self.directory.spawn_submission(async move {
             let answer = match place {
                 Some(place) => place.submit(cleared, write_by, until_recalled).await,
                 None => Answer::NotSent,

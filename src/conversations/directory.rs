@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{SetOnce, broadcast, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use super::actor::ConversationActor;
 use super::arbiters::Arbiters;
 use super::letter::{AskError, Idempotency, Letter, Reply};
-use crate::domain::{ConversationKey, Draft, Event, MessageId, Policy, PracticeId};
+use crate::domain::{ConversationKey, Draft, Event, MessageId, Policy, PracticeId, Precedence};
 use crate::ports::{Carrier, Clock, Practices, Store, Throttle};
 
 /// Conversations that may be in memory at once, at about 1.3 KB each. More than that is refused for the moment.
@@ -66,6 +67,7 @@ pub struct Directory {
     panics: Mutex<HashMap<ConversationKey, u32>>,
     seats: AtomicU64,
     stopping: AtomicBool,
+    submissions: TaskTracker,
     changes: broadcast::Sender<PracticeId>,
 }
 
@@ -82,6 +84,7 @@ impl Directory {
             panics: Mutex::default(),
             seats: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            submissions: TaskTracker::new(),
             changes: broadcast::Sender::new(CHANGES_MAX),
         }))
     }
@@ -125,6 +128,14 @@ impl Directory {
             }
         }
         self.doors.store.probe().await.is_ok()
+    }
+
+    /// Waits until the carriers' answers that have come are written down, for as long as that may take.
+    pub async fn drain(&self, patience: Duration) {
+        self.submissions.close();
+        if tokio::time::timeout(patience, self.submissions.wait()).await.is_err() {
+            tracing::warn!(left = self.submissions.len(), "some answers of the carrier were not written down");
+        }
     }
 
     /// Takes no more letters, and ends the actors: whatever they said is durable.
@@ -194,10 +205,17 @@ impl Directory {
     }
 
     /// Waits for the number's turn and for room at the carrier, then comes back.
-    pub(super) async fn wait_for_slot(self: Arc<Self>, key: ConversationKey, id: MessageId, segments: u32) {
+    pub(super) async fn wait_for_slot(
+        self: Arc<Self>,
+        key: ConversationKey,
+        id: MessageId,
+        segments: u32,
+        precedence: Precedence,
+    ) {
         let Some(policy) = self.policy(&key.practice) else { return };
         let number = &policy.practice.number;
-        let turn = self.doors.throttle.turn(number, segments, policy.practice.segments_per_minute).await;
+        let per_minute = policy.practice.segments_per_minute;
+        let turn = self.doors.throttle.turn(number, segments, per_minute, precedence).await;
         let carrier = self.carrier.wait().await;
         let Ok(place) = carrier.place(number, segments).await else { return };
         turn.spend();
@@ -208,11 +226,11 @@ impl Directory {
         }
     }
 
-    /// Brings what can't be asked for again, until it is heard or makes no difference any more.
+    /// Brings what can't be asked for again, until it is heard or makes no difference any more. How many may be on
+    /// their way is bounded by the windows of the links.
     pub(super) async fn tell_until_heard(self: &Arc<Self>, key: &ConversationKey, event: Event) {
         let mut pause = Duration::from_millis(100);
-        let give_up_at = tokio::time::Instant::now() + Duration::from_mins(2);
-        while tokio::time::Instant::now() < give_up_at {
+        loop {
             match self.ask(key, event.clone()).await {
                 Ok(_) | Err(AskError::UnknownPractice | AskError::Stopping | AskError::Quarantined) => return,
                 Err(AskError::StoreUnavailable | AskError::Overloaded | AskError::Panicked) => {}
@@ -229,6 +247,11 @@ impl Directory {
 
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         self.runtime.spawn(work)
+    }
+
+    /// Runs what submits a message and brings the answer; a daemon that stops waits for it.
+    pub(super) fn spawn_submission(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.submissions.spawn_on(work, &self.runtime)
     }
 
     pub(super) fn store(&self) -> &dyn Store {

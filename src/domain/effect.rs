@@ -17,13 +17,21 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Wait for the rate limit and the carrier, then come back with `SlotGranted`.
-    RequestSlot { id: MessageId, segments: u32 },
+    RequestSlot { id: MessageId, segments: u32, precedence: Precedence },
     /// Write it to the carrier, within two seconds or not at all.
     Submit(Cleared),
     /// The patient opted out while it was being written: write no more of it.
     Recall { id: MessageId, attempt: u32 },
     /// Tell whoever is looking.
     Publish(Summary),
+}
+
+/// Who goes first when a number's texts wait for its rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precedence {
+    /// Answers to STOP, START and HELP: they are late after minutes.
+    First,
+    InTurn,
 }
 
 /// What the one who brought the event hears.

@@ -23,7 +23,7 @@ pub mod text;
 
 pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey};
-pub use effect::{Decision, Effect, Outcome, Refusal};
+pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Retry};
 pub use journal::Entry;
 pub use message::{

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex as FairMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use crate::domain::Phone;
+use crate::domain::{Phone, Precedence};
 use crate::ports::{Throttle, Turn};
 
 /// The share of a minute's segments that may leave at once after a quiet time.
@@ -21,21 +21,39 @@ const BURST_SHARE: u32 = 5;
 /// The limit of one daemon's numbers. Its state lasts as long as the daemon.
 #[derive(Default)]
 pub struct LocalThrottle {
-    buckets: Mutex<HashMap<Phone, Arc<FairMutex<Bucket>>>>,
+    numbers: Mutex<HashMap<Phone, Number>>,
+}
+
+/// One number's bucket, and the door before it through which all come but those that go first: at most one of the
+/// others stands between them and the bucket.
+#[derive(Clone, Default)]
+struct Number {
+    door: Arc<FairMutex<()>>,
+    bucket: Arc<FairMutex<Bucket>>,
 }
 
 #[async_trait]
 impl Throttle for LocalThrottle {
-    async fn turn(&self, number: &Phone, segments: u32, per_minute: NonZeroU32) -> Box<dyn Turn> {
-        let bucket = {
-            let mut buckets = self.buckets.lock().expect("no holder of the lock panics");
-            Arc::clone(buckets.entry(number.clone()).or_default())
+    async fn turn(
+        &self,
+        number: &Phone,
+        segments: u32,
+        per_minute: NonZeroU32,
+        precedence: Precedence,
+    ) -> Box<dyn Turn> {
+        let Number { door, bucket } = {
+            let mut numbers = self.numbers.lock().expect("no holder of the lock panics");
+            numbers.entry(number.clone()).or_default().clone()
+        };
+        let in_the_door = match precedence {
+            Precedence::First => None,
+            Precedence::InTurn => Some(door.lock_owned().await),
         };
         let bucket = bucket.lock_owned().await;
         if let Some(ready_at) = bucket.ready_at(segments, per_minute) {
             tokio::time::sleep_until(ready_at).await;
         }
-        Box::new(LocalTurn { bucket, segments, per_minute })
+        Box::new(LocalTurn { bucket, segments, per_minute, _in_the_door: in_the_door })
     }
 }
 
@@ -43,6 +61,7 @@ struct LocalTurn {
     bucket: OwnedMutexGuard<Bucket>,
     segments: u32,
     per_minute: NonZeroU32,
+    _in_the_door: Option<OwnedMutexGuard<()>>,
 }
 
 impl Turn for LocalTurn {
@@ -86,7 +105,7 @@ mod tests {
 
     async fn send(throttle: &LocalThrottle, segments: u32) {
         let number = Phone::parse("+13035550100").unwrap();
-        throttle.turn(&number, segments, PER_MINUTE).await.spend();
+        throttle.turn(&number, segments, PER_MINUTE, Precedence::InTurn).await.spend();
     }
 
     #[tokio::test(start_paused = true)]
@@ -117,7 +136,7 @@ mod tests {
     async fn a_turn_that_is_not_used_spends_nothing_and_holds_the_others_back() {
         let throttle = Arc::new(LocalThrottle::default());
         let number = Phone::parse("+13035550100").unwrap();
-        let held = throttle.turn(&number, 1, PER_MINUTE).await;
+        let held = throttle.turn(&number, 1, PER_MINUTE, Precedence::InTurn).await;
         let other = tokio::spawn({
             let throttle = Arc::clone(&throttle);
             async move { send(&throttle, 1).await }
@@ -126,7 +145,7 @@ mod tests {
         assert!(!other.is_finished());
         drop(held);
         other.await.unwrap();
-        let bucket = Arc::clone(&throttle.buckets.lock().unwrap()[&number]);
+        let bucket = Arc::clone(&throttle.numbers.lock().unwrap()[&number].bucket);
         assert!(bucket.lock().await.full_at.is_some(), "the other one spent its turn, this one did not");
     }
 
@@ -140,5 +159,19 @@ mod tests {
             send(&throttle, 1).await;
         }
         assert_eq!(start.elapsed().as_secs(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_answer_to_a_stop_does_not_wait_behind_a_hundred_texts_of_staff() {
+        let throttle = Arc::new(LocalThrottle::default());
+        let number = Phone::parse("+13035550100").unwrap();
+        for _ in 0..100 {
+            let throttle = Arc::clone(&throttle);
+            tokio::spawn(async move { send(&throttle, 1).await });
+        }
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let start = Instant::now();
+        throttle.turn(&number, 1, PER_MINUTE, Precedence::First).await.spend();
+        assert!(start.elapsed() <= Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }

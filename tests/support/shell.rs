@@ -9,7 +9,7 @@ use crate::faulty_store::FaultyStore;
 use assent::conversations::{AskError, Directory, Doors, Patience, Reply};
 use assent::domain::{
     Answer, Body, BootId, CarrierId, Cleared, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind, Limits,
-    Outcome, Phone, Policy, Practice, PracticeId,
+    Outcome, Phone, Policy, Practice, PracticeId, Precedence,
 };
 use assent::ports::{Carrier, CarrierClosed, Clock, Place, Practices, Store, Throttle, Turn};
 use async_trait::async_trait;
@@ -69,7 +69,7 @@ pub struct TestThrottle {
 
 #[async_trait]
 impl Throttle for TestThrottle {
-    async fn turn(&self, _: &Phone, _: u32, _: NonZeroU32) -> Box<dyn Turn> {
+    async fn turn(&self, _: &Phone, _: u32, _: NonZeroU32, _: Precedence) -> Box<dyn Turn> {
         if self.next_dies.swap(false, Ordering::SeqCst) {
             self.died.notify_one();
             panic!("told to die");

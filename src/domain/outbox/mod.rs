@@ -5,15 +5,15 @@ mod tracked;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, Fate, TRACKED_MAX, Tracked, reference};
 
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Receipt, Retry,
-    Status,
+    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Precedence,
+    Receipt, Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
@@ -89,6 +89,11 @@ impl Outbox {
         self.waiting.iter().any(|waiting| matches!(waiting.stage, Stage::Sending { .. }))
     }
 
+    /// Whether this attempt at a message of this kind is on the wire, or may be.
+    pub(in crate::domain) fn is_in_flight(&self, id: MessageId, attempt: u32, kind: &Kind) -> bool {
+        self.waiting.iter().any(|waiting| waiting.is_in_flight(id, attempt) && waiting.message.kind == *kind)
+    }
+
     /// Adds a message that waits for YES.
     pub(in crate::domain) fn hold(&mut self, message: Message) {
         self.waiting.push(Waiting { message, stage: Stage::Pending, attempts: 0 });
@@ -160,13 +165,15 @@ impl Outbox {
         policy: &Policy,
         step: &mut Step<'_>,
     ) -> Option<Cleared> {
-        if self.is_sending() {
-            return None;
-        }
-        let index = self.waiting.iter().position(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
+        let is_sending = self.is_sending();
+        let first = self.waiting.iter().position(|waiting| matches!(waiting.stage, Stage::Queued { .. }));
+        let index = self.waiting.iter().position(|waiting| waiting.message.id == id)?;
         let waiting = &mut self.waiting[index];
-        let Stage::Queued { not_before, expires_at, .. } = waiting.stage else { return None };
-        if waiting.message.id != id || not_before > step.now || expires_at <= step.now {
+        let Stage::Queued { not_before, asked_until, expires_at } = &mut waiting.stage else { return None };
+        // The slot is used or lost: whichever it is, this message has none any more.
+        *asked_until = None;
+        let expires_at = *expires_at;
+        if is_sending || first != Some(index) || *not_before > step.now || expires_at <= step.now {
             return None;
         }
         let leaving = Leaving {
@@ -208,9 +215,7 @@ impl Outbox {
         answer: Answer,
         step: &mut Step<'_>,
     ) -> Option<Finished> {
-        let in_flight = self.waiting.iter().position(|waiting| {
-            waiting.message.id == id && waiting.attempts == attempt && matches!(waiting.stage, Stage::Sending { .. })
-        });
+        let in_flight = self.waiting.iter().position(|waiting| waiting.is_in_flight(id, attempt));
         match in_flight {
             Some(index) => self.answered_in_time(index, answer, step),
             None => self.answered_late(id, attempt, answer, step),
@@ -218,16 +223,16 @@ impl Outbox {
     }
 
     fn answered_in_time(&mut self, index: usize, answer: Answer, step: &mut Step<'_>) -> Option<Finished> {
-        match answer {
+        let finished = match answer {
             Answer::Taken { ids } => {
                 let segments = ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect();
                 self.track(index, Fate::Sent { segments }, step);
-                self.replay_early_receipts(step)
+                None
             }
             Answer::Unknown => {
                 let segments = self.waiting[index].message.segments;
                 self.track(index, Fate::Unconfirmed { segments }, step);
-                self.replay_early_receipts(step)
+                None
             }
             Answer::NotSent => self.try_again(index, step),
             Answer::Refused { command_status, retry } => {
@@ -237,26 +242,30 @@ impl Outbox {
                     Retry::Never => false,
                 };
                 if tries_left {
-                    return self.try_again(index, step);
+                    self.try_again(index, step)
+                } else {
+                    Some(self.finish(index, Status::Failed, Some(Failure::CarrierRejected { command_status }), step))
                 }
-                let failure = Failure::CarrierRejected { command_status };
-                Some(self.finish(index, Status::Failed, Some(failure), step))
             }
             Answer::PartlyTaken => Some(self.finish(index, Status::Failed, Some(Failure::PartlySent), step)),
-        }
+        };
+        finished.or(self.replay_early_receipts(step))
     }
 
     /// Moves what is in flight to `unconfirmed` where its deadline has passed, or where `is_lost` says
     /// that whoever was sending it is gone.
-    pub(in crate::domain) fn doubt(&mut self, is_lost: impl Fn(BootId) -> bool, step: &mut Step<'_>) {
-        let in_doubt = self.waiting.iter().position(|waiting| match waiting.stage {
+    pub(in crate::domain) fn doubt(
+        &mut self,
+        is_lost: impl Fn(BootId) -> bool,
+        step: &mut Step<'_>,
+    ) -> Option<Finished> {
+        let index = self.waiting.iter().position(|waiting| match waiting.stage {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
             Stage::Pending | Stage::Queued { .. } => false,
-        });
-        if let Some(index) = in_doubt {
-            let segments = self.waiting[index].message.segments;
-            self.track(index, Fate::Unconfirmed { segments }, step);
-        }
+        })?;
+        let segments = self.waiting[index].message.segments;
+        self.track(index, Fate::Unconfirmed { segments }, step);
+        self.replay_early_receipts(step)
     }
 
     /// Finishes queued messages whose time ran out, and forgets receipts that never came.
@@ -281,11 +290,20 @@ impl Outbox {
         }
         let waiting = self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
         let Stage::Queued { not_before, asked_until, .. } = &mut waiting.stage else { return None };
-        if *not_before > now || asked_until.is_some_and(|until| until > now) {
+        // A wait that is longer than any that is ever set comes from a clock that was set back.
+        let is_ahead = |at: Timestamp, longest: SignedDuration| at > now && at.duration_since(now) <= longest;
+        if is_ahead(*not_before, limits.retry_pause_max)
+            || asked_until.is_some_and(|until| is_ahead(until, limits.slot_wait))
+        {
             return None;
         }
         *asked_until = Some(now + limits.slot_wait);
-        Some(Effect::RequestSlot { id: waiting.message.id, segments: waiting.message.segments })
+        let Message { id, segments, .. } = waiting.message;
+        let precedence = match waiting.message.kind {
+            Kind::StaffText { .. } | Kind::Invitation | Kind::Inbound => Precedence::InTurn,
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => Precedence::First,
+        };
+        Some(Effect::RequestSlot { id, segments, precedence })
     }
 
     /// Forgets which slots were asked for: whoever asked is gone.
@@ -335,6 +353,10 @@ impl Outbox {
 }
 
 impl Waiting {
+    fn is_in_flight(&self, id: MessageId, attempt: u32) -> bool {
+        self.message.id == id && self.attempts == attempt && matches!(self.stage, Stage::Sending { .. })
+    }
+
     fn become_(&mut self, status: Status, failure: Option<Failure>, step: &mut Step<'_>) {
         self.message.status = status;
         self.message.failure = failure;

@@ -111,9 +111,10 @@ impl Outbox {
     }
 
     /// Keeps a receipt that came while a message is in flight: it may be about that one.
-    pub(in crate::domain) fn keep_early(&mut self, receipt: Receipt) {
+    pub(in crate::domain) fn keep_early(&mut self, receipt: Receipt, step: &mut Step<'_>) {
         if self.early_receipts.len() == EARLY_RECEIPTS_MAX {
-            self.early_receipts.remove(0);
+            let receipt = self.early_receipts.remove(0);
+            step.journal.push(Entry::ReceiptUnmatched { receipt, at: step.now });
         }
         self.early_receipts.push(receipt);
     }
