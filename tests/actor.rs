@@ -55,6 +55,7 @@ async fn a_second_letter_waits_while_the_first_is_being_written_down() {
     let shell = Arc::new(Shell::start().await);
     let key = shell.key(PATIENT);
     shell.drafts(&key, "hello").await.unwrap();
+    shell.at_rest(&key).await;
     shell.texts(&key, "YES").await.unwrap();
     shell.carried("hello").await;
     shell.at_rest(&key).await;
@@ -85,6 +86,7 @@ async fn no_staff_text_leaves_after_a_stop_was_answered_in_any_interleaving() {
     for round in 0..60 {
         let key = shell.key(&format!("+1303555{:04}", 1_000 + round));
         shell.drafts(&key, &format!("hello {round}")).await.unwrap();
+        shell.at_rest(&key).await;
         shell.texts(&key, "YES").await.unwrap();
         let drafts = (0..4).map(|number| {
             let (shell, key) = (Arc::clone(&shell), key.clone());

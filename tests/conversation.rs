@@ -232,6 +232,19 @@ fn a_text_on_its_way_when_stop_came_is_not_tried_again() {
 }
 
 #[test]
+fn a_text_whose_slot_went_to_a_help_reply_asks_for_another_at_once() {
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("see you"));
+    let lost = scene.slots.remove(0);
+    scene.texts("HELP");
+    scene.event(Event::SlotGranted(lost));
+    assert!(scene.submitted.is_empty(), "help goes first");
+    let left: Vec<String> = scene.carry().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(left.len(), 2);
+    assert_eq!(left[1], "see you");
+}
+
+#[test]
 fn a_confirmation_that_can_not_begin_within_five_minutes_is_not_sent() {
     let mut scene = in_state("opted_in");
     scene.texts("STOP");
@@ -314,6 +327,35 @@ fn consent_is_proved_by_the_patients_own_text() {
     assert_eq!(since, scene.now);
     assert_eq!(scene.thread[&id.seq].text.expose(), "Yes!");
     assert!(scene.journal.contains(&Entry::ConsentChanged { consent: scene.conversation.consent, at: scene.now }));
+}
+
+#[test]
+fn a_yes_before_anybody_asked_is_no_answer() {
+    let mut scene = Scene::new();
+    scene.drafts("hello");
+    scene.texts("Yes");
+    assert_eq!(scene.consent(), "invited", "the invitation is still waiting for the carrier");
+
+    scene.later(DAY);
+    scene.event(Event::Woken);
+    assert_eq!(scene.consent(), "none");
+    scene.later(DAY);
+    scene.texts("Yes");
+    assert_eq!(scene.consent(), "none", "an invitation that never left asked nobody");
+    accepted(scene.drafts("hello again"));
+    assert_eq!(scene.carry().len(), 1, "and does not count as one");
+}
+
+#[test]
+fn an_invitation_that_the_carrier_did_not_take_is_not_counted() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        accepted(scene.drafts("hello"));
+        let invitation = scene.grant().unwrap();
+        scene.answer(&invitation, Answer::Refused { command_status: 0x0B, retry: Retry::Never });
+        assert_eq!(scene.consent(), "none");
+        scene.later(MINUTE);
+    }
 }
 
 // -------------------------------------------------------------------------------------------------- long texts
@@ -432,6 +474,23 @@ fn a_stop_in_the_same_words_as_one_before_the_restart_still_stops() {
     let again = scene.event(Event::Received(Inbound { earlier_session_ended: Some(scene.now), ..stop }));
     assert!(matches!(again, Outcome::Duplicate(_)));
     assert_eq!(scene.thread.len(), shown);
+}
+
+#[test]
+fn a_start_delivered_again_two_sessions_later_does_not_undo_the_stop_in_between() {
+    let mut scene = Scene::new();
+    let start = scene.inbound("START");
+    scene.event(Event::Received(start.clone()));
+    assert_eq!(scene.consent(), "opted_in");
+    let first_ended = scene.now + SignedDuration::from_secs(1);
+    scene.later(MINUTE * 10);
+    let stop = scene.inbound("STOP");
+    scene.event(Event::Received(Inbound { earlier_session_ended: Some(first_ended), ..stop }));
+    assert_eq!(scene.consent(), "opted_out");
+    let second_ended = scene.now + MINUTE * 2;
+    scene.later(MINUTE * 5);
+    scene.event(Event::Received(Inbound { earlier_session_ended: Some(second_ended), ..start }));
+    assert_eq!(scene.consent(), "opted_out");
 }
 
 // ----------------------------------------------------------------------------------------------------- in flight
@@ -590,6 +649,32 @@ fn a_receipt_before_the_answer_waits_for_it() {
     assert_eq!(scene.status(draft), Status::Sending);
     scene.answer(&cleared, taken(&cleared));
     assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn a_receipt_that_came_before_a_crash_settles_what_the_crash_left_unconfirmed() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    let by_reference =
+        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered };
+    scene.event(Event::Receipted(by_reference));
+    scene.restarts();
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn no_early_receipt_disappears() {
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    for number in 0..20 {
+        let carrier_id = Some(CarrierId(format!("stranger-{number}").as_str().into()));
+        scene.event(Event::Receipted(Receipt { carrier_id, reference: None, state: ReceiptState::Delivered }));
+    }
+    scene.answer(&cleared, Answer::Refused { command_status: 0x0B, retry: Retry::Never });
+    let unmatched = scene.journal.iter().filter(|entry| matches!(entry, Entry::ReceiptUnmatched { .. })).count();
+    assert_eq!(unmatched, 20);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use assent::domain::outbox::Stage;
 use assent::domain::{Answer, Cleared, Consent, Event, Kind, Message, MessageId, Outcome, ReceiptState, Retry, Status};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use scene::{Scene, taken};
 
@@ -78,6 +78,8 @@ struct World {
     /// Messages whose last attempt is proved not to have reached the carrier.
     proved_unsent: BTreeMap<MessageId, u32>,
     confirmations_owed: usize,
+    /// When invitations left that the carrier may have.
+    asked: Vec<Timestamp>,
 }
 
 impl World {
@@ -146,6 +148,12 @@ impl World {
             Reply::Partly => Answer::PartlyTaken,
             Reply::Unknown => Answer::Unknown,
         };
+        if in_flight
+            && *cleared.kind() == Kind::Invitation
+            && matches!(reply, Reply::NotSent | Reply::Busy | Reply::Refused)
+        {
+            self.asked.pop();
+        }
         if in_flight && matches!(reply, Reply::NotSent | Reply::Busy) {
             self.proved_unsent.insert(cleared.id(), cleared.attempt());
         }
@@ -164,6 +172,9 @@ impl World {
         };
         assert!(stands, "{:?} left while consent was {consent:?}", cleared.kind());
 
+        if *cleared.kind() == Kind::Invitation {
+            self.asked.push(scene.now);
+        }
         let earlier = self.attempts.insert(cleared.id(), cleared.attempt()).unwrap_or(0);
         assert_eq!(cleared.attempt(), earlier + 1);
         if earlier > 0 {
@@ -196,9 +207,7 @@ impl World {
             assert!(scene.conversation.wake_at(&scene.policy).is_some(), "whoever waits will be woken");
         }
         assert!(scene.messages(&Kind::OptOutConfirmation) <= self.confirmations_owed, "one confirmation for each STOP");
-        let invitations = scene.thread.values().filter(|message| message.kind == Kind::Invitation);
-        let asked: Vec<_> = invitations.map(|message| message.created_at).collect();
-        for three in asked.windows(3) {
+        for three in self.asked.windows(3) {
             let span = three[2].duration_since(three[0]);
             assert!(span >= SignedDuration::from_hours(30 * 24), "two questions in thirty days, not three");
         }

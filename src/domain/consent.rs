@@ -41,10 +41,12 @@ pub enum Change {
     OptsOut(Confirmation),
 }
 
-/// Whether an earlier invitation can still be answered.
+/// Whether there is an invitation to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invitation {
+    /// One left, and not too long ago.
     Remembered,
+    /// None left, or too long ago.
     Forgotten,
 }
 
@@ -65,8 +67,8 @@ impl Consent {
             (Meaning::Start, Self::Invited { .. }) => Change::OptsIn(NotOwed),
             (Meaning::Start, Self::OptedIn { .. }) => Change::Stays,
 
-            (Meaning::OptIn, Self::Invited { .. }) => Change::OptsIn(NotOwed),
-            (Meaning::OptIn, Self::None) => match invitation {
+            // The question may still be waiting for the carrier: a YES before it is no answer.
+            (Meaning::OptIn, Self::None | Self::Invited { .. }) => match invitation {
                 Invitation::Remembered => Change::OptsIn(NotOwed),
                 Invitation::Forgotten => Change::Stays,
             },
@@ -194,7 +196,7 @@ mod tests {
     fn the_consent_table() {
         use Change::{OptsIn, OptsOut, Stays};
         use Confirmation::{NotOwed, Owed};
-        check(Meaning::OptIn, [Stays, OptsIn(NotOwed), Stays, Stays]);
+        check(Meaning::OptIn, [Stays, Stays, Stays, Stays]);
         check(Meaning::Start, [OptsIn(Owed), OptsIn(NotOwed), Stays, OptsIn(Owed)]);
         check(Meaning::OptOut, [OptsOut(Owed), OptsOut(Owed), OptsOut(Owed), Stays]);
         check(Meaning::Help, [Stays; 4]);
@@ -202,9 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn a_late_yes_still_answers_an_invitation_that_is_remembered() {
-        let late = Consent::None.change(Meaning::OptIn, Invitation::Remembered, NOW);
-        assert_eq!(late, Change::OptsIn(Confirmation::NotOwed));
+    fn yes_answers_an_invitation_that_has_left_even_late() {
+        let found = states().map(|state| state.change(Meaning::OptIn, Invitation::Remembered, NOW));
+        let yes = Change::OptsIn(Confirmation::NotOwed);
+        assert_eq!(found, [yes, yes, Change::Stays, Change::Stays]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use super::{
 
 /// Inbound texts that are remembered to know them again.
 pub const ARRIVALS_MAX: usize = 32;
+/// Ends of link sessions that are remembered.
+pub const SESSION_ENDS_MAX: usize = 16;
 
 /// The two ends of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,11 +36,13 @@ pub struct Conversation {
     pub last: Seq,
     pub active_at: Timestamp,
     pub unread: u32,
-    /// When invitations were made, as far back as they are remembered.
+    /// When invitations left, as far back as they are remembered.
     pub invitations: Vec<Timestamp>,
     pub help_sent_at: Option<Timestamp>,
     /// The latest inbound texts.
     pub arrivals: Vec<Arrival>,
+    /// When link sessions ended, as far as the patient's texts told: what was answered shortly before may come again.
+    pub session_ends: Vec<Timestamp>,
     pub reassembly: Reassembly,
 }
 
@@ -66,6 +70,7 @@ impl Conversation {
             invitations: Vec::new(),
             help_sent_at: None,
             arrivals: Vec::new(),
+            session_ends: Vec::new(),
             reassembly: Reassembly::default(),
         }
     }
@@ -115,6 +120,7 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn received(&mut self, inbound: Inbound) -> Outcome {
+        self.remember_session_end(inbound.earlier_session_ended);
         let reading = read(&inbound);
         // The same STOP again may be another: after a START in between it has to be heard.
         if let Some(index) = self.delivered_before(&inbound)
@@ -227,7 +233,6 @@ impl Turn<'_> {
             let again_at = self.next.invitations[0] + limits.invitation_memory;
             return Err(Refusal::InvitationLimit { again_at });
         }
-        self.next.invitations.push(now);
         self.consent_becomes(Consent::Invited { since: now });
         self.say(Kind::Invitation, self.policy.invitation(), now + limits.validity);
         Ok(())
@@ -236,12 +241,21 @@ impl Turn<'_> {
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
         let (consent, to, policy) = (self.next.consent, self.next.key.phone.clone(), self.policy);
         if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, &consent, &to, policy, step)) {
+            if *cleared.kind() == Kind::Invitation {
+                self.next.invitations.push(self.now);
+            }
             self.effects.push(Effect::Submit(cleared));
         }
         Outcome::Recorded
     }
 
     fn answered(&mut self, id: MessageId, attempt: u32, answer: Answer) -> Outcome {
+        // An invitation that the carrier has not got asked nobody anything.
+        if matches!(answer, Answer::NotSent | Answer::Refused { .. })
+            && self.next.outbox.is_in_flight(id, attempt, &Kind::Invitation)
+        {
+            self.next.invitations.pop();
+        }
         let finished = self.outbox(|outbox, step| outbox.answered(id, attempt, answer, step));
         self.conclude(finished);
         Outcome::Recorded
@@ -250,7 +264,7 @@ impl Turn<'_> {
     fn receipted(&mut self, receipt: Receipt) -> Outcome {
         match self.outbox(|outbox, step| outbox.receipted(&receipt, step)) {
             Some(finished) => self.conclude(finished),
-            None if self.next.outbox.is_sending() => self.next.outbox.keep_early(receipt),
+            None if self.next.outbox.is_sending() => self.outbox(|outbox, step| outbox.keep_early(receipt, step)),
             None => self.journal.push(Entry::ReceiptUnmatched { receipt, at: self.now }),
         }
         Outcome::Recorded
@@ -283,7 +297,8 @@ impl Turn<'_> {
     fn restored(&mut self, others: OtherDaemons) -> Outcome {
         let ours = self.policy.boot;
         let is_lost = |boot| boot != ours && others == OtherDaemons::Impossible;
-        self.outbox(|outbox, step| outbox.doubt(is_lost, step));
+        let finished = self.outbox(|outbox, step| outbox.doubt(is_lost, step));
+        self.conclude(finished);
         self.next.outbox.forget_slots();
         Outcome::Recorded
     }
@@ -294,7 +309,8 @@ impl Turn<'_> {
         for text in self.next.reassembly.give_up(limits.partial_text, self.now) {
             self.said(text, Form::Text);
         }
-        self.outbox(|outbox, step| outbox.doubt(|_| false, step));
+        let finished = self.outbox(|outbox, step| outbox.doubt(|_| false, step));
+        self.conclude(finished);
         for finished in self.outbox(Outbox::expire) {
             self.conclude(Some(finished));
         }
@@ -329,12 +345,27 @@ impl Turn<'_> {
         matches!(change, Change::OptsOut(_))
     }
 
-    /// The place in `arrivals` of the delivery that this one may be again.
+    /// The place in `arrivals` of the delivery that this one may be again: one whose answer was given so shortly before
+    /// the end of some session that it may not have arrived.
     fn delivered_before(&self, inbound: &Inbound) -> Option<usize> {
-        let ended = inbound.earlier_session_ended?;
-        let doubtful = ended - self.policy.limits.answer_doubt..=ended;
-        let may_be = |known: &Arrival| known.fingerprint == inbound.fingerprint && doubtful.contains(&known.at);
+        let doubt = self.policy.limits.answer_doubt;
+        let in_doubt = |at: Timestamp| self.next.session_ends.iter().any(|end| (*end - doubt..=*end).contains(&at));
+        let may_be = |known: &Arrival| known.fingerprint == inbound.fingerprint && in_doubt(known.at);
         self.next.arrivals.iter().rposition(may_be)
+    }
+
+    fn remember_session_end(&mut self, ended: Option<Timestamp>) {
+        let (now, redelivery) = (self.now, self.policy.limits.redelivery);
+        let ends = &mut self.next.session_ends;
+        ends.retain(|end| now.duration_since(*end) < redelivery);
+        if let Some(ended) = ended
+            && !ends.contains(&ended)
+        {
+            if ends.len() == SESSION_ENDS_MAX {
+                ends.remove(0);
+            }
+            ends.push(ended);
+        }
     }
 
     fn remember(&mut self, fingerprint: Fingerprint) {

@@ -46,6 +46,8 @@ pub struct Limits {
     pub partial_text: SignedDuration,
     /// How long a receipt is waited for.
     pub receipt: SignedDuration,
+    /// How long a carrier delivers again what it believes unanswered.
+    pub redelivery: SignedDuration,
     /// Before the end of a link session, answers younger than this may not have arrived.
     pub answer_doubt: SignedDuration,
     /// The first pause before a refused text is tried again; it doubles up to `retry_pause_max`.
@@ -70,6 +72,7 @@ impl Default for Limits {
             help_every: SignedDuration::from_hours(24),
             partial_text: SignedDuration::from_mins(10),
             receipt: SignedDuration::from_hours(72),
+            redelivery: SignedDuration::from_hours(24),
             answer_doubt: SignedDuration::from_mins(1),
             retry_pause: SignedDuration::from_secs(1),
             retry_pause_max: SignedDuration::from_mins(1),

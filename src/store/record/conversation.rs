@@ -33,6 +33,8 @@ pub struct ConversationV1<'a> {
     /// Fingerprint, time and place: there are up to 32 of them, so they are short.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     arrivals: Vec<(String, i64, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    session_ends: Vec<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     partial: Vec<PartSetV1<'a>>,
 }
@@ -95,6 +97,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             invitations,
             help_sent_at,
             arrivals,
+            session_ends,
             reassembly: Reassembly { sets },
         } = conversation;
         Self {
@@ -113,6 +116,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
                 .iter()
                 .map(|arrival| (base64(&arrival.fingerprint.0), nanoseconds(arrival.at), arrival.seq.0))
                 .collect(),
+            session_ends: session_ends.iter().copied().map(nanoseconds).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
         }
     }
@@ -144,6 +148,7 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             invitations: written.invitations.into_iter().map(time).collect(),
             help_sent_at: written.help_sent_at.map(time),
             arrivals: written.arrivals.into_iter().map(arrival).collect::<Result<_, _>>()?,
+            session_ends: written.session_ends.into_iter().map(time).collect(),
             reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
         })
     }
