@@ -81,10 +81,16 @@ impl ConversationActor {
     fn submit(&self, cleared: Cleared, place: Option<Box<dyn Place>>) {
         let (directory, key) = (Arc::clone(&self.directory), self.key.clone());
         let write_by = Instant::now() + COMMIT_TO_WIRE_MAX;
+        let (id, attempt) = (cleared.id(), cleared.attempt());
+        // Here and not in the task: it takes its turn on the link before the next letter, which may be a STOP, is read.
+        // A panic there must not take the arbiter's other conversations along.
+        let submit =
+            |place: Box<dyn Place>| std::panic::catch_unwind(AssertUnwindSafe(|| place.submit(cleared, write_by)));
+        let answered = place.map(submit);
         self.directory.spawn(async move {
-            let (id, attempt) = (cleared.id(), cleared.attempt());
-            let answer = match place {
-                Some(place) => place.submit(cleared, write_by).await,
+            let answer = match answered {
+                Some(Ok(answered)) => answered.await,
+                Some(Err(_)) => Answer::Unknown,
                 None => Answer::NotSent,
             };
             directory.tell_until_heard(&key, Event::Answered { id, attempt, answer }).await;

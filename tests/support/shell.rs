@@ -16,6 +16,7 @@ use assent::ports::{
     Turn, Unread, Version,
 };
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, ready};
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
@@ -116,16 +117,15 @@ struct TestPlace {
     log: Arc<Mutex<Vec<(Kind, String)>>>,
 }
 
-#[async_trait]
 impl Place for TestPlace {
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> Answer {
+    fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant) -> BoxFuture<'static, Answer> {
         if Instant::now() > write_by {
-            return Answer::NotSent;
+            return Box::pin(ready(Answer::NotSent));
         }
         self.log.lock().unwrap().push((cleared.kind().clone(), cleared.text().expose().to_owned()));
         let id = CarrierId(format!("t{}", cleared.id()).into());
         let _ = self.submitted.send(cleared);
-        Answer::Taken { ids: vec![id] }
+        Box::pin(ready(Answer::Taken { ids: vec![id] }))
     }
 }
 
