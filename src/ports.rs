@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -319,11 +320,16 @@ pub trait Carrier: Send + Sync + 'static {
 }
 
 /// Room in a link's window. Dropping it gives the room back.
-#[async_trait]
 pub trait Place: Send {
     /// Writes a message that consent let through, if the first octet can be written before `write_by`, and
-    /// waits for what the carrier answers. Once `recalled`, nothing more of it is written.
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant, recalled: CancellationToken) -> Answer;
+    /// waits for what the carrier answers. The message has its turn on the link when this returns, ahead of the answer
+    /// to whatever is taken from the carrier after that. Once `recalled`, nothing more of it is written.
+    fn submit(
+        self: Box<Self>,
+        cleared: Cleared,
+        write_by: Instant,
+        recalled: CancellationToken,
+    ) -> BoxFuture<'static, Answer>;
 }
 
 /// The daemon is stopping, or no link serves this number.

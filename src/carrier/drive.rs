@@ -164,8 +164,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Happened::TimePassed,
             () = self.link.stop.cancelled(), if self.drain_until.is_none() => Happened::ToldToStop,
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
-            Some(done) = self.deliveries.next(Instant::now) => Happened::Delivered(done),
+            // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.
             Some(submission) = self.submissions.recv() => Happened::Asked(submission),
+            Some(done) = self.deliveries.next(Instant::now) => Happened::Delivered(done),
             read = self.reader.read(buffer), if self.deliveries.have_room() => Happened::Read(read),
         }
     }
@@ -534,6 +535,28 @@ mod tests {
         let (ended, ()) = tokio::join!(drive.run(), carrier);
         assert_eq!(why(&ended), Reason::NotTaken);
         assert_eq!(reception.begun.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_that_was_let_through_before_a_stop_is_written_before_the_answer_to_it() {
+        let (link, reception) = link_and(Store::Waits(Semaphore::new(0)));
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            peer.says(1, deliver_sm("13035550123")).await;
+            let room = link.room(1).await.unwrap();
+            while reception.begun.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            // Both are ready when the session is looked at the next time.
+            let Store::Waits(permits) = &reception.store else { unreachable!() };
+            permits.add_permits(1);
+            let _answered = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new());
+            assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::SubmitSm));
+            assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::DeliverSmResp));
+            drop(peer);
+        };
+        tokio::join!(drive.run(), carrier);
     }
 
     #[tokio::test(start_paused = true)]

@@ -249,18 +249,24 @@ impl LinkStatus {
 }
 
 impl Room {
-    /// Hands the segments to the session, and waits for what becomes of them.
-    pub async fn submit(self, segments: Vec<SubmitSm>, write_by: Instant, recalled: CancellationToken) -> Answer {
+    /// Hands the segments to the session at once, and waits for what becomes of them.
+    pub fn submit(
+        self,
+        segments: Vec<SubmitSm>,
+        write_by: Instant,
+        recalled: CancellationToken,
+    ) -> impl Future<Output = Answer> + use<> {
         let (answer, answered) = oneshot::channel();
-        if recalled.is_cancelled() {
-            return Answer::NotSent;
-        }
         let submission = Submission { segments, write_by, permit: self.permit, answer };
-        if self.submissions.send(submission).await.is_err() {
-            return Answer::NotSent;
+        // Whoever has room in the window has room on the way there.
+        let handed = !recalled.is_cancelled() && self.submissions.try_send(submission).is_ok();
+        async move {
+            match handed {
+                // Nobody is left who knows: it may have gone out.
+                true => answered.await.unwrap_or(Answer::Unknown),
+                false => Answer::NotSent,
+            }
         }
-        // Nobody is left who knows: it may have gone out.
-        answered.await.unwrap_or(Answer::Unknown)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -77,9 +78,13 @@ impl Carrier for Links {
     }
 }
 
-#[async_trait]
 impl Place for Room {
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant, recalled: CancellationToken) -> Answer {
-        (*self).submit(translate::submit_sms(&cleared), write_by, recalled).await
+    fn submit(
+        self: Box<Self>,
+        cleared: Cleared,
+        write_by: Instant,
+        recalled: CancellationToken,
+    ) -> BoxFuture<'static, Answer> {
+        Box::pin((*self).submit(translate::submit_sms(&cleared), write_by, recalled))
     }
 }

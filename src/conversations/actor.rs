@@ -1,5 +1,6 @@
 //! The heart: receive, handle, commit, reply, perform.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,9 +96,16 @@ impl ConversationActor {
         let recalled = CancellationToken::new();
         let until_recalled = recalled.clone();
         let write_by = Instant::now() + COMMIT_TO_WIRE_MAX;
+        // Here and not in the task: it takes its turn on the link before the next letter, which may be a STOP, is read.
+        // A panic there must not take the arbiter's other conversations along.
+        let submit = |place: Box<dyn Place>| {
+            std::panic::catch_unwind(AssertUnwindSafe(|| place.submit(cleared, write_by, until_recalled)))
+        };
+        let answered = place.map(submit);
         let answer = self.directory.spawn_submission(async move {
-            let answer = match place {
-                Some(place) => place.submit(cleared, write_by, until_recalled).await,
+            let answer = match answered {
+                Some(Ok(answered)) => answered.await,
+                Some(Err(_)) => Answer::Unknown,
                 None => Answer::NotSent,
             };
             directory.tell_until_heard(&key, Event::Answered { id, attempt, answer }).await;

@@ -13,6 +13,7 @@ use assent::domain::{
 };
 use assent::ports::{Carrier, CarrierClosed, Clock, Place, Practices, Store, Throttle, Turn};
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, ready};
 use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio::time::Instant;
@@ -114,16 +115,20 @@ struct TestPlace {
     log: Arc<Mutex<Vec<(Kind, String)>>>,
 }
 
-#[async_trait]
 impl Place for TestPlace {
-    async fn submit(self: Box<Self>, cleared: Cleared, write_by: Instant, _: CancellationToken) -> Answer {
+    fn submit(
+        self: Box<Self>,
+        cleared: Cleared,
+        write_by: Instant,
+        _: CancellationToken,
+    ) -> BoxFuture<'static, Answer> {
         if Instant::now() > write_by {
-            return Answer::NotSent;
+            return Box::pin(ready(Answer::NotSent));
         }
         self.log.lock().unwrap().push((cleared.kind().clone(), cleared.text().expose().to_owned()));
         let id = CarrierId(format!("t{}", cleared.id()).into());
         let _ = self.submitted.send(cleared);
-        Answer::Taken { ids: vec![id] }
+        Box::pin(ready(Answer::Taken { ids: vec![id] }))
     }
 }
 
