@@ -192,7 +192,7 @@ pub struct Inbound {
 /// SMPP 3.4 §5.2.23 makes it opaque, but carriers write one id in hexadecimal in the response and in
 /// decimal in the receipt, or pad it with zeros, or change its case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CarrierId(pub Box<str>);
+pub struct CarrierId(pub Arc<str>);
 
 impl CarrierId {
     /// Whether two spellings may name the same segment.

@@ -1,6 +1,7 @@
 //! The identifiers that callers choose for practices, staff and patients.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The most characters an identifier may have.
 pub const ID_CHARS_MAX: usize = 64;
@@ -11,7 +12,7 @@ pub const ID_CHARS_MAX: usize = 64;
 pub struct IdError;
 
 /// Checks the shape that every caller-chosen identifier has.
-fn parse(text: &str) -> Result<Box<str>, IdError> {
+fn parse(text: &str) -> Result<Arc<str>, IdError> {
     let fits = (1..=ID_CHARS_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         && !text.starts_with('.');
@@ -22,7 +23,7 @@ macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Parses an identifier as callers give it.

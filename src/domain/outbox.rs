@@ -1,6 +1,8 @@
 //! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::consent::{Leaving, NotCleared};
@@ -20,8 +22,8 @@ pub const EARLY_RECEIPTS_MAX: usize = 16;
 pub struct Outbox {
     /// Pending, queued or sending. At most one is sending.
     pub waiting: Vec<Waiting>,
-    /// Sent or unconfirmed.
-    pub tracked: Vec<Tracked>,
+    /// Sent or unconfirmed. Shared, because each decision copies the outbox and changes one of them at the most.
+    pub tracked: Vec<Arc<Tracked>>,
     pub early_receipts: Vec<Receipt>,
 }
 
@@ -98,7 +100,7 @@ impl Outbox {
     pub fn status(&self, id: MessageId) -> Option<Status> {
         let waiting =
             self.waiting.iter().find(|waiting| waiting.message.id == id).map(|waiting| waiting.message.status);
-        let tracked = || self.tracked.iter().find(|tracked| tracked.id == id).map(Tracked::status);
+        let tracked = || self.tracked.iter().find(|tracked| tracked.id == id).map(|tracked| tracked.status());
         waiting.or_else(tracked)
     }
 
@@ -291,7 +293,7 @@ impl Outbox {
         let (status, failure) = match answer {
             Answer::Taken { ids } => {
                 let segments = ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect();
-                self.tracked[index].fate = Fate::Sent { segments };
+                Arc::make_mut(&mut self.tracked[index]).fate = Fate::Sent { segments };
                 journal.push(Entry::Updated { id, status: Status::Sent, failure: None, at: now });
                 return self.replay_early_receipts(now, journal);
             }
@@ -312,7 +314,7 @@ impl Outbox {
         journal: &mut Vec<Entry>,
     ) -> Option<Option<Finished>> {
         let (index, segment) = self.find(receipt)?;
-        let tracked = &mut self.tracked[index];
+        let tracked = Arc::make_mut(&mut self.tracked[index]);
         let failed = Failure::NotDelivered { state: receipt.state };
         match receipt.state {
             ReceiptState::Enroute | ReceiptState::Accepted | ReceiptState::Unknown => Some(None),
@@ -455,7 +457,7 @@ impl Outbox {
     ) -> Finished {
         let tracked = self.tracked.remove(index);
         journal.push(Entry::Updated { id: tracked.id, status, failure, at: now });
-        Finished { kind: tracked.kind, status }
+        Finished { kind: tracked.kind.clone(), status }
     }
 
     fn track(&mut self, index: usize, fate: Fate, now: Timestamp, journal: &mut Vec<Entry>) {
@@ -466,7 +468,7 @@ impl Outbox {
         if self.tracked.len() == TRACKED_MAX {
             self.tracked.remove(0);
         }
-        self.tracked.push(tracked);
+        self.tracked.push(Arc::new(tracked));
     }
 
     fn replay_early_receipts(&mut self, now: Timestamp, journal: &mut Vec<Entry>) -> Option<Finished> {

@@ -1,13 +1,14 @@
 //! A phone number in E.164, checked by the shape of its numbering plan.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A phone number in E.164 form (ITU-T E.164: `+`, country code, at most 15 digits).
 ///
 /// The shape of the numbering plan is checked, live assignments are not. `Debug` shows the last two
 /// digits only and there is no `Display`: whoever needs the number asks for [`Phone::expose`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Phone(Box<str>);
+pub struct Phone(Arc<str>);
 
 /// Why a text is not a phone number. The text itself is not repeated: it is personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

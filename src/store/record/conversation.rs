@@ -1,6 +1,7 @@
 //! A conversation as it is written.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ pub struct ConversationV1<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     waiting: Vec<WaitingV1<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tracked: Vec<TrackedV1>,
+    tracked: Vec<TrackedV1<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     early_receipts: Vec<ReceiptV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,20 +54,20 @@ enum StageV1 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct TrackedV1 {
+struct TrackedV1<'a> {
     id: MessageIdV1,
-    kind: KindV1,
+    kind: KindV1<'a>,
     attempt: u32,
     since: i64,
-    fate: FateV1,
+    fate: FateV1<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum FateV1 {
+enum FateV1<'a> {
     /// The carrier's id of each segment, and whether it arrived.
     Sent {
-        segments: Vec<(String, bool)>,
+        segments: Vec<(Cow<'a, str>, bool)>,
     },
     Unconfirmed {
         segments: u32,
@@ -104,7 +105,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             active_at: nanoseconds(*active_at),
             unread: *unread,
             waiting: waiting.iter().map(WaitingV1::from).collect(),
-            tracked: tracked.iter().map(TrackedV1::from).collect(),
+            tracked: tracked.iter().map(|tracked| TrackedV1::from(&**tracked)).collect(),
             early_receipts: early_receipts.iter().map(ReceiptV1::from).collect(),
             invitations: invitations.iter().copied().map(nanoseconds).collect(),
             help_sent_at: help_sent_at.map(nanoseconds),
@@ -130,7 +131,11 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             consent: written.consent.into(),
             outbox: Outbox {
                 waiting: written.waiting.into_iter().map(Waiting::try_from).collect::<Result<_, _>>()?,
-                tracked: written.tracked.into_iter().map(Tracked::try_from).collect::<Result<_, _>>()?,
+                tracked: written
+                    .tracked
+                    .into_iter()
+                    .map(|tracked| Tracked::try_from(tracked).map(Arc::new))
+                    .collect::<Result<_, _>>()?,
                 early_receipts: written.early_receipts.into_iter().map(Into::into).collect(),
             },
             last: Seq(written.last),
@@ -186,11 +191,11 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     }
 }
 
-impl From<&Tracked> for TrackedV1 {
-    fn from(tracked: &Tracked) -> Self {
+impl<'a> From<&'a Tracked> for TrackedV1<'a> {
+    fn from(tracked: &'a Tracked) -> Self {
         let fate = match &tracked.fate {
             Fate::Sent { segments } => FateV1::Sent {
-                segments: segments.iter().map(|(id, arrived)| (id.0.to_string(), *arrived == Arrived::Yes)).collect(),
+                segments: segments.iter().map(|(id, arrived)| ((&*id.0).into(), *arrived == Arrived::Yes)).collect(),
             },
             Fate::Unconfirmed { segments } => FateV1::Unconfirmed { segments: *segments },
         };
@@ -204,11 +209,11 @@ impl From<&Tracked> for TrackedV1 {
     }
 }
 
-impl TryFrom<TrackedV1> for Tracked {
+impl TryFrom<TrackedV1<'_>> for Tracked {
     type Error = ReadError;
 
-    fn try_from(tracked: TrackedV1) -> Result<Self, ReadError> {
-        let segment = |(id, arrived): (String, bool)| {
+    fn try_from(tracked: TrackedV1<'_>) -> Result<Self, ReadError> {
+        let segment = |(id, arrived): (Cow<'_, str>, bool)| {
             (CarrierId(id.into()), if arrived { Arrived::Yes } else { Arrived::NotYetKnown })
         };
         let fate = match tracked.fate {

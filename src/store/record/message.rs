@@ -9,20 +9,20 @@ use crate::domain::{Body, CarrierId, Failure, Kind, Message, Receipt, ReceiptSta
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum KindV1 {
+pub enum KindV1<'a> {
     Inbound,
-    StaffText { staff: Option<String> },
+    StaffText { staff: Option<Cow<'a, str>> },
     Invitation,
     OptOutConfirmation,
     StartConfirmation,
     Help,
 }
 
-impl From<&Kind> for KindV1 {
-    fn from(kind: &Kind) -> Self {
+impl<'a> From<&'a Kind> for KindV1<'a> {
+    fn from(kind: &'a Kind) -> Self {
         match kind {
             Kind::Inbound => Self::Inbound,
-            Kind::StaffText { staff } => Self::StaffText { staff: staff.as_ref().map(ToString::to_string) },
+            Kind::StaffText { staff } => Self::StaffText { staff: staff.as_ref().map(|id| id.as_str().into()) },
             Kind::Invitation => Self::Invitation,
             Kind::OptOutConfirmation => Self::OptOutConfirmation,
             Kind::StartConfirmation => Self::StartConfirmation,
@@ -31,10 +31,10 @@ impl From<&Kind> for KindV1 {
     }
 }
 
-impl TryFrom<KindV1> for Kind {
+impl TryFrom<KindV1<'_>> for Kind {
     type Error = ReadError;
 
-    fn try_from(kind: KindV1) -> Result<Self, ReadError> {
+    fn try_from(kind: KindV1<'_>) -> Result<Self, ReadError> {
         Ok(match kind {
             KindV1::Inbound => Self::Inbound,
             KindV1::StaffText { staff } => {
@@ -52,7 +52,7 @@ impl TryFrom<KindV1> for Kind {
 /// Whose words, and which.
 #[derive(Serialize, Deserialize)]
 pub struct SaidV1<'a> {
-    kind: KindV1,
+    kind: KindV1<'a>,
     #[serde(borrow)]
     text: Cow<'a, str>,
 }
