@@ -231,7 +231,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if self.bound_at.is_some() && self.session.is_bound() {
             let in_use = self.link.config.window.saturating_sub(self.places.available_permits());
             if self.reported.replace(in_use) != Some(in_use) {
-                self.link.report(LinkState::Bound, in_use, None);
+                self.link.report_window(in_use);
             }
         }
         end
@@ -240,6 +240,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     fn bound(&mut self) {
         self.bound_at = Some(Instant::now());
         info!(link = self.link.config.name, "bound");
+        self.link.report(LinkState::Bound, None);
         if self.drain_until.is_none() {
             let gate = Gate { places: Arc::clone(&self.places), submissions: self.submit.clone() };
             self.link.gate.send_replace(Some(gate));

@@ -150,7 +150,7 @@ impl Link {
     /// Binds, and binds again, until told to stop.
     pub async fn live(self: Arc<Self>, mut earlier_session_ended: Option<Timestamp>) {
         let mut pauses = Pauses::default();
-        self.report(LinkState::Unbound, 0, None);
+        self.report(LinkState::Unbound, None);
         loop {
             let driven = AssertUnwindSafe(self.connect_and_drive(earlier_session_ended)).catch_unwind().await;
             let ended = driven.unwrap_or_else(|_| self.faulted());
@@ -159,7 +159,7 @@ impl Link {
                 Why::NoConnection(error) => error.clone(),
                 Why::Session(reason) => reason.to_string(),
             };
-            self.report(LinkState::Unbound, 0, Some(error.clone()));
+            self.report(LinkState::Unbound, Some(error.clone()));
             if self.stop.is_cancelled() {
                 info!(link = self.config.name, "stopped");
                 return;
@@ -205,12 +205,12 @@ impl Link {
         Drive::new(self, stream, settings, earlier_session_ended).run().await
     }
 
-    /// Tells whoever watches how the link is. An earlier error stands until there is another.
-    pub fn report(&self, state: LinkState, window_in_use: usize, error: Option<String>) {
-        let name = || self.config.name.clone();
-        metrics::gauge!("assent_link_bound", "link" => name()).set(if state == LinkState::Bound { 1.0 } else { 0.0 });
-        metrics::gauge!("assent_window_in_use", "link" => name())
-            .set(f64::from(u32::try_from(window_in_use).unwrap_or(u32::MAX)));
+    /// Tells whoever watches how the link is: bound with nothing in its window, or unbound. An earlier error stands
+    /// until there is another.
+    pub fn report(&self, state: LinkState, error: Option<String>) {
+        let bound = if state == LinkState::Bound { 1.0 } else { 0.0 };
+        metrics::gauge!("assent_link_bound", "link" => self.config.name.clone()).set(bound);
+        self.report_window(0);
         let now = self.clock.now();
         self.status.send_if_modified(|statuses| {
             let status = &mut statuses[self.index];
@@ -219,9 +219,18 @@ impl Link {
                 status.state = state;
                 status.since = now;
             }
-            status.window_in_use = window_in_use;
             status.last_error = error.or(status.last_error.take());
             *status != before
+        });
+    }
+
+    /// Says how much of the window is in use. That changes with every text, so nobody is woken for it.
+    pub fn report_window(&self, in_use: usize) {
+        metrics::gauge!("assent_window_in_use", "link" => self.config.name.clone())
+            .set(f64::from(u32::try_from(in_use).unwrap_or(u32::MAX)));
+        self.status.send_if_modified(|statuses| {
+            statuses[self.index].window_in_use = in_use;
+            false
         });
     }
 }

@@ -50,7 +50,7 @@ impl Links {
         self.status.borrow().clone()
     }
 
-    /// Tells of every change of what [`status`](Self::status) says.
+    /// Tells of every change of what [`status`](Self::status) says, but for how much of a window is in use.
     pub fn changes(&self) -> watch::Receiver<Vec<LinkStatus>> {
         self.status.subscribe()
     }
