@@ -175,9 +175,12 @@ pub struct Backend {
 
 /// A group that waits for its COMMIT.
 struct Written {
-    answers: Vec<Result<Answer, StoreError>>,
+    answers: Answers,
     last_commit: Option<i64>,
 }
+
+/// What became of each request of a group.
+type Answers = Vec<Result<Answer, StoreError>>;
 
 /// What went wrong, and for whom.
 enum Trouble {
@@ -275,28 +278,23 @@ impl Backend {
         self.database.prepare_cached(statement)
     }
 
-    /// Writes a group into the open transaction, each request in its own savepoint.
+    /// Writes a group into the open transaction.
     fn write(&self, group: &[Request]) -> Result<Written, Broken> {
         let now = self.clock.now();
-        let mut answers = Vec::with_capacity(group.len());
+        let answers = match self.write_together(group, now) {
+            Ok(answers) => answers,
+            Err(Trouble::OfGroup(broken)) => return Err(broken),
+            Err(Trouble::OfRequest(_)) => {
+                self.run("ROLLBACK")?;
+                self.run("BEGIN IMMEDIATE")?;
+                self.write_apart(group, now)?
+            }
+        };
         let mut last_commit = self.last_commit;
-        for request in group {
-            self.run("SAVEPOINT request")?;
-            let answer = self.apply(request, now);
-            let answer = match answer.map_err(|error| self.trouble(&error)) {
-                Ok(answer) => Ok(answer),
-                Err(Trouble::OfGroup(broken)) => return Err(broken),
-                Err(Trouble::OfRequest(error)) => {
-                    tracing::error!(%error, "store could not write one of a group");
-                    self.run("ROLLBACK TO request")?;
-                    Err(error)
-                }
-            };
-            self.run("RELEASE request")?;
-            if let (Request::Commit(commit), Ok(Answer::Committed(_))) = (request, &answer) {
+        for (request, answer) in group.iter().zip(&answers) {
+            if let (Request::Commit(commit), Ok(Answer::Committed(_))) = (request, answer) {
                 last_commit = last_commit.max(Some(commit.at));
             }
-            answers.push(answer);
         }
         if last_commit != self.last_commit {
             self.sql(
@@ -306,6 +304,32 @@ impl Backend {
             .map_err(|error| broken(&error))?;
         }
         Ok(Written { answers, last_commit })
+    }
+
+    /// Writes all of a group, or stops at the first that can't be written. Savepoints would have SQLite copy every page
+    /// that a request changes, and what makes a request fail is looked for before it writes.
+    fn write_together(&self, group: &[Request], now: Timestamp) -> Result<Answers, Trouble> {
+        group.iter().map(|request| self.apply(request, now).map(Ok).map_err(|error| self.trouble(&error))).collect()
+    }
+
+    /// Writes each request of a group in its own savepoint, so that one fails without the others.
+    fn write_apart(&self, group: &[Request], now: Timestamp) -> Result<Answers, Broken> {
+        let mut answers = Vec::with_capacity(group.len());
+        for request in group {
+            self.run("SAVEPOINT request")?;
+            let answer = match self.apply(request, now).map_err(|error| self.trouble(&error)) {
+                Ok(answer) => Ok(answer),
+                Err(Trouble::OfGroup(broken)) => return Err(broken),
+                Err(Trouble::OfRequest(error)) => {
+                    tracing::error!(%error, "store could not write one of a group");
+                    self.run("ROLLBACK TO request")?;
+                    Err(error)
+                }
+            };
+            self.run("RELEASE request")?;
+            answers.push(answer);
+        }
+        Ok(answers)
     }
 
     fn apply(&self, request: &Request, now: Timestamp) -> rusqlite::Result<Answer> {
@@ -510,7 +534,7 @@ impl Backend {
         Ok(())
     }
 
-    /// Whether an error is the request's own: its savepoint is there to go back to.
+    /// Whether an error is the request's own: what the others of its group wrote can still stand.
     fn trouble(&self, error: &rusqlite::Error) -> Trouble {
         let is_transaction_over = self.database.is_autocommit();
         match error.sqlite_error_code() {
