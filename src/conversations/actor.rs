@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::directory::{Directory, Seat};
 use super::letter::{AskError, Letter, Reply};
 use crate::domain::{
-    Answer, Cleared, Conversation, ConversationId, ConversationKey, Decision, Effect, Event, MessageId,
+    Answer, Cleared, Conversation, ConversationId, ConversationKey, Decision, Effect, Event, MessageId, Outcome,
 };
 use crate::ports::{Commit, CommitError, KeptAnswer, OperationId, Place, StoreError, Stored, Version};
 
@@ -158,11 +158,6 @@ impl Turn {
     }
 
     async fn settle(&mut self, event: Event, idempotency: Option<IdempotencyParts>) -> Result<Reply, AskError> {
-        if let Some((key, request)) = &idempotency
-            && let Some(kept) = self.store().kept_answer(&self.key.practice, key).await.map_err(unavailable)?
-        {
-            return Ok(answered_before(kept, request));
-        }
         for _ in 0..CONFLICTS_MAX {
             let held = match self.held.take() {
                 Some(held) => held,
@@ -171,13 +166,23 @@ impl Turn {
             let decision = self.decide(&held.conversation, event.clone())?;
             let outcome = decision.outcome.clone();
             let kept = match (&idempotency, &outcome) {
-                (Some((key, request)), crate::domain::Outcome::Accepted(message)) => Some(KeptAnswer {
+                // The commit finds out whether the key was used before.
+                (Some((key, request)), Outcome::Accepted(message)) => Some(KeptAnswer {
                     key: key.clone(),
                     request: *request,
                     conversation: self.key.clone(),
                     message: message.id,
                 }),
-                _ => None,
+                // What is refused by now may have been accepted then, and the same key gets the same answer.
+                (Some((key, request)), Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => {
+                    let kept = self.store().kept_answer(&self.key.practice, key).await.map_err(unavailable)?;
+                    if let Some(kept) = kept {
+                        self.held = Some(held);
+                        return Ok(answered_before(kept, request));
+                    }
+                    None
+                }
+                (None, _) => None,
             };
             match self.commit(held, decision, kept).await {
                 Ok(()) => return Ok(Reply::Decided(outcome)),
@@ -253,7 +258,12 @@ impl Turn {
         let version = match self.store().commit(commit).await {
             Ok(version) => version,
             Err(CommitError::Store(error)) => self.read_back(operation).await.ok_or(error)?,
-            Err(other) => return Err(other),
+            Err(taken @ CommitError::KeyTaken(_)) => {
+                // Nothing was written: what was held is still what the store has.
+                self.held = Some(held);
+                return Err(taken);
+            }
+            Err(conflict @ CommitError::Conflict { .. }) => return Err(conflict),
         };
         self.held = Some(Stored { conversation: next, version, operation });
         self.effects.extend(effects);
