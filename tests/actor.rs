@@ -156,6 +156,25 @@ async fn fifty_requests_with_one_idempotency_key_are_one_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_was_accepted_gets_the_same_answer_after_a_stop() {
+    let shell = Shell::start().await;
+    let key = shell.key(PATIENT);
+    let ask = async |request: [u8; 32], name: &str| {
+        let draft = Draft { text: Body::new("hello"), staff: None };
+        let idempotency = Idempotency { key: IdempotencyKey(name.into()), request };
+        shell.directory.draft(&key, draft, Some(idempotency)).await.unwrap()
+    };
+    let Reply::Decided(Outcome::Accepted(message)) = ask([1; 32], "k1").await else { panic!("accepted") };
+    shell.texts(&key, "STOP").await.unwrap();
+    let Reply::AnsweredBefore(kept) = ask([1; 32], "k1").await else { panic!("answered before") };
+    assert_eq!(kept.message, message.id);
+    assert_eq!(ask([2; 32], "k1").await, Reply::KeyReused);
+    let Reply::Decided(Outcome::Refused(Refusal::OptedOut { .. })) = ask([1; 32], "k2").await else {
+        panic!("refused")
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_one_conversation_leaves_the_others_running() {
     let shell = Shell::start().await;
     let well = shell.key(PATIENT);

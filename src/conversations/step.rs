@@ -38,11 +38,6 @@ impl Step {
     }
 
     async fn settle(&mut self, event: Event, idempotency: Option<Idempotency>) -> Result<Reply, AskError> {
-        if let Some(asked) = &idempotency
-            && let Some(kept) = self.store().kept_answer(&self.key.practice, &asked.key).await.map_err(unavailable)?
-        {
-            return Ok(answered_before(kept, asked));
-        }
         for _ in 0..CONFLICTS_MAX {
             let held = match self.held.take() {
                 Some(held) => held,
@@ -51,13 +46,23 @@ impl Step {
             let decision = self.decide(&held.conversation, event.clone())?;
             let outcome = decision.outcome.clone();
             let kept = match (&idempotency, &outcome) {
+                // The commit finds out whether the key was used before.
                 (Some(asked), Outcome::Accepted(message)) => Some(KeptAnswer {
                     key: asked.key.clone(),
                     request: asked.request,
                     conversation: self.key.clone(),
                     message: message.id,
                 }),
-                _ => None,
+                // What is refused by now may have been accepted then, and the same key gets the same answer.
+                (Some(asked), Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => {
+                    let kept = self.store().kept_answer(&self.key.practice, &asked.key).await.map_err(unavailable)?;
+                    if let Some(kept) = kept {
+                        self.held = Some(held);
+                        return Ok(answered_before(kept, asked));
+                    }
+                    None
+                }
+                (None, _) => None,
             };
             match self.commit(held, decision, kept).await {
                 Ok(()) => return Ok(Reply::Decided(outcome)),
