@@ -160,6 +160,25 @@ async fn an_invitation_without_an_answer_ends_after_seven_days() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_third_invitation_within_thirty_days_is_refused_and_it_says_from_when() {
+    let world = World::new().await;
+    for asked in 1..=2 {
+        let text = format!("hello for the time {asked}");
+        world.drafts("maria", "rosa", &text).await.is(202);
+        let invitations = || world.rosa_received().iter().filter(|text| text.contains("Reply YES")).count();
+        while invitations() < asked {
+            world.phone(ROSA).wait_for_text(|text| text.text.contains("Reply YES")).await;
+        }
+        world.later(DAY * 7);
+        world.becomes("rosa", &text, "expired").await;
+    }
+    let refused = world.drafts("maria", "rosa", "hello?").await.is(409);
+    assert_eq!(refused["code"], "invitation-limit");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("can be invited again from") && detail.contains("START to +1 303 555 0100"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_can_not_be_reached_is_not_waited_for() {
     let world = World::new().await;
     world.simulator.set_faults(Faults { receipts: Receipts::Undeliverable, ..Faults::default() });

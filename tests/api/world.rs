@@ -290,13 +290,6 @@ impl World {
         self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();
     }
 
-    /// Lets a conversation see what time it is.
-    pub async fn wake(&self, phone: &str) {
-        let practice = PracticeId::parse("riverside").unwrap();
-        let key = ConversationKey { practice, phone: Phone::parse(phone).unwrap() };
-        self.directory.ask(&key, Event::Woken).await.unwrap();
-    }
-
     pub fn advance(&self, by: SignedDuration) {
         let mut now = self.clock.0.lock().unwrap();
         *now += by;

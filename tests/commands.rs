@@ -1,4 +1,5 @@
-//! `assent demo`, as somebody runs it for the first time, and for the second.
+//! The commands, as somebody types them: `assent demo` for the first time and for the second, `assent carrier`, and what
+//! is mistyped.
 
 #![allow(clippy::unwrap_used)]
 
@@ -130,6 +131,34 @@ async fn a_data_directory_that_is_in_use_is_said_to_be() {
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(said.contains("another assent is using"), "{said}");
     first.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulated_carrier_runs_alone_with_its_control_port() {
+    let mut carrier = Command::new(env!("CARGO_BIN_EXE_assent"))
+        .args(["carrier", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(carrier.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let smpp = said.split("SMPP on ").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    let control = said.split("http://").nth(1).unwrap().trim();
+    assert!(std::net::TcpStream::connect(smpp).is_ok(), "{said}");
+
+    let client = Client::new();
+    let typed = json!({"to": "+13035550100", "text": "hello"});
+    let url = format!("http://{control}/phones/+13035550123/messages");
+    assert_eq!(client.post(&url).json(&typed).send().await.unwrap().status(), 202);
+    let shown: Value = client.get(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(shown["messages"][0]["text"], "hello");
+    assert_eq!(shown["messages"][0]["answered"], false, "nobody is bound");
+    let silent = client.put(format!("http://{control}/faults")).json(&json!({"silent": true})).send().await.unwrap();
+    assert!(silent.status().is_success());
+
+    let told = Command::new("kill").args(["-TERM", &carrier.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    assert_eq!(carrier.wait().unwrap().code(), Some(0));
 }
 
 #[test]
