@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent::conversations::{Directory, Doors, Patience};
-use assent::domain::{Body, BootId, ConversationKey, Event, Fingerprint, Form, Inbound, Limits, Phone, PracticeId};
+use assent::domain::{Body, BootId, Fingerprint, Form, Inbound, Limits, Phone};
 use assent::http;
 use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
