@@ -120,8 +120,8 @@ pub(super) struct NotCleared;
 /// A message that consent let through at the instant of the decision. A carrier accepts nothing else, and
 /// only [`Conversation::handle`](super::Conversation::handle) makes one.
 ///
-/// ```compile_fail
-/// let cleared = assent::domain::Cleared { leaving: todo!() };
+/// ```compile_fail,E0451
+/// let forged = assent::domain::Cleared { leaving: panic!("there is no other maker") };
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cleared {
