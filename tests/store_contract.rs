@@ -252,7 +252,7 @@ async fn what_was_committed_is_there_after_a_restart(home: impl Home) {
     let store = home.open().await;
     let mut talk = talk(&store, key("riverside", 100), "hello", at(1)).await;
     talk.hear(draft("your results are in"), at(2)).await;
-    talk.hear(text("yes"), at(3)).await;
+    talk.hear(text("start"), at(3)).await;
     let before = store.load(talk.key()).await.unwrap().unwrap();
     assert_eq!((&before.conversation, before.version), (&talk.now, Version(3)));
     let thread = store.thread(talk.key(), None, 10).await.unwrap();
