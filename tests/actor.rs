@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use assent::conversations::{AskError, Idempotency, Patience, Reply};
-use assent::domain::{Body, Draft, Event, Kind, Outcome, PracticeId, Refusal, Status};
+use assent::domain::{Body, Draft, Event, Kind, Outcome, PracticeId, Refusal, Seq, Status};
 use assent::ports::IdempotencyKey;
 use shell::Shell;
 
@@ -275,7 +275,7 @@ async fn a_daemon_that_stops_says_so() {
     let key = shell.key(PATIENT);
     shell.drafts(&key, "hello").await.unwrap();
     shell.directory.stop();
-    assert_eq!(shell.directory.ask(&key, Event::Read).await, Err(AskError::Stopping));
+    assert_eq!(shell.directory.ask(&key, Event::ReadUpTo(Seq(u64::MAX))).await, Err(AskError::Stopping));
     assert_eq!(shell.directory.live(), 0);
 }
 

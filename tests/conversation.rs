@@ -704,7 +704,11 @@ fn a_receipt_that_fits_nothing_is_kept_as_evidence() {
 fn reading_clears_the_count_and_marking_unread_sets_it() {
     let mut scene = in_state("opted_in");
     scene.texts("hello");
-    scene.event(Event::Read);
+    let seen = scene.conversation.last;
+    scene.texts("are you there?");
+    scene.event(Event::ReadUpTo(seen));
+    assert_eq!(scene.conversation.unread, 1, "what came after the look is unread still");
+    scene.event(Event::ReadUpTo(scene.conversation.last));
     assert_eq!(scene.conversation.unread, 0);
     scene.event(Event::MarkedUnread);
     assert_eq!(scene.conversation.unread, 1);

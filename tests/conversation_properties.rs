@@ -9,7 +9,9 @@ mod scene;
 use std::collections::BTreeMap;
 
 use assent::domain::outbox::Stage;
-use assent::domain::{Answer, Cleared, Consent, Event, Kind, Message, MessageId, Outcome, ReceiptState, Retry, Status};
+use assent::domain::{
+    Answer, Cleared, Consent, Event, Kind, Message, MessageId, Outcome, ReceiptState, Retry, Seq, Status,
+};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use scene::{Scene, taken};
@@ -120,7 +122,7 @@ impl World {
                 scene.event(Event::Woken);
             }
             Step::Read => {
-                scene.event(Event::Read);
+                scene.event(Event::ReadUpTo(Seq(u64::MAX)));
             }
             Step::Crash => scene.restarts(),
         }

@@ -15,28 +15,42 @@ use assent::simulator::{Simulator, SimulatorConfig};
 /// How long any one message may take on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What systemd would hear.
+/// What systemd would hear, and everything that it has heard.
 struct Manager {
     socket: UnixDatagram,
+    heard: Vec<String>,
 }
 
 impl Manager {
     fn listen(directory: &Path) -> Self {
         let socket = UnixDatagram::bind(directory.join("notify")).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { socket }
+        Self { socket, heard: Vec::new() }
     }
 
-    /// Waits until it is told this.
-    fn hears(&self, wanted: impl Fn(&str) -> bool) -> String {
-        let mut buffer = [0; 4_096];
+    /// Waits until it has been told this, whatever else it was told before.
+    fn has_heard(&mut self, wanted: impl Fn(&str) -> bool) {
+        while !self.heard.iter().any(|said| wanted(said)) {
+            self.listens();
+        }
+    }
+
+    /// Waits until it is told this from here on.
+    fn hears(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         loop {
-            let length = self.socket.recv(&mut buffer).expect("the daemon says it in time");
-            let said = String::from_utf8(buffer[..length].to_vec()).unwrap();
+            let said = self.listens();
             if wanted(&said) {
                 return said;
             }
         }
+    }
+
+    fn listens(&mut self) -> String {
+        let mut buffer = [0; 4_096];
+        let length = self.socket.recv(&mut buffer).expect("the daemon says it in time");
+        let said = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        self.heard.push(said.clone());
+        said
     }
 }
 
@@ -65,11 +79,11 @@ async fn the_service_manager_is_told_what_it_needs_to_know() {
     let directory = tempfile::tempdir().unwrap();
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let simulator = Simulator::start(SimulatorConfig::new(listen, Arc::new(SystemClock))).await.unwrap();
-    let manager = Manager::listen(directory.path());
+    let mut manager = Manager::listen(directory.path());
     let mut daemon = serve(directory.path(), simulator.address());
 
-    manager.hears(|said| said.contains("READY=1"));
-    manager.hears(|said| said.contains("STATUS=") && said.contains("primary: bound"));
+    manager.has_heard(|said| said.contains("READY=1"));
+    manager.has_heard(|said| said.contains("STATUS=") && said.contains("primary: bound"));
     for _ in 0..3 {
         manager.hears(|said| said.contains("WATCHDOG=1"));
     }

@@ -442,7 +442,7 @@ async fn the_inbox_is_newest_first(home: impl Home) {
     let us = practice("riverside");
     assert_eq!(inbox(&store, &us, InboxFilter::All).await, [phone(&third), phone(&second), phone(&first)]);
     first.hear(text("again"), at(4)).await;
-    first.hear(Event::Read, at(5)).await;
+    first.hear(Event::ReadUpTo(Seq(u64::MAX)), at(5)).await;
     assert_eq!(inbox(&store, &us, InboxFilter::All).await, [phone(&first), phone(&third), phone(&second)]);
     assert_eq!(inbox(&store, &us, InboxFilter::Unread).await, [phone(&third), phone(&second)]);
     assert_eq!(inbox(&store, &us, InboxFilter::Read).await, [phone(&first)]);
@@ -455,7 +455,7 @@ async fn the_inbox_pages_through_ties(home: impl Home) {
     for line in 0..23 {
         let mut talk = talk(&store, key("riverside", 100 + line), "hello", at(i64::from(line / 10))).await;
         if line % 3 == 0 {
-            talk.hear(Event::Read, at(9)).await;
+            talk.hear(Event::ReadUpTo(Seq(u64::MAX)), at(9)).await;
         }
     }
     let us = practice("riverside");
@@ -495,7 +495,7 @@ async fn unread_is_counted_for_conversations_with_messages(home: impl Home) {
     silent.hear(Event::MarkedUnread, at(1)).await;
     assert_eq!(store.unread(&us).await.unwrap(), Unread { conversations: 2, messages: 3 });
     assert_eq!(inbox(&store, &us, InboxFilter::All).await.len(), 2, "nothing was said in the third");
-    first.hear(Event::Read, at(2)).await;
+    first.hear(Event::ReadUpTo(Seq(u64::MAX)), at(2)).await;
     assert_eq!(store.unread(&us).await.unwrap(), Unread { conversations: 1, messages: 1 });
 }
 
@@ -541,7 +541,7 @@ async fn occurrences_resume_where_they_were_left(home: impl Home) {
     assert_eq!(occurrences(&store, &us, page[2].id).await, expected[3..]);
     let newest = store.newest_occurrence().await.unwrap();
     assert!(occurrences(&store, &us, newest).await.is_empty());
-    talk.hear(Event::Read, at(2)).await;
+    talk.hear(Event::ReadUpTo(Seq(u64::MAX)), at(2)).await;
     assert_eq!(occurrences(&store, &us, newest).await, [(phone, Changed::Unread)]);
 }
 
@@ -715,7 +715,7 @@ async fn no_file_holds_a_patients_words_or_names() {
     let mut talk = talk(&store, key("riverside", 4321), "my knee hurts badly", at(1)).await;
     talk.hear(draft("Featherstone, your knee"), at(2)).await;
     talk.hear(text("STOP"), at(3)).await;
-    let mut commit = talk.decide(Event::Read, at(4));
+    let mut commit = talk.decide(Event::ReadUpTo(Seq(u64::MAX)), at(4));
     commit.idempotency = Some(kept(&talk, "my-own-key-8842"));
     talk.commit(commit).await.unwrap();
     store.put(some_records()).await.unwrap();

@@ -261,6 +261,23 @@ async fn long_texts_and_emoji_travel_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_arrives_while_somebody_looks_stays_unread() {
+    let world = World::new().await;
+    world.rosa_texts("first").await;
+    let seen = world.message("rosa", |message| message["text"] == "first").await;
+    world.rosa_texts("second").await;
+    let path = format!("/conversations/%2B13035550123/read?up_to={}", seen["id"].as_str().unwrap());
+    assert_eq!(world.staff("sam", Method::POST, &path, &Value::Null).await.is(200)["unread"], 1);
+    assert_eq!(world.get("sam", "/unread").await["red_dot"], true);
+    for (wrong, status) in [("up_to=first", 422), ("up_to=00000000000000ff-1", 404), ("upto=x", 422)] {
+        let path = format!("/conversations/%2B13035550123/read?{wrong}");
+        world.staff("sam", Method::POST, &path, &Value::Null).await.is(status);
+    }
+    world.staff("sam", Method::POST, "/conversations/%2B13035550123/read", &Value::Null).await.is(200);
+    assert_eq!(world.get("sam", "/unread").await["red_dot"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_from_an_unknown_number_is_in_the_inbox() {
     let world = World::new().await;
     world.phone("+13035550199").text(NUMBER, "Is this the clinic?").await;

@@ -185,7 +185,10 @@ export class Conversation {
     if (!open || this.#reading || !this.#hasUnread()) return;
     this.#reading = true;
     try {
-      await this.#session.post(`/conversations/${encodeURIComponent(open.phone)}/read`);
+      // A text that arrives meanwhile stays unread: nobody has seen it.
+      const seen = [...open.messages.values()].sort(inOrder).at(-1);
+      const upTo = seen ? `?up_to=${encodeURIComponent(seen.id)}` : "";
+      await this.#session.post(`/conversations/${encodeURIComponent(open.phone)}/read${upTo}`);
       this.onRead(open.phone);
     } catch (problem) {
       this.#failed(open, problem);

@@ -86,7 +86,7 @@ impl Conversation {
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
             Event::Receipted(receipt) => turn.receipted(receipt),
-            Event::Read => turn.unread_becomes(0),
+            Event::ReadUpTo(seq) => turn.read_up_to(seq),
             Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
             Event::Woken => Outcome::Recorded,
             Event::Restored(others) => turn.restored(others),
@@ -287,6 +287,12 @@ impl Turn<'_> {
         };
         self.consent_becomes(Consent::None);
         self.outbox(|outbox, step| outbox.finish_pending(drafts_become, reason, step));
+    }
+
+    /// What came after that place may be unread, however many texts of it are the patient's.
+    fn read_up_to(&mut self, seq: Seq) -> Outcome {
+        let newer = u32::try_from(self.next.last.0.saturating_sub(seq.0)).unwrap_or(u32::MAX);
+        self.unread_becomes(self.next.unread.min(newer))
     }
 
     fn unread_becomes(&mut self, unread: u32) -> Outcome {

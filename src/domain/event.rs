@@ -1,6 +1,6 @@
 //! Everything that can happen to a conversation.
 
-use super::{CarrierId, Draft, Inbound, MessageId, Receipt};
+use super::{CarrierId, Draft, Inbound, MessageId, Receipt, Seq};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Event {
     Answered { id: MessageId, attempt: u32, answer: Answer },
     /// The carrier reported on a segment.
     Receipted(Receipt),
-    /// Staff looked at the conversation.
-    Read,
+    /// Staff looked at the conversation, as far as this place.
+    ReadUpTo(Seq),
     /// Staff want to look at it again.
     MarkedUnread,
     /// The conversation's `wake_at` has come.

@@ -10,7 +10,7 @@ use super::extract::{InPractice, Parameters, TheConversation};
 use super::problem::Problem;
 use super::views::{ConversationView, UnreadView};
 use super::{Api, PAGE_DEFAULT, answer, limit};
-use crate::domain::{Conversation, ConversationKey, Event, Seq};
+use crate::domain::{Conversation, ConversationKey, Event, MessageId, Seq};
 use crate::ports::InboxFilter;
 
 pub async fn list(
@@ -47,8 +47,18 @@ fn filter(text: &str) -> Result<InboxFilter, &'static str> {
 pub async fn mark_read(
     Given(api): Given<Arc<Api>>,
     TheConversation(key): TheConversation,
+    Parameters(mut parameters): Parameters,
 ) -> Result<Response, Problem> {
-    mark(&api, &key, Event::Read).await
+    let read = parameters.optional_text("up_to", |text| MessageId::parse(text).ok_or("must be the id of a message"));
+    parameters.finish()?;
+    let conversation = existing(&api, &key).await?;
+    // Without a place, everything that is there at this moment was seen.
+    let up_to = match read {
+        Some(id) if id.conversation == conversation.id => id.seq,
+        Some(_) => return Err(Problem::NotFound),
+        None => conversation.last,
+    };
+    mark(&api, &key, Event::ReadUpTo(up_to)).await
 }
 
 pub async fn mark_unread(

@@ -382,7 +382,7 @@ mod tests {
             5 => Just(Happening::Granted),
             4 => answer().prop_map(Happening::Answered),
             2 => receipted().prop_map(Happening::Event),
-            1 => Just(Happening::Event(Event::Read)),
+            1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
             1 => Just(Happening::Event(Event::MarkedUnread)),
             1 => Just(Happening::Event(Event::Woken)),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
