@@ -364,6 +364,65 @@ fn a_refused_segment_keeps_the_rest_of_its_text_from_leaving() {
 }
 
 #[test]
+fn a_recalled_text_goes_no_further_than_the_segment_that_has_begun() {
+    let mut script = Script::bound();
+    script.submits(3);
+    let whole = script.session.to_write(script.now).unwrap().octets.len();
+    let one = whole / 3;
+    for octets in 0..=whole {
+        let mut script = Script::bound();
+        let token = script.submits(3);
+        let to_write = script.session.to_write(script.now).unwrap();
+        if octets > 0 {
+            script.framer.push(&to_write.octets[..octets]);
+            script.handle(Input::Wrote(octets));
+        }
+        script.handle(Input::Recalled(Token(token)));
+        script.hears(0, 0x8000_0001, Pdu::EnquireLink);
+        let (answers, texts): (Vec<_>, Vec<_>) =
+            script.says().into_iter().partition(|frame| frame.id() == CommandId::EnquireLinkResp);
+        assert_eq!(answers.len(), 1, "the carrier still finds the next PDU");
+        assert_eq!(texts.len(), octets.div_ceil(one), "after {octets} of {whole} octets");
+        for segment in &texts {
+            assert_eq!(script.answer(token), None);
+            script.takes(segment, "a");
+        }
+        let expected = match texts.len() {
+            0 => Answer::NotSent,
+            3 => taken(&["a", "a", "a"]),
+            _ => Answer::PartlyTaken,
+        };
+        assert_eq!(script.answer(token), Some(&expected), "after {octets} of {whole} octets");
+        let next = script.submits(1);
+        let [segment] = script.says().try_into().unwrap();
+        script.takes(&segment, "b");
+        assert_eq!(script.answer(next), Some(&taken(&["b"])), "the window has its room back");
+    }
+}
+
+#[test]
+fn a_recalled_text_does_not_go_on_when_the_window_has_room_again() {
+    let mut script = Script::bound_with(1, 0);
+    let token = script.submits(3);
+    let [first] = script.says().try_into().unwrap();
+    script.handle(Input::Recalled(Token(token)));
+    assert_eq!(script.answer(token), None, "the first segment's answer is awaited");
+    script.takes(&first, "a");
+    assert_eq!(script.says_ids(), []);
+    assert_eq!(script.answer(token), Some(&Answer::PartlyTaken));
+}
+
+#[test]
+fn what_may_have_gone_out_stays_unknown_when_it_is_recalled() {
+    let mut script = Script::bound_with(1, 0);
+    let token = script.submits(2);
+    script.says();
+    script.handle(Input::Recalled(Token(token)));
+    script.handle(Input::Lost);
+    assert_eq!(script.answer(token), Some(&Answer::Unknown));
+}
+
+#[test]
 fn a_generic_nack_of_a_text_is_its_refusal() {
     let mut script = Script::bound();
     let token = script.submits(1);
@@ -516,6 +575,7 @@ enum Step {
     Write(usize),
     Pass(u64),
     Deliver(u32),
+    Recall(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -527,6 +587,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1_usize..200).prop_map(Step::Write),
         3 => (0_u64..70_000).prop_map(Step::Pass),
         2 => any::<u32>().prop_map(Step::Deliver),
+        2 => (1_u64..12).prop_map(Step::Recall),
     ]
 }
 
@@ -560,6 +621,7 @@ proptest! {
                 }
                 Step::Pass(millis) => script.passes(Duration::from_millis(millis)),
                 Step::Deliver(sequence) => script.hears(0, sequence, DeliverSm::default()),
+                Step::Recall(token) => script.handle(Input::Recalled(Token(token))),
             }
             while let Some(frame) = wire.next_frame().unwrap() {
                 written += usize::from(frame.id() == CommandId::SubmitSm);

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -39,8 +42,10 @@ pub(super) struct Drive<'a, S> {
     submissions: mpsc::Receiver<Submission>,
     /// Handed to the gate once bound.
     submit: mpsc::Sender<Submission>,
-    /// Who waits for the answer to which message, and the room that it takes.
-    asked: HashMap<Token, (oneshot::Sender<Answer>, OwnedSemaphorePermit)>,
+    /// Who waits for the answer to which message.
+    asked: HashMap<Token, Asked>,
+    /// One for each message that waits; it says which was recalled, or nothing once the answer is there.
+    recalls: FuturesUnordered<BoxFuture<'static, Option<Token>>>,
     tokens: u64,
     bound_at: Option<Instant>,
     /// Set once told to stop: no longer than until then.
@@ -49,6 +54,14 @@ pub(super) struct Drive<'a, S> {
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
     reported: Option<usize>,
+}
+
+/// Somebody who waits for the answer to a message.
+struct Asked {
+    answer: oneshot::Sender<Answer>,
+    _room: OwnedSemaphorePermit,
+    /// Ends the wait for a recall.
+    _over: oneshot::Sender<()>,
 }
 
 /// How a session came to its end.
@@ -68,6 +81,7 @@ pub(super) enum Why {
 /// What the socket, the store, the conversations or the clock did.
 enum Happened {
     TimePassed,
+    Recalled(Option<Token>),
     ToldToStop,
     Wrote(std::io::Result<usize>),
     TooLateToWrite,
@@ -91,6 +105,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             submissions,
             submit,
             asked: HashMap::new(),
+            recalls: FuturesUnordered::new(),
             tokens: 0,
             bound_at: None,
             drain_until: None,
@@ -127,6 +142,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let happened = self.next(buffer).await;
         let mut outputs = match happened {
             Happened::TimePassed | Happened::TooLateToWrite => self.session.handle(Input::Tick, now()),
+            Happened::Recalled(Some(token)) => self.session.handle(Input::Recalled(token), now()),
+            Happened::Recalled(None) => Vec::new(),
             Happened::ToldToStop => {
                 self.drain_until = Some(Instant::now() + DRAIN);
                 self.withdraw();
@@ -162,6 +179,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         tokio::select! {
             biased;
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Happened::TimePassed,
+            // Ahead of the socket: what was recalled before now does not go on.
+            Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
             () = self.link.stop.cancelled(), if self.drain_until.is_none() => Happened::ToldToStop,
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
             Some(done) = self.deliveries.next(Instant::now) => Happened::Delivered(done),
@@ -190,10 +209,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 
     fn asked(&mut self, submission: Submission) -> Vec<Output> {
-        let Submission { segments, write_by, permit, answer } = submission;
+        let Submission { segments, write_by, recalled, permit, answer } = submission;
         self.tokens += 1;
         let token = Token(self.tokens);
-        self.asked.insert(token, (answer, permit));
+        let (until_over, over) = oneshot::channel();
+        self.asked.insert(token, Asked { answer, _room: permit, _over: until_over });
+        self.recalls.push(Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = recalled.cancelled() => Some(token),
+                _ = over => None,
+            }
+        }));
         let answer_by = now() + self.link.config.response_timeout;
         let submit = Submit { token, segments, write_by: write_by.into_std(), answer_by };
         self.session.handle(Input::Submit(submit), now())
@@ -270,9 +297,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.link.pause();
         }
         self.link.count_submit(&answer);
-        if let Some((asker, _room)) = self.asked.remove(&token) {
+        if let Some(asked) = self.asked.remove(&token) {
             // Whoever asked may have gone; the answer is the conversation's to miss.
-            let _ = asker.send(answer);
+            let _ = asked.answer.send(answer);
         }
     }
 }
@@ -492,6 +519,34 @@ mod tests {
         assert_eq!(second, Answer::NotSent);
         assert_eq!(next, Some(CommandId::UnbindResp), "the second text never came");
         assert_eq!(why(&ended), Reason::PeerUnbound);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_patients_stop_keeps_the_rest_of_a_text_from_following_its_first_segment() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 20);
+        let carrier = async {
+            peer.binds().await;
+            let (begun, queued) = (CancellationToken::new(), CancellationToken::new());
+            let long = link.room(3).await.unwrap();
+            let long = long.submit(vec![SubmitSm::default(); 3], in_two_seconds(), begun.clone());
+            let short = link.room(1).await.unwrap();
+            let short = short.submit(vec![SubmitSm::default()], in_two_seconds(), queued.clone());
+            let stop = async {
+                // Long enough for what the socket takes of the first segment.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                begun.cancel();
+                queued.cancel();
+                let first = peer.hears().await.unwrap();
+                peer.says(first.sequence(), SubmitSmResp::default()).await;
+                peer.says(9, Pdu::Unbind).await;
+                peer.hears().await.map(|frame| frame.id())
+            };
+            tokio::join!(long, short, stop)
+        };
+        let (_, (long, short, next)) = tokio::join!(drive.run(), carrier);
+        assert_eq!((long, short), (Answer::PartlyTaken, Answer::NotSent));
+        assert_eq!(next, Some(CommandId::UnbindResp), "no other segment came");
     }
 
     #[tokio::test(start_paused = true)]

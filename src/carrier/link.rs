@@ -80,6 +80,7 @@ pub(super) struct Room {
 pub(super) struct Submission {
     pub segments: Vec<SubmitSm>,
     pub write_by: Instant,
+    pub recalled: CancellationToken,
     pub permit: OwnedSemaphorePermit,
     pub answer: oneshot::Sender<Answer>,
 }
@@ -252,11 +253,13 @@ impl Room {
     /// Hands the segments to the session, and waits for what becomes of them.
     pub async fn submit(self, segments: Vec<SubmitSm>, write_by: Instant, recalled: CancellationToken) -> Answer {
         let (answer, answered) = oneshot::channel();
-        if recalled.is_cancelled() {
-            return Answer::NotSent;
-        }
-        let submission = Submission { segments, write_by, permit: self.permit, answer };
-        if self.submissions.send(submission).await.is_err() {
+        let submission = Submission { segments, write_by, recalled: recalled.clone(), permit: self.permit, answer };
+        let sent = tokio::select! {
+            biased;
+            () = recalled.cancelled() => return Answer::NotSent,
+            sent = self.submissions.send(submission) => sent,
+        };
+        if sent.is_err() {
             return Answer::NotSent;
         }
         // Nobody is left who knows: it may have gone out.

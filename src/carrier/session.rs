@@ -44,6 +44,8 @@ pub enum Input<'a> {
     Wrote(usize),
     /// A message wants to leave.
     Submit(Submit),
+    /// Nothing more of a message may leave.
+    Recalled(Token),
     /// What a delivered PDU is to be answered with.
     Answer { sequence: u32, command_status: u32 },
     /// A deadline may have passed.
@@ -154,6 +156,7 @@ impl Session {
             Input::Received(octets) => self.received(octets, now),
             Input::Wrote(octets) => self.wrote(octets, now),
             Input::Submit(submit) => self.window.submit(submit),
+            Input::Recalled(token) => self.window.stop(token),
             Input::Answer { sequence, command_status } => {
                 self.say(command_status, sequence, DeliverSmResp::default());
             }
@@ -165,6 +168,7 @@ impl Session {
                 State::Binding { .. } | State::Bound | State::Over => Reason::Lost,
             }),
         }
+        self.drop_what_may_not_leave(now);
         self.answer_finished();
         if let State::Closing(reason) = self.state
             && self.urgent.is_empty()
@@ -177,7 +181,7 @@ impl Session {
 
     /// What to give the socket next. Asked again before each attempt: what is too late by then is not given.
     pub fn to_write(&mut self, now: Instant) -> Option<ToWrite> {
-        self.put_back_unbegun();
+        self.drop_what_may_not_leave(now);
         if self.writing.is_none() {
             self.writing = self.next_chunk(now).map(|chunk| Writing { chunk, offset: 0 });
         }
@@ -216,18 +220,33 @@ impl Session {
         }
     }
 
-    fn recall_if_late(&mut self, now: Instant) {
-        let is_late = |chunk: &mut Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
-        if let Some(chunk) = self.staged.take_if(is_late) {
-            self.window.recall(&chunk);
+    /// What is too late to begin, and what is left of a message that was recalled or refused.
+    fn drop_what_may_not_leave(&mut self, now: Instant) {
+        self.put_back_unbegun();
+        let is_late = |chunk: &Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
+        if let Some(chunk) = self.staged.take_if(|chunk| is_late(chunk) || self.window.is_stopped(chunk)) {
+            self.window.recall(&chunk.ends);
         }
+        if let Some(writing) = self.writing.take_if(|writing| self.window.is_stopped(&writing.chunk)) {
+            self.writing = self.cut(writing);
+        }
+    }
+
+    /// Leaves of a chunk what the carrier needs to find the next PDU: the rest of a segment that has begun.
+    fn cut(&mut self, writing: Writing) -> Option<Writing> {
+        let Writing { mut chunk, offset } = writing;
+        let begun = chunk.ends.iter().position(|(end, _)| *end >= offset)?;
+        let end = chunk.ends[begun].0;
+        let unbegun = chunk.ends.split_off(begun + 1);
+        self.window.recall(&unbegun);
+        chunk.octets.truncate(end);
+        (offset < end).then_some(Writing { chunk, offset })
     }
 
     fn next_chunk(&mut self, now: Instant) -> Option<Chunk> {
         if let Some(octets) = self.urgent.pop_front() {
             return Some(Chunk { octets, ends: Vec::new(), write_by: None });
         }
-        self.recall_if_late(now);
         if self.state != State::Bound {
             return None;
         }
@@ -383,8 +402,6 @@ impl Session {
                 }
             }
         }
-        self.put_back_unbegun();
-        self.recall_if_late(now);
         self.window.expire(now);
         if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
             self.unbind(Reason::Unanswered, now);

@@ -149,9 +149,22 @@ impl Window {
         Some(Chunk { octets: octets.freeze(), ends, write_by })
     }
 
-    /// A chunk of which no octet left, and none will.
-    pub fn recall(&mut self, chunk: &Chunk) {
-        for (_, sequence) in &chunk.ends {
+    /// Nothing more of this message may leave.
+    pub fn stop(&mut self, token: Token) {
+        if let Some(message) = self.messages.get_mut(&token) {
+            message.stopped = true;
+        }
+    }
+
+    /// Whether what is left of a chunk belongs to a message of which nothing more may leave.
+    pub fn is_stopped(&self, chunk: &Chunk) -> bool {
+        let last = chunk.ends.last().and_then(|(_, sequence)| self.live.get(sequence));
+        last.is_some_and(|(token, _)| self.messages[token].stopped)
+    }
+
+    /// Segments of which no octet left, and none will.
+    pub fn recall(&mut self, ends: &[(usize, u32)]) {
+        for (_, sequence) in ends {
             self.settle(*sequence, Fate::Unwritten);
         }
     }
