@@ -23,6 +23,7 @@ struct Script {
     framer: Framer,
     tokens: u64,
     answers: Vec<(u64, Answer)>,
+    late: Vec<u64>,
     delivered: Vec<u32>,
     strays: usize,
     closed: Option<Reason>,
@@ -39,6 +40,7 @@ impl Script {
             framer: Framer::default(),
             tokens: 0,
             answers: Vec::new(),
+            late: Vec::new(),
             delivered: Vec::new(),
             strays: 0,
             closed: None,
@@ -65,6 +67,7 @@ impl Script {
                 Output::Bound => {}
                 Output::Deliver(delivered) => self.delivered.push(delivered.frame.sequence()),
                 Output::Answered { token, answer } => self.answers.push((token.0, answer)),
+                Output::Late(token) => self.late.push(token.0),
                 Output::Stray => self.strays += 1,
                 Output::Closed(reason) => self.closed = Some(reason),
             }
@@ -241,17 +244,49 @@ fn no_more_is_unanswered_than_the_window_allows() {
 }
 
 #[test]
-fn a_segment_without_an_answer_makes_the_text_unknown() {
+fn a_segment_without_an_answer_makes_the_text_unknown_when_the_session_ends() {
     let mut script = Script::bound();
     let token = script.submits(2);
-    let [first, second] = script.says().try_into().unwrap();
+    let [first, _] = script.says().try_into().unwrap();
     script.takes(&first, "a");
     script.passes(ANSWER_BY - SECOND);
-    assert_eq!(script.answer(token), None);
+    assert!(script.late.is_empty());
     script.passes(SECOND);
-    assert_eq!(script.answer(token), Some(&Answer::Unknown));
-    script.takes(&second, "late");
-    assert_eq!((script.strays, script.answers.len()), (1, 1));
+    assert_eq!(script.late, [token]);
+    assert_eq!(script.answer(token), None, "its answer may still come");
+    assert!(script.session.is_idle(), "nobody drains a window for it");
+    script.handle(Input::Lost);
+    assert_eq!(script.answers, [(token, Answer::Unknown)]);
+}
+
+#[test]
+fn a_text_that_is_answered_late_is_answered_all_the_same() {
+    for (command_status, segments) in [(0, 1), (0, 2), (0x0B, 1)] {
+        let mut script = Script::bound_with(2, 0);
+        let token = script.submits(segments);
+        let said = script.says();
+        script.passes(ANSWER_BY);
+        assert_eq!(script.late, [token]);
+
+        let next = script.submits(2);
+        let mut others = script.says();
+        others.retain(|frame| frame.id() == CommandId::SubmitSm);
+        let sequences: Vec<u32> = others.iter().map(Frame::sequence).collect();
+        assert_eq!(sequences.len(), 2, "what is late takes no room in the window");
+        assert!(said.iter().all(|late| !sequences.contains(&late.sequence())));
+        for segment in &said {
+            assert_eq!(script.answer(token), None);
+            script.hears(command_status, segment.sequence(), SubmitSmResp::default());
+        }
+        let expected = match command_status {
+            0 => Answer::Taken { ids: vec![CarrierId("".into()); segments] },
+            _ => Answer::Refused { command_status, retry: Retry::Never },
+        };
+        assert_eq!(script.answer(token), Some(&expected));
+        assert_eq!((script.answer(next), script.strays), (None, 0));
+        script.hears(0, said[0].sequence(), SubmitSmResp::default());
+        assert_eq!(script.strays, 1, "the first answer counts");
+    }
 }
 
 #[test]
@@ -637,6 +672,6 @@ proptest! {
         prop_assert_eq!(answered.len(), accepted);
         let settled = script.answers.iter().filter(|(_, answer)| *answer != Answer::NotSent).count();
         prop_assert!(settled <= written, "{settled} texts with a fate, {written} segments on the wire");
-        prop_assert!(written <= WINDOW + responses + script.answers.len() * WINDOW);
+        prop_assert!(written <= WINDOW + responses + (script.answers.len() + script.late.len()) * WINDOW);
     }
 }

@@ -59,7 +59,8 @@ pub(super) struct Drive<'a, S> {
 /// Somebody who waits for the answer to a message.
 struct Asked {
     answer: oneshot::Sender<Answer>,
-    _room: OwnedSemaphorePermit,
+    /// Until the answer is there, or late.
+    room: Option<OwnedSemaphorePermit>,
     /// Ends the wait for a recall.
     _over: oneshot::Sender<()>,
 }
@@ -213,7 +214,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.tokens += 1;
         let token = Token(self.tokens);
         let (until_over, over) = oneshot::channel();
-        self.asked.insert(token, Asked { answer, _room: permit, _over: until_over });
+        self.asked.insert(token, Asked { answer, room: Some(permit), _over: until_over });
         self.recalls.push(Box::pin(async move {
             tokio::select! {
                 biased;
@@ -251,6 +252,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 Output::Bound => self.bound(),
                 Output::Deliver(delivered) => self.hand(&delivered),
                 Output::Answered { token, answer } => self.answered(token, answer),
+                Output::Late(token) => {
+                    if let Some(asked) = self.asked.get_mut(&token) {
+                        asked.room = None;
+                    }
+                }
                 Output::Stray => self.link.count_stray(),
                 Output::Closed(reason) => end = Some(reason),
             }
@@ -547,6 +553,31 @@ mod tests {
         let (_, (long, short, next)) = tokio::join!(drive.run(), carrier);
         assert_eq!((long, short), (Answer::PartlyTaken, Answer::NotSent));
         assert_eq!(next, Some(CommandId::UnbindResp), "no other segment came");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_carriers_answer_settles_its_text_and_holds_up_no_other() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            let room = link.room(4).await.unwrap();
+            let submit = room.submit(vec![SubmitSm::default(); 4], in_two_seconds(), CancellationToken::new());
+            let slow = async {
+                let started = Instant::now();
+                assert!(link.room(4).await.is_some());
+                assert_eq!(started.elapsed(), link.config.response_timeout, "the window is free again");
+                tokio::time::sleep(Duration::from_secs(600)).await;
+                for _ in 0..4 {
+                    let segment = peer.hears().await.unwrap();
+                    peer.says(segment.sequence(), SubmitSmResp::default()).await;
+                }
+                peer
+            };
+            tokio::join!(submit, slow)
+        };
+        let (_, answer) = tokio::join!(drive.run(), async { carrier.await.0 });
+        assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use super::frame::{self, Frame, Framer, status};
 pub use super::reason::Reason;
 use super::short_message::{Malformed, ShortMessage};
 use super::timers::{self, Rate, Timer, Timers};
-use super::window::{Chunk, Submit, Token, Window};
+use super::window::{Chunk, Outcome, Submit, Token, Window};
 use crate::domain::Answer;
 
 /// `deliver_sm` that are kept when they come before the answer to our bind.
@@ -66,6 +66,9 @@ pub enum Output {
         token: Token,
         answer: Answer,
     },
+    /// A message was not answered in time: its room in the window is free. It is answered when the carrier does so, or
+    /// when the session ends.
+    Late(Token),
     /// A response came that nobody waits for.
     Stray,
     /// The session is over; every message was answered before.
@@ -206,7 +209,7 @@ impl Session {
         self.state == State::Bound
     }
 
-    /// Whether every message that was submitted is answered.
+    /// Whether every message that was submitted is answered, or late.
     pub fn is_idle(&self) -> bool {
         self.window.is_empty()
     }
@@ -446,8 +449,11 @@ impl Session {
     }
 
     fn answer_finished(&mut self) {
-        let finished = self.window.finished().into_iter();
-        self.outputs.extend(finished.map(|(token, answer)| Output::Answered { token, answer }));
+        let outcomes = self.window.outcomes().into_iter();
+        self.outputs.extend(outcomes.map(|(token, outcome)| match outcome {
+            Outcome::Answered(answer) => Output::Answered { token, answer },
+            Outcome::Late => Output::Late(token),
+        }));
     }
 
     fn say(&mut self, command_status: u32, sequence: u32, pdu: impl Into<Pdu>) {
