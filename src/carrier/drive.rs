@@ -12,13 +12,13 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
 use super::deliveries::{Deliveries, Done, Handed};
 use super::frame::status;
-use super::link::{Gate, Link, LinkState, Submission};
+use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
 use super::translate;
 use super::window::{Submit, Token};
@@ -39,6 +39,7 @@ pub(super) struct Drive<'a, S> {
     deliveries: Deliveries,
     earlier_session_ended: Option<Timestamp>,
     places: Arc<Semaphore>,
+    given_back: Arc<Notify>,
     submissions: mpsc::Receiver<Submission>,
     /// Handed to the gate once bound.
     submit: mpsc::Sender<Submission>,
@@ -48,19 +49,27 @@ pub(super) struct Drive<'a, S> {
     recalls: FuturesUnordered<BoxFuture<'static, Option<Token>>>,
     tokens: u64,
     bound_at: Option<Instant>,
-    /// Set once told to stop: no longer than until then.
-    drain_until: Option<Instant>,
+    /// Set once no more places are granted.
+    parting: Option<Parting>,
     /// Set once the socket takes nothing more: answers are read until then.
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
     reported: Option<usize>,
 }
 
+/// On the way out: what is granted or written is waited for, but not longer than a while.
+struct Parting {
+    reason: Reason,
+    until: Instant,
+    /// The carrier was told.
+    is_said: bool,
+}
+
 /// Somebody who waits for the answer to a message.
 struct Asked {
     answer: oneshot::Sender<Answer>,
     /// Until the answer is there, or late.
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<Permit>,
     /// Ends the wait for a recall.
     _over: oneshot::Sender<()>,
 }
@@ -84,6 +93,7 @@ enum Happened {
     TimePassed,
     Recalled(Option<Token>),
     ToldToStop,
+    PlacesGivenBack,
     Wrote(std::io::Result<usize>),
     TooLateToWrite,
     Delivered(Done),
@@ -100,6 +110,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             reader,
             writer,
             places: Arc::new(Semaphore::new(settings.window)),
+            given_back: Arc::default(),
             session: Session::connected(settings, now()),
             deliveries: Deliveries::new(Arc::clone(&link.reception)),
             earlier_session_ended,
@@ -109,7 +120,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             recalls: FuturesUnordered::new(),
             tokens: 0,
             bound_at: None,
-            drain_until: None,
+            parting: None,
             write_failed_until: None,
             reported: None,
         }
@@ -144,10 +155,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let mut outputs = match happened {
             Happened::TimePassed | Happened::TooLateToWrite => self.session.handle(Input::Tick, now()),
             Happened::Recalled(Some(token)) => self.session.handle(Input::Recalled(token), now()),
-            Happened::Recalled(None) => Vec::new(),
+            Happened::Recalled(None) | Happened::PlacesGivenBack => Vec::new(),
             Happened::ToldToStop => {
-                self.drain_until = Some(Instant::now() + DRAIN);
-                self.withdraw();
+                self.part(Reason::Stopped);
                 Vec::new()
             }
             Happened::Wrote(Ok(octets)) if octets > 0 => self.session.handle(Input::Wrote(octets), now()),
@@ -173,7 +183,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let deadlines = [
             self.session.next_deadline().map(Instant::from_std),
             self.deliveries.give_up_at(),
-            self.drain_until,
+            self.parting.as_ref().filter(|parting| !parting.is_said).map(|parting| parting.until),
             self.write_failed_until,
         ];
         let deadline = deadlines.into_iter().flatten().min();
@@ -182,7 +192,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Happened::TimePassed,
             // Ahead of the socket: what was recalled before now does not go on.
             Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
-            () = self.link.stop.cancelled(), if self.drain_until.is_none() => Happened::ToldToStop,
+            () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
+            () = self.given_back.notified(), if self.parting.is_some() => Happened::PlacesGivenBack,
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
             Some(done) = self.deliveries.next(Instant::now) => Happened::Delivered(done),
             Some(submission) = self.submissions.recv() => Happened::Asked(submission),
@@ -201,12 +212,32 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.deliveries.forget_failures();
             return self.session.handle(Input::Unbind(Reason::NotTaken), now());
         }
-        let is_idle = self.session.is_idle() && self.deliveries.is_idle();
-        if self.drain_until.is_some() && (is_idle || passed(self.drain_until)) {
-            self.drain_until = Some(instant + 2 * DRAIN);
-            return self.session.handle(Input::Unbind(Reason::Stopped), now());
+        let is_drained = self.is_drained();
+        if let Some(parting) = self.parting.as_mut().filter(|parting| !parting.is_said)
+            && (is_drained || parting.until <= instant)
+        {
+            parting.is_said = true;
+            return self.session.handle(Input::Unbind(parting.reason), now());
         }
         Vec::new()
+    }
+
+    /// Grants no more places, and parts from the carrier once what is under way is answered.
+    fn part(&mut self, reason: Reason) {
+        let until = Instant::now() + DRAIN;
+        let is_said = self.parting.as_ref().is_some_and(|parting| parting.is_said);
+        self.parting = Some(Parting { reason, until, is_said });
+        self.withdraw();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.parting.as_ref().is_some_and(|parting| parting.reason == Reason::Stopped)
+    }
+
+    /// Whether nothing is under way: a place that was granted may still be used, and its text is already `sending`.
+    fn is_drained(&self) -> bool {
+        let places_are_back = self.places.available_permits() == self.link.config.window;
+        places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !self.is_stopping())
     }
 
     fn asked(&mut self, submission: Submission) -> Vec<Output> {
@@ -274,8 +305,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.bound_at = Some(Instant::now());
         info!(link = self.link.config.name, "bound");
         self.link.report(LinkState::Bound, None);
-        if self.drain_until.is_none() {
-            let gate = Gate { places: Arc::clone(&self.places), submissions: self.submit.clone() };
+        if self.parting.is_none() {
+            let (places, given_back) = (Arc::clone(&self.places), Arc::clone(&self.given_back));
+            let gate = Gate { places, given_back, submissions: self.submit.clone() };
             self.link.gate.send_replace(Some(gate));
         }
     }
@@ -289,7 +321,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 
     fn hand(&mut self, delivered: &Delivered) {
-        if self.drain_until.is_some() {
+        if self.is_stopping() {
             // It is not answered, so the carrier brings it again to whoever binds next.
             return;
         }
@@ -696,6 +728,57 @@ mod tests {
             drop(peer);
         };
         tokio::join!(drive.run(), carrier);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_waits_for_a_text_whose_place_was_granted_and_whose_commit_is_under_way() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let second = Duration::from_secs(1);
+        let carrier = async {
+            peer.binds().await;
+            let (used, unused) = (link.room(1).await.unwrap(), link.room(1).await.unwrap());
+            link.stop.cancel();
+            let submit = async {
+                tokio::time::sleep(second).await;
+                used.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await
+            };
+            let give_back = async {
+                tokio::time::sleep(3 * second).await;
+                drop(unused);
+            };
+            let parts = async {
+                let text = peer.hears().await.unwrap();
+                peer.says(text.sequence(), SubmitSmResp::default()).await;
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                assert_eq!(started.elapsed(), 3 * second, "as soon as the last place is back");
+                drop(peer);
+            };
+            tokio::join!(submit, give_back, parts).0
+        };
+        let (ended, answer) = tokio::join!(drive.run(), carrier);
+        assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+        assert_eq!(why(&ended), Reason::Stopped);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_does_not_wait_for_ever_for_a_place_that_nobody_uses() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            let unused = link.room(1).await.unwrap();
+            link.stop.cancel();
+            assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+            assert_eq!(started.elapsed(), DRAIN);
+            drop(peer);
+            unused
+        };
+        let (_, unused) = tokio::join!(drive.run(), carrier);
+        let answer = unused.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await;
+        assert_eq!(answer, Answer::NotSent);
     }
 
     #[tokio::test(start_paused = true)]

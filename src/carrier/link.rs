@@ -11,7 +11,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use smpp::pdus::SubmitSm;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -67,12 +67,27 @@ pub(super) struct Link {
 #[derive(Clone)]
 pub(super) struct Gate {
     pub places: Arc<Semaphore>,
+    /// Told of every place that is given back.
+    pub given_back: Arc<Notify>,
     pub submissions: mpsc::Sender<Submission>,
+}
+
+/// Places in a window. Dropping it gives them back.
+pub(super) struct Permit {
+    places: Option<OwnedSemaphorePermit>,
+    given_back: Arc<Notify>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        drop(self.places.take());
+        self.given_back.notify_one();
+    }
 }
 
 /// Room in the window of one session.
 pub(super) struct Room {
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
     submissions: mpsc::Sender<Submission>,
 }
 
@@ -81,7 +96,7 @@ pub(super) struct Submission {
     pub segments: Vec<SubmitSm>,
     pub write_by: Instant,
     pub recalled: CancellationToken,
-    pub permit: OwnedSemaphorePermit,
+    pub permit: Permit,
     pub answer: oneshot::Sender<Answer>,
 }
 
@@ -115,11 +130,12 @@ impl Link {
         let patient = async {
             let mut gate = self.gate.subscribe();
             loop {
-                let Gate { places, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
+                let Gate { places, given_back, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
                 let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
                 let wanted = segments.clamp(1, window.max(1));
                 // Closed means that this session is over: wait for the next one.
-                let Ok(permit) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
+                let Ok(granted) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
+                let permit = Permit { places: Some(granted), given_back };
                 self.keep_to_the_rate(segments).await;
                 if !places.is_closed() {
                     return Some(Room { permit, submissions });
