@@ -96,11 +96,6 @@ impl Deliveries {
         Some(all_since.map_or(patience_ends, |all_since| patience_ends.min(all_since + PATIENCE)))
     }
 
-    /// The carrier is being left, and will bring again what was not taken.
-    pub fn forget_failures(&mut self) {
-        self.failing = None;
-    }
-
     /// The next one that is done; `None` while there is none.
     pub async fn next(&mut self, now: impl Fn() -> Instant) -> Option<Done> {
         let done = self.running.next().await?;

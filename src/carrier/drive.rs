@@ -182,7 +182,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let to_write = self.session.to_write(now()).filter(|_| self.write_failed_until.is_none());
         let deadlines = [
             self.session.next_deadline().map(Instant::from_std),
-            self.deliveries.give_up_at(),
+            self.deliveries.give_up_at().filter(|_| self.parting.is_none()),
             self.parting.as_ref().filter(|parting| !parting.is_said).map(|parting| parting.until),
             self.write_failed_until,
         ];
@@ -208,9 +208,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if passed(self.write_failed_until) {
             return self.session.handle(Input::Lost, now());
         }
-        if passed(self.deliveries.give_up_at()) {
-            self.deliveries.forget_failures();
-            return self.session.handle(Input::Unbind(Reason::NotTaken), now());
+        if self.parting.is_none() && passed(self.deliveries.give_up_at()) {
+            self.part(Reason::NotTaken);
         }
         let is_drained = self.is_drained();
         if let Some(parting) = self.parting.as_mut().filter(|parting| !parting.is_said)
@@ -631,6 +630,33 @@ mod tests {
             assert_eq!(started.elapsed().as_secs(), 5);
             assert!(ended.at.is_some(), "what was not answered will come again");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_takes_no_delivery_does_not_make_a_text_on_its_way_unknown() {
+        let (link, _) = link_and(Store::Fails);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            let room = link.room(1).await.unwrap();
+            let submit = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new());
+            let slow = async {
+                let text = peer.hears().await.unwrap();
+                peer.says(1, deliver_sm("13035550123")).await;
+                tokio::time::sleep(Duration::from_secs(7)).await;
+                let another = tokio::time::timeout(Duration::ZERO, link.room(1)).await;
+                assert!(another.is_err(), "no more places are granted");
+                peer.says(text.sequence(), SubmitSmResp::default()).await;
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                assert_eq!(started.elapsed().as_secs(), 7);
+                drop(peer);
+            };
+            tokio::join!(submit, slow).0
+        };
+        let (ended, answer) = tokio::join!(drive.run(), carrier);
+        assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+        assert_eq!(why(&ended), Reason::NotTaken);
     }
 
     #[tokio::test(start_paused = true)]
