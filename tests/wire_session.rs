@@ -64,7 +64,7 @@ impl Script {
     fn handle(&mut self, input: Input<'_>) {
         for output in self.session.handle(input, self.now) {
             match output {
-                Output::Bound => {}
+                Output::Bound | Output::Part(_) => {}
                 Output::Deliver(delivered) => self.delivered.push(delivered.frame.sequence()),
                 Output::Answered { token, answer } => self.answers.push((token.0, answer)),
                 Output::Late(token) => self.late.push(token.0),
@@ -458,13 +458,14 @@ fn what_may_have_gone_out_stays_unknown_when_it_is_recalled() {
 }
 
 #[test]
-fn a_generic_nack_of_a_text_is_its_refusal() {
+fn a_text_that_came_mangled_to_the_carrier_is_worth_another_try() {
     let mut script = Script::bound();
-    let token = script.submits(1);
-    let [submit] = script.says().try_into().unwrap();
-    script.hears(0x58, submit.sequence(), Pdu::GenericNack);
-    let expected = Answer::Refused { command_status: 0x58, retry: Retry::Never };
-    assert_eq!(script.answer(token), Some(&expected));
+    for (command_status, retry) in [(0x02, Retry::FewTimes), (0x08, Retry::FewTimes), (0x58, Retry::WhenReady)] {
+        let token = script.submits(1);
+        let [submit] = script.says().try_into().unwrap();
+        script.hears(command_status, submit.sequence(), Pdu::GenericNack);
+        assert_eq!(script.answer(token), Some(&Answer::Refused { command_status, retry }));
+    }
     script.hears(0x03, 4_242, Pdu::GenericNack);
     assert_eq!((script.strays, script.closed), (1, None));
     script.hears(0x02, 0, Pdu::GenericNack);

@@ -287,6 +287,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                         asked.room = None;
                     }
                 }
+                Output::Part(reason) if self.parting.is_none() => self.part(reason),
+                Output::Part(_) => {}
                 Output::Stray => self.link.count_stray(),
                 Output::Closed(reason) => end = Some(reason),
             }
@@ -657,6 +659,33 @@ mod tests {
         let (ended, answer) = tokio::join!(drive.run(), carrier);
         assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
         assert_eq!(why(&ended), Reason::NotTaken);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_carrier_that_forgot_our_bind_is_bound_again_and_the_other_texts_are_answered() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            let submit = async |link: &Link| {
+                let room = link.room(1).await.unwrap();
+                room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await
+            };
+            let forgetful = async {
+                let (first, second) = (peer.hears().await.unwrap(), peer.hears().await.unwrap());
+                let refusal = encode(status::RINVBNDSTS, first.sequence(), SubmitSmResp::default().into());
+                peer.stream.write_all(&refusal).await.unwrap();
+                peer.says(second.sequence(), SubmitSmResp::default()).await;
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                drop(peer);
+            };
+            tokio::join!(submit(&link), submit(&link), forgetful)
+        };
+        let (ended, (first, second, ())) = tokio::join!(drive.run(), carrier);
+        let expected = Answer::Refused { command_status: status::RINVBNDSTS, retry: crate::domain::Retry::WhenReady };
+        assert_eq!(first, expected);
+        assert!(matches!(second, Answer::Taken { .. }), "{second:?}");
+        assert_eq!(why(&ended), Reason::NotBoundThere);
     }
 
     #[tokio::test(start_paused = true)]

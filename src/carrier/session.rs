@@ -69,6 +69,8 @@ pub enum Output {
     /// A message was not answered in time: its room in the window is free. It is answered when the carrier does so, or
     /// when the session ends.
     Late(Token),
+    /// Nothing more should be submitted, and the carrier be parted from once what is under way is answered.
+    Part(Reason),
     /// A response came that nobody waits for.
     Stray,
     /// The session is over; every message was answered before.
@@ -305,7 +307,7 @@ impl Session {
             CommandId::DeliverSm => self.delivered(frame, now),
             CommandId::SubmitSmResp => {
                 let known = self.window.answered(sequence, frame.status(), frame.body());
-                self.stray_unless(known);
+                self.refused_or_stray(frame.status(), known);
             }
             CommandId::EnquireLink if self.enquiries.exceeded(now) => self.close(Reason::Flood, now),
             CommandId::EnquireLink => self.say(status::ROK, sequence, Pdu::EnquireLinkResp),
@@ -375,7 +377,7 @@ impl Session {
             _ if sequence == 0 => self.close(Reason::Nacked, now),
             _ => {
                 let known = self.window.nacked(sequence, command_status);
-                self.stray_unless(known);
+                self.refused_or_stray(command_status, known);
             }
         }
     }
@@ -460,9 +462,12 @@ impl Session {
         self.urgent.push_back(frame::encode(command_status, sequence, pdu.into()));
     }
 
-    fn stray_unless(&mut self, known: bool) {
+    /// A carrier that takes us for unbound will refuse every text until we bind again.
+    fn refused_or_stray(&mut self, command_status: u32, known: bool) {
         if !known {
             self.outputs.push(Output::Stray);
+        } else if command_status == status::RINVBNDSTS {
+            self.outputs.push(Output::Part(Reason::NotBoundThere));
         }
     }
 }

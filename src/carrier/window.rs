@@ -94,7 +94,7 @@ pub enum Outcome {
 /// An octet may still leave at `write_by` itself.
 const JUST_AFTER: Duration = Duration::from_millis(1);
 
-/// What a `command_status` means for another try (everything else: never).
+/// What a `command_status` means for another try.
 const RETRIES: [(u32, Retry); 5] = [
     (status::RTHROTTLED, Retry::WhenReady),
     (status::RMSGQFUL, Retry::WhenReady),
@@ -103,8 +103,8 @@ const RETRIES: [(u32, Retry); 5] = [
     (status::RX_T_APPN, Retry::FewTimes),
 ];
 
-fn retry_after(command_status: u32) -> Retry {
-    RETRIES.iter().find(|(known, _)| *known == command_status).map_or(Retry::Never, |(_, retry)| *retry)
+fn retry_after(command_status: u32) -> Option<Retry> {
+    RETRIES.iter().find(|(known, _)| *known == command_status).map(|(_, retry)| *retry)
 }
 
 impl Window {
@@ -207,14 +207,18 @@ impl Window {
     pub fn answered(&mut self, sequence: u32, command_status: u32, message_id: &[u8]) -> bool {
         let fate = match command_status {
             status::ROK => Fate::Taken(carrier_id(message_id)),
-            _ => Fate::Refused { command_status, retry: retry_after(command_status) },
+            _ => Fate::Refused { command_status, retry: retry_after(command_status).unwrap_or(Retry::Never) },
         };
         self.heard(sequence, fate)
     }
 
-    /// `generic_nack`: the carrier could not read it, and will not the next time either. False when nobody waits for it.
+    /// `generic_nack`: the carrier could not read it, and does not have it. What spoiled it may have been on the way, so
+    /// it is worth a few tries. False when nobody waits for it.
     pub fn nacked(&mut self, sequence: u32, command_status: u32) -> bool {
-        self.heard(sequence, Fate::Refused { command_status, retry: Retry::Never })
+        self.heard(
+            sequence,
+            Fate::Refused { command_status, retry: retry_after(command_status).unwrap_or(Retry::FewTimes) },
+        )
     }
 
     fn heard(&mut self, sequence: u32, fate: Fate) -> bool {
