@@ -112,7 +112,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             places: Arc::new(Semaphore::new(settings.window)),
             given_back: Arc::default(),
             session: Session::connected(settings, now()),
-            deliveries: Deliveries::new(Arc::clone(&link.reception)),
+            deliveries: Deliveries::new(Arc::clone(&link.reception), Arc::clone(&link.patience)),
             earlier_session_ended,
             submissions,
             submit,
@@ -209,6 +209,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             return self.session.handle(Input::Lost, now());
         }
         if self.parting.is_none() && passed(self.deliveries.give_up_at()) {
+            self.deliveries.gave_up(instant);
             self.part(Reason::NotTaken);
         }
         let is_drained = self.is_drained();
@@ -391,6 +392,8 @@ mod tests {
         Takes,
         Fails,
         FailsOnce,
+        /// Takes no text from this phone.
+        FailsFor(&'static str),
         Panics,
         /// Takes as many as there are permits.
         Waits(Semaphore),
@@ -404,6 +407,8 @@ mod tests {
     #[async_trait]
     impl Reception for TestReception {
         async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+            let is_from = |wanted: &str| matches!(&delivery, Delivery::Text { from, .. } if from.expose() == wanted);
+            let fails = matches!(&self.store, Store::FailsFor(phone) if is_from(phone));
             let earlier = {
                 let mut begun = self.begun.lock().unwrap();
                 begun.push(delivery);
@@ -411,7 +416,8 @@ mod tests {
             };
             match &self.store {
                 Store::FailsOnce if earlier > 0 => Ok(()),
-                Store::Takes => Ok(()),
+                Store::FailsFor(_) if fails => Err(NotTaken),
+                Store::Takes | Store::FailsFor(_) => Ok(()),
                 Store::Fails | Store::FailsOnce => Err(NotTaken),
                 Store::Panics => panic!("a test asked for this"),
                 Store::Waits(permits) => {
@@ -707,6 +713,28 @@ mod tests {
         let (ended, ()) = tokio::join!(drive.run(), carrier);
         assert_eq!(why(&ended), Reason::NotTaken);
         assert_eq!(reception.begun.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_unreadable_conversation_is_borne_longer_each_time_it_ended_a_session() {
+        let (link, reception) = link_and(Store::FailsFor("+13035550123"));
+        for seconds in [30, 60, 120] {
+            let (drive, mut peer) = drive(&link, 1_024);
+            let started = Instant::now();
+            let carrier = async {
+                peer.binds().await;
+                for (sequence, phone) in [(1, "13035550123"), (2, "13035550177")] {
+                    peer.says(sequence, deliver_sm(phone)).await;
+                }
+                assert_eq!(peer.hears().await.unwrap().sequence(), 2, "only the other patient's");
+                assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
+                drop(peer);
+            };
+            let (ended, ()) = tokio::join!(drive.run(), carrier);
+            assert_eq!(why(&ended), Reason::NotTaken);
+            assert_eq!(started.elapsed().as_secs(), seconds);
+        }
+        assert_eq!(reception.begun.lock().unwrap().len(), 6);
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use super::LinkConfig;
 use super::drive::{Drive, Ended, Why};
+use super::patience::Patience;
 use super::pauses::Pauses;
 use super::session::{Reason, Settings};
 use crate::domain::{Answer, Phone};
@@ -58,6 +59,8 @@ pub(super) struct Link {
     index: usize,
     limiter: DefaultDirectRateLimiter,
     throttled_until: Mutex<Option<Instant>>,
+    /// With phones whose deliveries are not taken.
+    pub patience: Arc<Mutex<Patience>>,
     pub stop: CancellationToken,
     pub reception: Arc<dyn Reception>,
     pub clock: Arc<dyn Clock>,
@@ -119,6 +122,7 @@ impl Link {
             index,
             limiter: RateLimiter::direct(quota),
             throttled_until: Mutex::new(None),
+            patience: Arc::default(),
             stop,
             reception,
             clock,

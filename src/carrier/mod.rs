@@ -14,6 +14,7 @@ mod drive;
 pub mod frame;
 mod link;
 mod links;
+mod patience;
 mod pauses;
 mod reason;
 pub mod receipt;
