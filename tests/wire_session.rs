@@ -23,6 +23,7 @@ struct Script {
     framer: Framer,
     tokens: u64,
     answers: Vec<(u64, Answer)>,
+    late: Vec<u64>,
     delivered: Vec<u32>,
     strays: usize,
     closed: Option<Reason>,
@@ -39,6 +40,7 @@ impl Script {
             framer: Framer::default(),
             tokens: 0,
             answers: Vec::new(),
+            late: Vec::new(),
             delivered: Vec::new(),
             strays: 0,
             closed: None,
@@ -62,9 +64,10 @@ impl Script {
     fn handle(&mut self, input: Input<'_>) {
         for output in self.session.handle(input, self.now) {
             match output {
-                Output::Bound => {}
+                Output::Bound | Output::Part(_) => {}
                 Output::Deliver(delivered) => self.delivered.push(delivered.frame.sequence()),
                 Output::Answered { token, answer } => self.answers.push((token.0, answer)),
+                Output::Late(token) => self.late.push(token.0),
                 Output::Stray => self.strays += 1,
                 Output::Closed(reason) => self.closed = Some(reason),
             }
@@ -241,17 +244,49 @@ fn no_more_is_unanswered_than_the_window_allows() {
 }
 
 #[test]
-fn a_segment_without_an_answer_makes_the_text_unknown() {
+fn a_segment_without_an_answer_makes_the_text_unknown_when_the_session_ends() {
     let mut script = Script::bound();
     let token = script.submits(2);
-    let [first, second] = script.says().try_into().unwrap();
+    let [first, _] = script.says().try_into().unwrap();
     script.takes(&first, "a");
     script.passes(ANSWER_BY - SECOND);
-    assert_eq!(script.answer(token), None);
+    assert!(script.late.is_empty());
     script.passes(SECOND);
-    assert_eq!(script.answer(token), Some(&Answer::Unknown));
-    script.takes(&second, "late");
-    assert_eq!((script.strays, script.answers.len()), (1, 1));
+    assert_eq!(script.late, [token]);
+    assert_eq!(script.answer(token), None, "its answer may still come");
+    assert!(script.session.is_idle(), "nobody drains a window for it");
+    script.handle(Input::Lost);
+    assert_eq!(script.answers, [(token, Answer::Unknown)]);
+}
+
+#[test]
+fn a_text_that_is_answered_late_is_answered_all_the_same() {
+    for (command_status, segments) in [(0, 1), (0, 2), (0x0B, 1)] {
+        let mut script = Script::bound_with(2, 0);
+        let token = script.submits(segments);
+        let said = script.says();
+        script.passes(ANSWER_BY);
+        assert_eq!(script.late, [token]);
+
+        let next = script.submits(2);
+        let mut others = script.says();
+        others.retain(|frame| frame.id() == CommandId::SubmitSm);
+        let sequences: Vec<u32> = others.iter().map(Frame::sequence).collect();
+        assert_eq!(sequences.len(), 2, "what is late takes no room in the window");
+        assert!(said.iter().all(|late| !sequences.contains(&late.sequence())));
+        for segment in &said {
+            assert_eq!(script.answer(token), None);
+            script.hears(command_status, segment.sequence(), SubmitSmResp::default());
+        }
+        let expected = match command_status {
+            0 => Answer::Taken { ids: vec![CarrierId("".into()); segments] },
+            _ => Answer::Refused { command_status, retry: Retry::Never },
+        };
+        assert_eq!(script.answer(token), Some(&expected));
+        assert_eq!((script.answer(next), script.strays), (None, 0));
+        script.hears(0, said[0].sequence(), SubmitSmResp::default());
+        assert_eq!(script.strays, 1, "the first answer counts");
+    }
 }
 
 #[test]
@@ -364,13 +399,73 @@ fn a_refused_segment_keeps_the_rest_of_its_text_from_leaving() {
 }
 
 #[test]
-fn a_generic_nack_of_a_text_is_its_refusal() {
+fn a_recalled_text_goes_no_further_than_the_segment_that_has_begun() {
     let mut script = Script::bound();
-    let token = script.submits(1);
-    let [submit] = script.says().try_into().unwrap();
-    script.hears(0x58, submit.sequence(), Pdu::GenericNack);
-    let expected = Answer::Refused { command_status: 0x58, retry: Retry::Never };
-    assert_eq!(script.answer(token), Some(&expected));
+    script.submits(3);
+    let whole = script.session.to_write(script.now).unwrap().octets.len();
+    let one = whole / 3;
+    for octets in 0..=whole {
+        let mut script = Script::bound();
+        let token = script.submits(3);
+        let to_write = script.session.to_write(script.now).unwrap();
+        if octets > 0 {
+            script.framer.push(&to_write.octets[..octets]);
+            script.handle(Input::Wrote(octets));
+        }
+        script.handle(Input::Recalled(Token(token)));
+        script.hears(0, 0x8000_0001, Pdu::EnquireLink);
+        let (answers, texts): (Vec<_>, Vec<_>) =
+            script.says().into_iter().partition(|frame| frame.id() == CommandId::EnquireLinkResp);
+        assert_eq!(answers.len(), 1, "the carrier still finds the next PDU");
+        assert_eq!(texts.len(), octets.div_ceil(one), "after {octets} of {whole} octets");
+        for segment in &texts {
+            assert_eq!(script.answer(token), None);
+            script.takes(segment, "a");
+        }
+        let expected = match texts.len() {
+            0 => Answer::NotSent,
+            3 => taken(&["a", "a", "a"]),
+            _ => Answer::PartlyTaken,
+        };
+        assert_eq!(script.answer(token), Some(&expected), "after {octets} of {whole} octets");
+        let next = script.submits(1);
+        let [segment] = script.says().try_into().unwrap();
+        script.takes(&segment, "b");
+        assert_eq!(script.answer(next), Some(&taken(&["b"])), "the window has its room back");
+    }
+}
+
+#[test]
+fn a_recalled_text_does_not_go_on_when_the_window_has_room_again() {
+    let mut script = Script::bound_with(1, 0);
+    let token = script.submits(3);
+    let [first] = script.says().try_into().unwrap();
+    script.handle(Input::Recalled(Token(token)));
+    assert_eq!(script.answer(token), None, "the first segment's answer is awaited");
+    script.takes(&first, "a");
+    assert_eq!(script.says_ids(), []);
+    assert_eq!(script.answer(token), Some(&Answer::PartlyTaken));
+}
+
+#[test]
+fn what_may_have_gone_out_stays_unknown_when_it_is_recalled() {
+    let mut script = Script::bound_with(1, 0);
+    let token = script.submits(2);
+    script.says();
+    script.handle(Input::Recalled(Token(token)));
+    script.handle(Input::Lost);
+    assert_eq!(script.answer(token), Some(&Answer::Unknown));
+}
+
+#[test]
+fn a_text_that_came_mangled_to_the_carrier_is_worth_another_try() {
+    let mut script = Script::bound();
+    for (command_status, retry) in [(0x02, Retry::FewTimes), (0x08, Retry::FewTimes), (0x58, Retry::WhenReady)] {
+        let token = script.submits(1);
+        let [submit] = script.says().try_into().unwrap();
+        script.hears(command_status, submit.sequence(), Pdu::GenericNack);
+        assert_eq!(script.answer(token), Some(&Answer::Refused { command_status, retry }));
+    }
     script.hears(0x03, 4_242, Pdu::GenericNack);
     assert_eq!((script.strays, script.closed), (1, None));
     script.hears(0x02, 0, Pdu::GenericNack);
@@ -516,6 +611,7 @@ enum Step {
     Write(usize),
     Pass(u64),
     Deliver(u32),
+    Recall(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -527,6 +623,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (1_usize..200).prop_map(Step::Write),
         3 => (0_u64..70_000).prop_map(Step::Pass),
         2 => any::<u32>().prop_map(Step::Deliver),
+        2 => (1_u64..12).prop_map(Step::Recall),
     ]
 }
 
@@ -560,6 +657,7 @@ proptest! {
                 }
                 Step::Pass(millis) => script.passes(Duration::from_millis(millis)),
                 Step::Deliver(sequence) => script.hears(0, sequence, DeliverSm::default()),
+                Step::Recall(token) => script.handle(Input::Recalled(Token(token))),
             }
             while let Some(frame) = wire.next_frame().unwrap() {
                 written += usize::from(frame.id() == CommandId::SubmitSm);
@@ -575,6 +673,6 @@ proptest! {
         prop_assert_eq!(answered.len(), accepted);
         let settled = script.answers.iter().filter(|(_, answer)| *answer != Answer::NotSent).count();
         prop_assert!(settled <= written, "{settled} texts with a fate, {written} segments on the wire");
-        prop_assert!(written <= WINDOW + responses + script.answers.len() * WINDOW);
+        prop_assert!(written <= WINDOW + responses + (script.answers.len() + script.late.len()) * WINDOW);
     }
 }

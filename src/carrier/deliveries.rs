@@ -1,7 +1,7 @@
 //! What the carrier delivered and is being made durable: many phones at once, each in order.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use super::patience::Patience;
 use crate::domain::Phone;
 use crate::ports::{Delivery, NotTaken, Reception};
 
@@ -16,8 +17,6 @@ use crate::ports::{Delivery, NotTaken, Reception};
 pub const AT_ONCE_MAX: usize = 64;
 /// How long the store may take nothing before the carrier is left, so that it keeps the rest.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a delivery stays unanswered while others are taken. The carrier brings it again after the next bind.
-const PATIENCE_WITH_ONE: Duration = Duration::from_secs(30);
 
 /// A delivery, and how it is to be answered once it is durable.
 pub struct Handed {
@@ -43,28 +42,33 @@ pub struct Deliveries {
     busy: HashSet<Phone>,
     /// Phones of which a delivery was not taken. What came after it is left to the carrier as well: a START must not
     /// arrive after the STOP that the patient sent later.
-    left: HashSet<Phone>,
+    ///
+    /// With each, how long that is borne.
+    left: HashMap<Phone, Instant>,
     failing: Option<Failing>,
+    patience: Arc<Mutex<Patience>>,
     any: bool,
 }
 
 /// Some delivery was not taken.
 #[derive(Clone, Copy)]
 struct Failing {
-    since: Instant,
+    /// When the carrier is left for the sake of one.
+    patience_ends: Instant,
     /// Since when none was taken.
     all_since: Option<Instant>,
 }
 
 impl Deliveries {
-    pub fn new(reception: Arc<dyn Reception>) -> Self {
+    pub fn new(reception: Arc<dyn Reception>, patience: Arc<Mutex<Patience>>) -> Self {
         Self {
             reception,
             waiting: VecDeque::new(),
             running: FuturesUnordered::new(),
             busy: HashSet::new(),
-            left: HashSet::new(),
+            left: HashMap::new(),
             failing: None,
+            patience,
             any: false,
         }
     }
@@ -91,14 +95,15 @@ impl Deliveries {
 
     /// When the carrier is to be left, unless the store recovers.
     pub fn give_up_at(&self) -> Option<Instant> {
-        let Failing { since, all_since } = self.failing?;
-        let patience_ends = since + PATIENCE_WITH_ONE;
+        let Failing { patience_ends, all_since } = self.failing?;
         Some(all_since.map_or(patience_ends, |all_since| patience_ends.min(all_since + PATIENCE)))
     }
 
-    /// The carrier is being left, and will bring again what was not taken.
-    pub fn forget_failures(&mut self) {
-        self.failing = None;
+    /// The carrier is being left: those for whose sake that happens are borne longer the next time.
+    pub fn gave_up(&mut self, now: Instant) {
+        let mut patience = lock(&self.patience);
+        let due = self.left.iter().filter(|(_, patience_ends)| **patience_ends <= now);
+        due.for_each(|(phone, _)| patience.ended(phone, now));
     }
 
     /// The next one that is done; `None` while there is none.
@@ -109,14 +114,20 @@ impl Deliveries {
         }
         match done.result {
             Ok(()) => {
+                if let Some(source) = &done.source {
+                    lock(&self.patience).taken(source);
+                }
                 if let Some(failing) = &mut self.failing {
                     failing.all_since = None;
                 }
             }
             Err(NotTaken) => {
-                self.left.extend(done.source.clone());
-                let failing = self.failing.get_or_insert(Failing { since: now(), all_since: None });
-                failing.all_since.get_or_insert(now());
+                let now = now();
+                let patience_ends = now + lock(&self.patience).with(done.source.as_ref(), now);
+                self.left.extend(done.source.clone().map(|phone| (phone, patience_ends)));
+                let failing = self.failing.get_or_insert(Failing { patience_ends, all_since: None });
+                failing.patience_ends = failing.patience_ends.min(patience_ends);
+                failing.all_since.get_or_insert(now);
             }
         }
         self.start();
@@ -135,7 +146,7 @@ impl Deliveries {
         let mut index = 0;
         while index < self.waiting.len() && self.running.len() < AT_ONCE_MAX {
             let source = source(&self.waiting[index].delivery);
-            if source.is_some_and(|phone| self.left.contains(phone)) {
+            if source.is_some_and(|phone| self.left.contains_key(phone)) {
                 self.waiting.remove(index);
                 continue;
             }
@@ -156,6 +167,10 @@ impl Deliveries {
             }));
         }
     }
+}
+
+fn lock(patience: &Mutex<Patience>) -> MutexGuard<'_, Patience> {
+    patience.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whose deliveries are kept in order.

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::info;
 
 use super::deliveries::{Deliveries, Done, Handed};
 use super::frame::status;
-use super::link::{Gate, Link, LinkState, Submission};
+use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
 use super::translate;
 use super::window::{Submit, Token};
@@ -36,19 +39,39 @@ pub(super) struct Drive<'a, S> {
     deliveries: Deliveries,
     earlier_session_ended: Option<Timestamp>,
     places: Arc<Semaphore>,
+    given_back: Arc<Notify>,
     submissions: mpsc::Receiver<Submission>,
     /// Handed to the gate once bound.
     submit: mpsc::Sender<Submission>,
-    /// Who waits for the answer to which message, and the room that it takes.
-    asked: HashMap<Token, (oneshot::Sender<Answer>, OwnedSemaphorePermit)>,
+    /// Who waits for the answer to which message.
+    asked: HashMap<Token, Asked>,
+    /// One for each message that waits; it says which was recalled, or nothing once the answer is there.
+    recalls: FuturesUnordered<BoxFuture<'static, Option<Token>>>,
     tokens: u64,
     bound_at: Option<Instant>,
-    /// Set once told to stop: no longer than until then.
-    drain_until: Option<Instant>,
+    /// Set once no more places are granted.
+    parting: Option<Parting>,
     /// Set once the socket takes nothing more: answers are read until then.
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
     reported: Option<usize>,
+}
+
+/// On the way out: what is granted or written is waited for, but not longer than a while.
+struct Parting {
+    reason: Reason,
+    until: Instant,
+    /// The carrier was told.
+    is_said: bool,
+}
+
+/// Somebody who waits for the answer to a message.
+struct Asked {
+    answer: oneshot::Sender<Answer>,
+    /// Until the answer is there, or late.
+    room: Option<Permit>,
+    /// Ends the wait for a recall.
+    _over: oneshot::Sender<()>,
 }
 
 /// How a session came to its end.
@@ -68,7 +91,9 @@ pub(super) enum Why {
 /// What the socket, the store, the conversations or the clock did.
 enum Happened {
     TimePassed,
+    Recalled(Option<Token>),
     ToldToStop,
+    PlacesGivenBack,
     Wrote(std::io::Result<usize>),
     TooLateToWrite,
     Delivered(Done),
@@ -85,15 +110,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             reader,
             writer,
             places: Arc::new(Semaphore::new(settings.window)),
+            given_back: Arc::default(),
             session: Session::connected(settings, now()),
-            deliveries: Deliveries::new(Arc::clone(&link.reception)),
+            deliveries: Deliveries::new(Arc::clone(&link.reception), Arc::clone(&link.patience)),
             earlier_session_ended,
             submissions,
             submit,
             asked: HashMap::new(),
+            recalls: FuturesUnordered::new(),
             tokens: 0,
             bound_at: None,
-            drain_until: None,
+            parting: None,
             write_failed_until: None,
             reported: None,
         }
@@ -127,9 +154,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let happened = self.next(buffer).await;
         let mut outputs = match happened {
             Happened::TimePassed | Happened::TooLateToWrite => self.session.handle(Input::Tick, now()),
+            Happened::Recalled(Some(token)) => self.session.handle(Input::Recalled(token), now()),
+            Happened::Recalled(None) | Happened::PlacesGivenBack => Vec::new(),
             Happened::ToldToStop => {
-                self.drain_until = Some(Instant::now() + DRAIN);
-                self.withdraw();
+                self.part(Reason::Stopped);
                 Vec::new()
             }
             Happened::Wrote(Ok(octets)) if octets > 0 => self.session.handle(Input::Wrote(octets), now()),
@@ -154,15 +182,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let to_write = self.session.to_write(now()).filter(|_| self.write_failed_until.is_none());
         let deadlines = [
             self.session.next_deadline().map(Instant::from_std),
-            self.deliveries.give_up_at(),
-            self.drain_until,
+            self.deliveries.give_up_at().filter(|_| self.parting.is_none()),
+            self.parting.as_ref().filter(|parting| !parting.is_said).map(|parting| parting.until),
             self.write_failed_until,
         ];
         let deadline = deadlines.into_iter().flatten().min();
         tokio::select! {
             biased;
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Happened::TimePassed,
-            () = self.link.stop.cancelled(), if self.drain_until.is_none() => Happened::ToldToStop,
+            // Ahead of the socket: what was recalled before now does not go on.
+            Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
+            () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
+            () = self.given_back.notified(), if self.parting.is_some() => Happened::PlacesGivenBack,
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
             // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.
             Some(submission) = self.submissions.recv() => Happened::Asked(submission),
@@ -178,23 +209,51 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if passed(self.write_failed_until) {
             return self.session.handle(Input::Lost, now());
         }
-        if passed(self.deliveries.give_up_at()) {
-            self.deliveries.forget_failures();
-            return self.session.handle(Input::Unbind(Reason::NotTaken), now());
+        if self.parting.is_none() && passed(self.deliveries.give_up_at()) {
+            self.deliveries.gave_up(instant);
+            self.part(Reason::NotTaken);
         }
-        let is_idle = self.session.is_idle() && self.deliveries.is_idle();
-        if self.drain_until.is_some() && (is_idle || passed(self.drain_until)) {
-            self.drain_until = Some(instant + 2 * DRAIN);
-            return self.session.handle(Input::Unbind(Reason::Stopped), now());
+        let is_drained = self.is_drained();
+        if let Some(parting) = self.parting.as_mut().filter(|parting| !parting.is_said)
+            && (is_drained || parting.until <= instant)
+        {
+            parting.is_said = true;
+            return self.session.handle(Input::Unbind(parting.reason), now());
         }
         Vec::new()
     }
 
+    /// Grants no more places, and parts from the carrier once what is under way is answered.
+    fn part(&mut self, reason: Reason) {
+        let until = Instant::now() + DRAIN;
+        let is_said = self.parting.as_ref().is_some_and(|parting| parting.is_said);
+        self.parting = Some(Parting { reason, until, is_said });
+        self.withdraw();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.parting.as_ref().is_some_and(|parting| parting.reason == Reason::Stopped)
+    }
+
+    /// Whether nothing is under way: a place that was granted may still be used, and its text is already `sending`.
+    fn is_drained(&self) -> bool {
+        let places_are_back = self.places.available_permits() == self.link.config.window;
+        places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !self.is_stopping())
+    }
+
     fn asked(&mut self, submission: Submission) -> Vec<Output> {
-        let Submission { segments, write_by, permit, answer } = submission;
+        let Submission { segments, write_by, recalled, permit, answer } = submission;
         self.tokens += 1;
         let token = Token(self.tokens);
-        self.asked.insert(token, (answer, permit));
+        let (until_over, over) = oneshot::channel();
+        self.asked.insert(token, Asked { answer, room: Some(permit), _over: until_over });
+        self.recalls.push(Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = recalled.cancelled() => Some(token),
+                _ = over => None,
+            }
+        }));
         let answer_by = now() + self.link.config.response_timeout;
         let submit = Submit { token, segments, write_by: write_by.into_std(), answer_by };
         self.session.handle(Input::Submit(submit), now())
@@ -225,6 +284,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 Output::Bound => self.bound(),
                 Output::Deliver(delivered) => self.hand(&delivered),
                 Output::Answered { token, answer } => self.answered(token, answer),
+                Output::Late(token) => {
+                    if let Some(asked) = self.asked.get_mut(&token) {
+                        asked.room = None;
+                    }
+                }
+                Output::Part(reason) if self.parting.is_none() => self.part(reason),
+                Output::Part(_) => {}
                 Output::Stray => self.link.count_stray(),
                 Output::Closed(reason) => end = Some(reason),
             }
@@ -242,8 +308,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.bound_at = Some(Instant::now());
         info!(link = self.link.config.name, "bound");
         self.link.report(LinkState::Bound, None);
-        if self.drain_until.is_none() {
-            let gate = Gate { places: Arc::clone(&self.places), submissions: self.submit.clone() };
+        if self.parting.is_none() {
+            let (places, given_back) = (Arc::clone(&self.places), Arc::clone(&self.given_back));
+            let gate = Gate { places, given_back, submissions: self.submit.clone() };
             self.link.gate.send_replace(Some(gate));
         }
     }
@@ -257,7 +324,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 
     fn hand(&mut self, delivered: &Delivered) {
-        if self.drain_until.is_some() {
+        if self.is_stopping() {
             // It is not answered, so the carrier brings it again to whoever binds next.
             return;
         }
@@ -271,9 +338,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.link.pause();
         }
         self.link.count_submit(&answer);
-        if let Some((asker, _room)) = self.asked.remove(&token) {
+        if let Some(asked) = self.asked.remove(&token) {
             // Whoever asked may have gone; the answer is the conversation's to miss.
-            let _ = asker.send(answer);
+            let _ = asked.answer.send(answer);
         }
     }
 }
@@ -326,6 +393,8 @@ mod tests {
         Takes,
         Fails,
         FailsOnce,
+        /// Takes no text from this phone.
+        FailsFor(&'static str),
         Panics,
         /// Takes as many as there are permits.
         Waits(Semaphore),
@@ -339,6 +408,8 @@ mod tests {
     #[async_trait]
     impl Reception for TestReception {
         async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+            let is_from = |wanted: &str| matches!(&delivery, Delivery::Text { from, .. } if from.expose() == wanted);
+            let fails = matches!(&self.store, Store::FailsFor(phone) if is_from(phone));
             let earlier = {
                 let mut begun = self.begun.lock().unwrap();
                 begun.push(delivery);
@@ -346,7 +417,8 @@ mod tests {
             };
             match &self.store {
                 Store::FailsOnce if earlier > 0 => Ok(()),
-                Store::Takes => Ok(()),
+                Store::FailsFor(_) if fails => Err(NotTaken),
+                Store::Takes | Store::FailsFor(_) => Ok(()),
                 Store::Fails | Store::FailsOnce => Err(NotTaken),
                 Store::Panics => panic!("a test asked for this"),
                 Store::Waits(permits) => {
@@ -496,6 +568,59 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_patients_stop_keeps_the_rest_of_a_text_from_following_its_first_segment() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 20);
+        let carrier = async {
+            peer.binds().await;
+            let (begun, queued) = (CancellationToken::new(), CancellationToken::new());
+            let long = link.room(3).await.unwrap();
+            let long = long.submit(vec![SubmitSm::default(); 3], in_two_seconds(), begun.clone());
+            let short = link.room(1).await.unwrap();
+            let short = short.submit(vec![SubmitSm::default()], in_two_seconds(), queued.clone());
+            let stop = async {
+                // Long enough for what the socket takes of the first segment.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                begun.cancel();
+                queued.cancel();
+                let first = peer.hears().await.unwrap();
+                peer.says(first.sequence(), SubmitSmResp::default()).await;
+                peer.says(9, Pdu::Unbind).await;
+                peer.hears().await.map(|frame| frame.id())
+            };
+            tokio::join!(long, short, stop)
+        };
+        let (_, (long, short, next)) = tokio::join!(drive.run(), carrier);
+        assert_eq!((long, short), (Answer::PartlyTaken, Answer::NotSent));
+        assert_eq!(next, Some(CommandId::UnbindResp), "no other segment came");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_carriers_answer_settles_its_text_and_holds_up_no_other() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            let room = link.room(4).await.unwrap();
+            let submit = room.submit(vec![SubmitSm::default(); 4], in_two_seconds(), CancellationToken::new());
+            let slow = async {
+                let started = Instant::now();
+                assert!(link.room(4).await.is_some());
+                assert_eq!(started.elapsed(), link.config.response_timeout, "the window is free again");
+                tokio::time::sleep(Duration::from_secs(600)).await;
+                for _ in 0..4 {
+                    let segment = peer.hears().await.unwrap();
+                    peer.says(segment.sequence(), SubmitSmResp::default()).await;
+                }
+                peer
+            };
+            tokio::join!(submit, slow)
+        };
+        let (_, answer) = tokio::join!(drive.run(), async { carrier.await.0 });
+        assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn while_the_store_takes_nothing_the_carrier_hears_nothing_and_is_left() {
         for store in [Store::Fails, Store::Panics] {
             let (link, _) = link_and(store);
@@ -514,6 +639,60 @@ mod tests {
             assert_eq!(started.elapsed().as_secs(), 5);
             assert!(ended.at.is_some(), "what was not answered will come again");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_takes_no_delivery_does_not_make_a_text_on_its_way_unknown() {
+        let (link, _) = link_and(Store::Fails);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            let room = link.room(1).await.unwrap();
+            let submit = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new());
+            let slow = async {
+                let text = peer.hears().await.unwrap();
+                peer.says(1, deliver_sm("13035550123")).await;
+                tokio::time::sleep(Duration::from_secs(7)).await;
+                let another = tokio::time::timeout(Duration::ZERO, link.room(1)).await;
+                assert!(another.is_err(), "no more places are granted");
+                peer.says(text.sequence(), SubmitSmResp::default()).await;
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                assert_eq!(started.elapsed().as_secs(), 7);
+                drop(peer);
+            };
+            tokio::join!(submit, slow).0
+        };
+        let (ended, answer) = tokio::join!(drive.run(), carrier);
+        assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+        assert_eq!(why(&ended), Reason::NotTaken);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_carrier_that_forgot_our_bind_is_bound_again_and_the_other_texts_are_answered() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            let submit = async |link: &Link| {
+                let room = link.room(1).await.unwrap();
+                room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await
+            };
+            let forgetful = async {
+                let (first, second) = (peer.hears().await.unwrap(), peer.hears().await.unwrap());
+                let refusal = encode(status::RINVBNDSTS, first.sequence(), SubmitSmResp::default().into());
+                peer.stream.write_all(&refusal).await.unwrap();
+                peer.says(second.sequence(), SubmitSmResp::default()).await;
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                drop(peer);
+            };
+            tokio::join!(submit(&link), submit(&link), forgetful)
+        };
+        let (ended, (first, second, ())) = tokio::join!(drive.run(), carrier);
+        let expected = Answer::Refused { command_status: status::RINVBNDSTS, retry: crate::domain::Retry::WhenReady };
+        assert_eq!(first, expected);
+        assert!(matches!(second, Answer::Taken { .. }), "{second:?}");
+        assert_eq!(why(&ended), Reason::NotBoundThere);
     }
 
     #[tokio::test(start_paused = true)]
@@ -557,6 +736,28 @@ mod tests {
             drop(peer);
         };
         tokio::join!(drive.run(), carrier);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_unreadable_conversation_is_borne_longer_each_time_it_ended_a_session() {
+        let (link, reception) = link_and(Store::FailsFor("+13035550123"));
+        for seconds in [30, 60, 120] {
+            let (drive, mut peer) = drive(&link, 1_024);
+            let started = Instant::now();
+            let carrier = async {
+                peer.binds().await;
+                for (sequence, phone) in [(1, "13035550123"), (2, "13035550177")] {
+                    peer.says(sequence, deliver_sm(phone)).await;
+                }
+                assert_eq!(peer.hears().await.unwrap().sequence(), 2, "only the other patient's");
+                assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
+                drop(peer);
+            };
+            let (ended, ()) = tokio::join!(drive.run(), carrier);
+            assert_eq!(why(&ended), Reason::NotTaken);
+            assert_eq!(started.elapsed().as_secs(), seconds);
+        }
+        assert_eq!(reception.begun.lock().unwrap().len(), 6);
     }
 
     #[tokio::test(start_paused = true)]
@@ -633,6 +834,57 @@ mod tests {
             drop(peer);
         };
         tokio::join!(drive.run(), carrier);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_waits_for_a_text_whose_place_was_granted_and_whose_commit_is_under_way() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let second = Duration::from_secs(1);
+        let carrier = async {
+            peer.binds().await;
+            let (used, unused) = (link.room(1).await.unwrap(), link.room(1).await.unwrap());
+            link.stop.cancel();
+            let submit = async {
+                tokio::time::sleep(second).await;
+                used.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await
+            };
+            let give_back = async {
+                tokio::time::sleep(3 * second).await;
+                drop(unused);
+            };
+            let parts = async {
+                let text = peer.hears().await.unwrap();
+                peer.says(text.sequence(), SubmitSmResp::default()).await;
+                assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+                assert_eq!(started.elapsed(), 3 * second, "as soon as the last place is back");
+                drop(peer);
+            };
+            tokio::join!(submit, give_back, parts).0
+        };
+        let (ended, answer) = tokio::join!(drive.run(), carrier);
+        assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
+        assert_eq!(why(&ended), Reason::Stopped);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_does_not_wait_for_ever_for_a_place_that_nobody_uses() {
+        let (link, _) = link_and(Store::Takes);
+        let (drive, mut peer) = drive(&link, 1_024);
+        let started = Instant::now();
+        let carrier = async {
+            peer.binds().await;
+            let unused = link.room(1).await.unwrap();
+            link.stop.cancel();
+            assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
+            assert_eq!(started.elapsed(), DRAIN);
+            drop(peer);
+            unused
+        };
+        let (_, unused) = tokio::join!(drive.run(), carrier);
+        let answer = unused.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await;
+        assert_eq!(answer, Answer::NotSent);
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,13 +11,14 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use smpp::pdus::SubmitSm;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::LinkConfig;
 use super::drive::{Drive, Ended, Why};
+use super::patience::Patience;
 use super::pauses::Pauses;
 use super::session::{Reason, Settings};
 use crate::domain::{Answer, Phone};
@@ -58,6 +59,8 @@ pub(super) struct Link {
     index: usize,
     limiter: DefaultDirectRateLimiter,
     throttled_until: Mutex<Option<Instant>>,
+    /// With phones whose deliveries are not taken.
+    pub patience: Arc<Mutex<Patience>>,
     pub stop: CancellationToken,
     pub reception: Arc<dyn Reception>,
     pub clock: Arc<dyn Clock>,
@@ -67,12 +70,27 @@ pub(super) struct Link {
 #[derive(Clone)]
 pub(super) struct Gate {
     pub places: Arc<Semaphore>,
+    /// Told of every place that is given back.
+    pub given_back: Arc<Notify>,
     pub submissions: mpsc::Sender<Submission>,
+}
+
+/// Places in a window. Dropping it gives them back.
+pub(super) struct Permit {
+    places: Option<OwnedSemaphorePermit>,
+    given_back: Arc<Notify>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        drop(self.places.take());
+        self.given_back.notify_one();
+    }
 }
 
 /// Room in the window of one session.
 pub(super) struct Room {
-    permit: OwnedSemaphorePermit,
+    permit: Permit,
     submissions: mpsc::Sender<Submission>,
 }
 
@@ -80,7 +98,8 @@ pub(super) struct Room {
 pub(super) struct Submission {
     pub segments: Vec<SubmitSm>,
     pub write_by: Instant,
-    pub permit: OwnedSemaphorePermit,
+    pub recalled: CancellationToken,
+    pub permit: Permit,
     pub answer: oneshot::Sender<Answer>,
 }
 
@@ -103,6 +122,7 @@ impl Link {
             index,
             limiter: RateLimiter::direct(quota),
             throttled_until: Mutex::new(None),
+            patience: Arc::default(),
             stop,
             reception,
             clock,
@@ -114,11 +134,12 @@ impl Link {
         let patient = async {
             let mut gate = self.gate.subscribe();
             loop {
-                let Gate { places, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
+                let Gate { places, given_back, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
                 let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
                 let wanted = segments.clamp(1, window.max(1));
                 // Closed means that this session is over: wait for the next one.
-                let Ok(permit) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
+                let Ok(granted) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
+                let permit = Permit { places: Some(granted), given_back };
                 self.keep_to_the_rate(segments).await;
                 if !places.is_closed() {
                     return Some(Room { permit, submissions });
@@ -257,9 +278,10 @@ impl Room {
         recalled: CancellationToken,
     ) -> impl Future<Output = Answer> + use<> {
         let (answer, answered) = oneshot::channel();
-        let submission = Submission { segments, write_by, permit: self.permit, answer };
+        let is_recalled = recalled.is_cancelled();
+        let submission = Submission { segments, write_by, recalled, permit: self.permit, answer };
         // Whoever has room in the window has room on the way there.
-        let handed = !recalled.is_cancelled() && self.submissions.try_send(submission).is_ok();
+        let handed = !is_recalled && self.submissions.try_send(submission).is_ok();
         async move {
             match handed {
                 // Nobody is left who knows: it may have gone out.

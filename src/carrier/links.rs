@@ -1,6 +1,7 @@
 //! The links as the conversations see them: a number goes in, a place in some window comes out.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -9,15 +10,21 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use super::link::{Link, LinkStatus, Room};
 use super::{LinkConfig, translate};
 use crate::domain::{Answer, Cleared, Phone};
 use crate::ports::{Carrier, CarrierClosed, Clock, Place, Reception};
 
+/// Numbers without a link that are logged, each once. More than that are counted only.
+const UNSERVED_MAX: usize = 1_000;
+
 /// All links of the daemon.
 pub struct Links {
     links: Vec<Arc<Link>>,
+    /// Numbers that no link serves and that were asked for.
+    unserved: Mutex<HashSet<Phone>>,
     status: watch::Sender<Vec<LinkStatus>>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -43,7 +50,7 @@ impl Links {
         };
         let links = configs.into_iter().enumerate().map(start).collect();
         tasks.close();
-        Arc::new(Self { links, status, stop, tasks })
+        Arc::new(Self { links, unserved: Mutex::default(), status, stop, tasks })
     }
 
     /// How each link is, in the order of the configuration.
@@ -67,12 +74,24 @@ impl Links {
         let named = self.links.iter().find(|link| link.serves(number));
         named.or_else(|| self.links.iter().find(|link| link.config.numbers.is_empty()))
     }
+
+    /// Texts from this number wait for ever, unless an operator learns of it.
+    fn no_link(&self, number: &Phone) {
+        metrics::counter!("assent_no_link_total").increment(1);
+        let mut unserved = self.unserved.lock().unwrap_or_else(PoisonError::into_inner);
+        if unserved.len() < UNSERVED_MAX && unserved.insert(number.clone()) {
+            warn!(number = ?number, "no carrier link serves this number");
+        }
+    }
 }
 
 #[async_trait]
 impl Carrier for Links {
     async fn place(&self, number: &Phone, segments: u32) -> Result<Box<dyn Place>, CarrierClosed> {
-        let link = self.link_for(number).ok_or(CarrierClosed)?;
+        let Some(link) = self.link_for(number) else {
+            self.no_link(number);
+            return Err(CarrierClosed);
+        };
         let room = link.room(segments).await.ok_or(CarrierClosed)?;
         Ok(Box::new(room))
     }
@@ -86,5 +105,36 @@ impl Place for Room {
         recalled: CancellationToken,
     ) -> BoxFuture<'static, Answer> {
         Box::pin((*self).submit(translate::submit_sms(&cleared), write_by, recalled))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{Delivery, NotTaken};
+
+    struct Nothing;
+
+    #[async_trait]
+    impl Reception for Nothing {
+        async fn deliver(&self, _: Delivery) -> Result<(), NotTaken> {
+            Err(NotTaken)
+        }
+    }
+
+    impl Clock for Nothing {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+    }
+
+    #[tokio::test]
+    async fn a_number_without_a_link_is_told_to_the_operator_once() {
+        let links = Links::start(Vec::new(), Arc::new(Nothing), Arc::new(Nothing), None);
+        for (number, told) in [("+13035550100", 1), ("+13035550100", 1), ("+13035550101", 2)] {
+            let number = Phone::parse(number).unwrap();
+            assert_eq!(links.place(&number, 1).await.err(), Some(CarrierClosed));
+            assert_eq!(links.unserved.lock().unwrap().len(), told);
+        }
     }
 }

@@ -4,8 +4,9 @@
 //! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`translate`] stands
 //! between their words and the wire's.
 //!
-//! What may have gone out is never sent again from here: a message whose PDU was wholly written and not answered
-//! is answered [`Answer::Unknown`](crate::domain::Answer::Unknown). What the carrier delivers is acknowledged after
+//! What may have gone out is never sent again from here: a message whose PDU was wholly written is answered as the
+//! carrier answers it, be it late, and with [`Answer::Unknown`](crate::domain::Answer::Unknown) when the session ends
+//! before that. What the carrier delivers is acknowledged after
 //! [`Reception::deliver`](crate::ports::Reception::deliver) returned `Ok`, and not before.
 
 mod deliveries;
@@ -13,6 +14,7 @@ mod drive;
 pub mod frame;
 mod link;
 mod links;
+mod patience;
 mod pauses;
 mod reason;
 pub mod receipt;

@@ -33,6 +33,8 @@ pub enum Reason {
     Lost,
     #[error("store did not take what the carrier delivered")]
     NotTaken,
+    #[error("carrier refused a text as if we were not bound (0x04)")]
+    NotBoundThere,
     #[error("stopped")]
     Stopped,
 }

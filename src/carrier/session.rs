@@ -12,7 +12,7 @@ use super::frame::{self, Frame, Framer, status};
 pub use super::reason::Reason;
 use super::short_message::{Malformed, ShortMessage};
 use super::timers::{self, Rate, Timer, Timers};
-use super::window::{Chunk, Submit, Token, Window};
+use super::window::{Chunk, Outcome, Submit, Token, Window};
 use crate::domain::Answer;
 
 /// `deliver_sm` that are kept when they come before the answer to our bind.
@@ -44,6 +44,8 @@ pub enum Input<'a> {
     Wrote(usize),
     /// A message wants to leave.
     Submit(Submit),
+    /// Nothing more of a message may leave.
+    Recalled(Token),
     /// What a delivered PDU is to be answered with.
     Answer { sequence: u32, command_status: u32 },
     /// A deadline may have passed.
@@ -64,6 +66,11 @@ pub enum Output {
         token: Token,
         answer: Answer,
     },
+    /// A message was not answered in time: its room in the window is free. It is answered when the carrier does so, or
+    /// when the session ends.
+    Late(Token),
+    /// Nothing more should be submitted, and the carrier be parted from once what is under way is answered.
+    Part(Reason),
     /// A response came that nobody waits for.
     Stray,
     /// The session is over; every message was answered before.
@@ -154,6 +161,7 @@ impl Session {
             Input::Received(octets) => self.received(octets, now),
             Input::Wrote(octets) => self.wrote(octets, now),
             Input::Submit(submit) => self.window.submit(submit),
+            Input::Recalled(token) => self.window.stop(token),
             Input::Answer { sequence, command_status } => {
                 self.say(command_status, sequence, DeliverSmResp::default());
             }
@@ -165,6 +173,7 @@ impl Session {
                 State::Binding { .. } | State::Bound | State::Over => Reason::Lost,
             }),
         }
+        self.drop_what_may_not_leave(now);
         self.answer_finished();
         if let State::Closing(reason) = self.state
             && self.urgent.is_empty()
@@ -177,7 +186,7 @@ impl Session {
 
     /// What to give the socket next. Asked again before each attempt: what is too late by then is not given.
     pub fn to_write(&mut self, now: Instant) -> Option<ToWrite> {
-        self.put_back_unbegun();
+        self.drop_what_may_not_leave(now);
         if self.writing.is_none() {
             self.writing = self.next_chunk(now).map(|chunk| Writing { chunk, offset: 0 });
         }
@@ -202,7 +211,7 @@ impl Session {
         self.state == State::Bound
     }
 
-    /// Whether every message that was submitted is answered.
+    /// Whether every message that was submitted is answered, or late.
     pub fn is_idle(&self) -> bool {
         self.window.is_empty()
     }
@@ -216,18 +225,33 @@ impl Session {
         }
     }
 
-    fn recall_if_late(&mut self, now: Instant) {
-        let is_late = |chunk: &mut Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
-        if let Some(chunk) = self.staged.take_if(is_late) {
-            self.window.recall(&chunk);
+    /// What is too late to begin, and what is left of a message that was recalled or refused.
+    fn drop_what_may_not_leave(&mut self, now: Instant) {
+        self.put_back_unbegun();
+        let is_late = |chunk: &Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
+        if let Some(chunk) = self.staged.take_if(|chunk| is_late(chunk) || self.window.is_stopped(chunk)) {
+            self.window.recall(&chunk.ends);
         }
+        if let Some(writing) = self.writing.take_if(|writing| self.window.is_stopped(&writing.chunk)) {
+            self.writing = self.cut(writing);
+        }
+    }
+
+    /// Leaves of a chunk what the carrier needs to find the next PDU: the rest of a segment that has begun.
+    fn cut(&mut self, writing: Writing) -> Option<Writing> {
+        let Writing { mut chunk, offset } = writing;
+        let begun = chunk.ends.iter().position(|(end, _)| *end >= offset)?;
+        let end = chunk.ends[begun].0;
+        let unbegun = chunk.ends.split_off(begun + 1);
+        self.window.recall(&unbegun);
+        chunk.octets.truncate(end);
+        (offset < end).then_some(Writing { chunk, offset })
     }
 
     fn next_chunk(&mut self, now: Instant) -> Option<Chunk> {
         if let Some(octets) = self.urgent.pop_front() {
             return Some(Chunk { octets, ends: Vec::new(), write_by: None });
         }
-        self.recall_if_late(now);
         if self.state != State::Bound {
             return None;
         }
@@ -283,7 +307,7 @@ impl Session {
             CommandId::DeliverSm => self.delivered(frame, now),
             CommandId::SubmitSmResp => {
                 let known = self.window.answered(sequence, frame.status(), frame.body());
-                self.stray_unless(known);
+                self.refused_or_stray(frame.status(), known);
             }
             CommandId::EnquireLink if self.enquiries.exceeded(now) => self.close(Reason::Flood, now),
             CommandId::EnquireLink => self.say(status::ROK, sequence, Pdu::EnquireLinkResp),
@@ -353,7 +377,7 @@ impl Session {
             _ if sequence == 0 => self.close(Reason::Nacked, now),
             _ => {
                 let known = self.window.nacked(sequence, command_status);
-                self.stray_unless(known);
+                self.refused_or_stray(command_status, known);
             }
         }
     }
@@ -383,8 +407,6 @@ impl Session {
                 }
             }
         }
-        self.put_back_unbegun();
-        self.recall_if_late(now);
         self.window.expire(now);
         if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
             self.unbind(Reason::Unanswered, now);
@@ -429,17 +451,23 @@ impl Session {
     }
 
     fn answer_finished(&mut self) {
-        let finished = self.window.finished().into_iter();
-        self.outputs.extend(finished.map(|(token, answer)| Output::Answered { token, answer }));
+        let outcomes = self.window.outcomes().into_iter();
+        self.outputs.extend(outcomes.map(|(token, outcome)| match outcome {
+            Outcome::Answered(answer) => Output::Answered { token, answer },
+            Outcome::Late => Output::Late(token),
+        }));
     }
 
     fn say(&mut self, command_status: u32, sequence: u32, pdu: impl Into<Pdu>) {
         self.urgent.push_back(frame::encode(command_status, sequence, pdu.into()));
     }
 
-    fn stray_unless(&mut self, known: bool) {
+    /// A carrier that takes us for unbound will refuse every text until we bind again.
+    fn refused_or_stray(&mut self, command_status: u32, known: bool) {
         if !known {
             self.outputs.push(Output::Stray);
+        } else if command_status == status::RINVBNDSTS {
+            self.outputs.push(Output::Part(Reason::NotBoundThere));
         }
     }
 }

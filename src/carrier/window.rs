@@ -1,7 +1,7 @@
 //! The submits that a session has not finished: which sequence number is whose segment, what each segment's
 //! fate is, and what the carrier's answer to a whole message comes to.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +12,8 @@ use crate::domain::{Answer, CarrierId, Retry};
 
 /// SMPP 3.4 §3.2: sequence numbers are 1 to 0x7FFFFFFF.
 const SEQUENCE_MAX: u32 = 0x7FFF_FFFF;
+/// Messages whose answer is late and still listened for, at about half a kilobyte each.
+pub const LATE_MAX: usize = 10_000;
 
 /// A message's name between a link and its session; later messages have greater ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +26,7 @@ pub struct Submit {
     pub segments: Vec<SubmitSm>,
     /// Its first octet leaves by then, or none of it does.
     pub write_by: Instant,
-    /// What is unanswered then counts as lost.
+    /// What is unanswered then is late, and takes no room in the window any more.
     pub answer_by: Instant,
 }
 
@@ -49,8 +51,8 @@ enum Fate {
         command_status: u32,
         retry: Retry,
     },
-    /// Written, and no answer came.
-    Lost,
+    /// Written, and no answer came in time.
+    Late,
 }
 
 struct Message {
@@ -72,16 +74,27 @@ pub struct Window {
     last_sequence: u32,
     /// Sequence numbers whose answer is awaited.
     live: HashMap<u32, (Token, usize)>,
-    /// Sequence numbers whose answer was given up; they are not used again in this session.
-    late: HashSet<u32>,
     messages: BTreeMap<Token, Message>,
+    /// Sequence numbers whose answer is late; they are not used again until it is there or not listened for any more.
+    late: HashMap<u32, (Token, usize)>,
+    /// Messages of which nothing but late answers is to come.
+    late_messages: BTreeMap<Token, Message>,
     silences_in_a_row: u32,
+    outcomes: Vec<(Token, Outcome)>,
+}
+
+/// How it stands with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Answered(Answer),
+    /// The carrier did not answer in time. It takes no room any more, and may still be answered.
+    Late,
 }
 
 /// An octet may still leave at `write_by` itself.
 const JUST_AFTER: Duration = Duration::from_millis(1);
 
-/// What a `command_status` means for another try (everything else: never).
+/// What a `command_status` means for another try.
 const RETRIES: [(u32, Retry); 5] = [
     (status::RTHROTTLED, Retry::WhenReady),
     (status::RMSGQFUL, Retry::WhenReady),
@@ -90,8 +103,8 @@ const RETRIES: [(u32, Retry); 5] = [
     (status::RX_T_APPN, Retry::FewTimes),
 ];
 
-fn retry_after(command_status: u32) -> Retry {
-    RETRIES.iter().find(|(known, _)| *known == command_status).map_or(Retry::Never, |(_, retry)| *retry)
+fn retry_after(command_status: u32) -> Option<Retry> {
+    RETRIES.iter().find(|(known, _)| *known == command_status).map(|(_, retry)| *retry)
 }
 
 impl Window {
@@ -101,9 +114,11 @@ impl Window {
             size,
             last_sequence,
             live: HashMap::new(),
-            late: HashSet::new(),
             messages: BTreeMap::new(),
+            late: HashMap::new(),
+            late_messages: BTreeMap::new(),
             silences_in_a_row: 0,
+            outcomes: Vec::new(),
         }
     }
 
@@ -111,7 +126,7 @@ impl Window {
     pub fn next_sequence(&mut self) -> u32 {
         loop {
             self.last_sequence = self.last_sequence % SEQUENCE_MAX + 1;
-            if !self.live.contains_key(&self.last_sequence) && !self.late.contains(&self.last_sequence) {
+            if !self.live.contains_key(&self.last_sequence) && !self.late.contains_key(&self.last_sequence) {
                 return self.last_sequence;
             }
         }
@@ -149,9 +164,22 @@ impl Window {
         Some(Chunk { octets: octets.freeze(), ends, write_by })
     }
 
-    /// A chunk of which no octet left, and none will.
-    pub fn recall(&mut self, chunk: &Chunk) {
-        for (_, sequence) in &chunk.ends {
+    /// Nothing more of this message may leave.
+    pub fn stop(&mut self, token: Token) {
+        if let Some(message) = self.messages.get_mut(&token) {
+            message.stopped = true;
+        }
+    }
+
+    /// Whether what is left of a chunk belongs to a message of which nothing more may leave.
+    pub fn is_stopped(&self, chunk: &Chunk) -> bool {
+        let last = chunk.ends.last().and_then(|(_, sequence)| self.live.get(sequence));
+        last.is_some_and(|(token, _)| self.messages[token].stopped)
+    }
+
+    /// Segments of which no octet left, and none will.
+    pub fn recall(&mut self, ends: &[(usize, u32)]) {
+        for (_, sequence) in ends {
             self.settle(*sequence, Fate::Unwritten);
         }
     }
@@ -169,10 +197,9 @@ impl Window {
     pub fn wrote(&mut self, sequence: u32) {
         let Some((token, index)) = self.live.get(&sequence).copied() else { return };
         let message = self.messages.get_mut(&token).expect("a live sequence number has its message");
+        message.fates[index] = Fate::Written;
         if message.given_up {
-            self.lose(sequence);
-        } else {
-            message.fates[index] = Fate::Written;
+            self.listen_on(sequence);
         }
     }
 
@@ -180,22 +207,51 @@ impl Window {
     pub fn answered(&mut self, sequence: u32, command_status: u32, message_id: &[u8]) -> bool {
         let fate = match command_status {
             status::ROK => Fate::Taken(carrier_id(message_id)),
-            _ => Fate::Refused { command_status, retry: retry_after(command_status) },
+            _ => Fate::Refused { command_status, retry: retry_after(command_status).unwrap_or(Retry::Never) },
         };
         self.heard(sequence, fate)
     }
 
-    /// `generic_nack`: the carrier could not read it, and will not the next time either. False when nobody waits for it.
+    /// `generic_nack`: the carrier could not read it, and does not have it. What spoiled it may have been on the way, so
+    /// it is worth a few tries. False when nobody waits for it.
     pub fn nacked(&mut self, sequence: u32, command_status: u32) -> bool {
-        self.heard(sequence, Fate::Refused { command_status, retry: Retry::Never })
+        self.heard(
+            sequence,
+            Fate::Refused { command_status, retry: retry_after(command_status).unwrap_or(Retry::FewTimes) },
+        )
     }
 
     fn heard(&mut self, sequence: u32, fate: Fate) -> bool {
         self.silences_in_a_row = 0;
-        self.late.remove(&sequence);
+        if self.late.contains_key(&sequence) {
+            self.heard_late(sequence, fate);
+            return true;
+        }
         let is_written = |(token, index): &(Token, usize)| self.messages[token].fates[*index] == Fate::Written;
         // What answers a PDU that is not wholly written answers something else.
         self.live.get(&sequence).is_some_and(is_written) && self.settle(sequence, fate)
+    }
+
+    fn heard_late(&mut self, sequence: u32, fate: Fate) {
+        let Some((token, index)) = self.late.remove(&sequence) else { return };
+        if let Some(message) = self.messages.get_mut(&token) {
+            message.fates[index] = fate;
+        } else if let Some(message) = self.late_messages.get_mut(&token) {
+            message.fates[index] = fate;
+            if !message.is_late() {
+                self.forget_late(token);
+            }
+        }
+    }
+
+    /// Nothing more is to come for a late message.
+    fn forget_late(&mut self, token: Token) {
+        if let Some(message) = self.late_messages.remove(&token) {
+            if message.is_late() {
+                self.late.retain(|_, (owner, _)| *owner != token);
+            }
+            self.outcomes.push((token, Outcome::Answered(message.outcome())));
+        }
     }
 
     fn settle(&mut self, sequence: u32, fate: Fate) -> bool {
@@ -207,56 +263,68 @@ impl Window {
         true
     }
 
-    /// Gives up what is too late to begin, and what was not answered in time.
+    /// Gives up what is too late to begin, and frees the room of what was not answered in time.
     pub fn expire(&mut self, now: Instant) {
-        let mut lost = Vec::new();
+        let mut late = Vec::new();
         for (token, message) in &mut self.messages {
             message.stopped |= !message.begun && message.write_by < now;
             if message.answer_by <= now && !message.given_up {
                 message.stopped = true;
                 message.given_up = true;
-                let before = lost.len();
+                let before = late.len();
                 let theirs = self.live.iter().filter(|(_, (owner, _))| owner == token);
                 let written = theirs.filter(|(_, (_, index))| message.fates[*index] == Fate::Written);
-                lost.extend(written.map(|(sequence, _)| *sequence));
-                self.silences_in_a_row += u32::from(lost.len() > before);
+                late.extend(written.map(|(sequence, _)| *sequence));
+                self.silences_in_a_row += u32::from(late.len() > before);
             }
         }
-        lost.into_iter().for_each(|sequence| self.lose(sequence));
+        late.into_iter().for_each(|sequence| self.listen_on(sequence));
     }
 
-    fn lose(&mut self, sequence: u32) {
-        if self.settle(sequence, Fate::Lost) {
-            self.late.insert(sequence);
-        }
+    /// The answer is late. The room in the window is free, but the carrier may well have the segment and say so.
+    fn listen_on(&mut self, sequence: u32) {
+        let Some((token, index)) = self.live.remove(&sequence) else { return };
+        let message = self.messages.get_mut(&token).expect("a live sequence number has its message");
+        message.fates[index] = Fate::Late;
+        self.late.insert(sequence, (token, index));
     }
 
     /// The session is over: what was not wholly written never will be, what was written is not answered any more.
     pub fn close(&mut self) {
         self.live.clear();
-        for message in self.messages.values_mut() {
-            message.stopped = true;
+        self.late.clear();
+        let mut messages = std::mem::take(&mut self.late_messages);
+        messages.append(&mut self.messages);
+        for (token, mut message) in messages {
             for fate in &mut message.fates {
                 match fate {
                     Fate::Writing => *fate = Fate::Unwritten,
-                    Fate::Written => *fate = Fate::Lost,
-                    Fate::Unwritten | Fate::Taken(_) | Fate::Refused { .. } | Fate::Lost => {}
+                    Fate::Written => *fate = Fate::Late,
+                    Fate::Unwritten | Fate::Taken(_) | Fate::Refused { .. } | Fate::Late => {}
                 }
             }
+            self.outcomes.push((token, Outcome::Answered(message.outcome())));
         }
     }
 
-    /// Removes the messages about which nothing more will be heard, with what became of each.
-    pub fn finished(&mut self) -> Vec<(Token, Answer)> {
-        let mut answers = Vec::new();
-        self.messages.retain(|token, message| match message.answer() {
-            Some(answer) => {
-                answers.push((*token, answer));
-                false
+    /// What became known of messages since it was last asked. Each is answered once.
+    pub fn outcomes(&mut self) -> Vec<(Token, Outcome)> {
+        for (token, mut message) in self.messages.extract_if(.., |_, message| message.is_finished()) {
+            if message.is_late() {
+                // It will not be written again, only answered.
+                message.segments = Vec::new();
+                self.late_messages.insert(token, message);
+                self.outcomes.push((token, Outcome::Late));
+            } else {
+                self.outcomes.push((token, Outcome::Answered(message.outcome())));
             }
-            None => true,
-        });
-        answers
+        }
+        while self.late_messages.len() > LATE_MAX
+            && let Some((oldest, _)) = self.late_messages.first_key_value()
+        {
+            self.forget_late(*oldest);
+        }
+        std::mem::take(&mut self.outcomes)
     }
 
     /// When [`expire`](Self::expire) next has something to do.
@@ -274,6 +342,7 @@ impl Window {
         self.silences_in_a_row
     }
 
+    /// Whether nothing waits to leave, or for an answer that may still come in time.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
@@ -285,13 +354,21 @@ impl Message {
         !self.stopped && in_time && self.fates.contains(&Fate::Unwritten)
     }
 
-    fn answer(&self) -> Option<Answer> {
-        let any = |wanted: fn(&Fate) -> bool| self.fates.iter().any(wanted);
-        if any(|fate| matches!(fate, Fate::Writing | Fate::Written))
-            || (!self.stopped && any(|f| *f == Fate::Unwritten))
-        {
-            return None;
-        }
+    /// Whether no more of it will be written, and no answer in time is to come.
+    fn is_finished(&self) -> bool {
+        self.fates.iter().all(|fate| match fate {
+            Fate::Unwritten => self.stopped,
+            Fate::Writing | Fate::Written => false,
+            Fate::Taken(_) | Fate::Refused { .. } | Fate::Late => true,
+        })
+    }
+
+    fn is_late(&self) -> bool {
+        self.fates.contains(&Fate::Late)
+    }
+
+    /// What became of it, as far as it will ever be known.
+    fn outcome(&self) -> Answer {
         let ids: Vec<CarrierId> = self
             .fates
             .iter()
@@ -301,9 +378,9 @@ impl Message {
             Fate::Refused { command_status, retry } => {
                 Some(Answer::Refused { command_status: *command_status, retry: *retry })
             }
-            Fate::Unwritten | Fate::Writing | Fate::Written | Fate::Taken(_) | Fate::Lost => None,
+            Fate::Unwritten | Fate::Writing | Fate::Written | Fate::Taken(_) | Fate::Late => None,
         });
-        Some(if any(|fate| *fate == Fate::Lost) {
+        if self.is_late() {
             Answer::Unknown
         } else if ids.len() == self.fates.len() {
             Answer::Taken { ids }
@@ -311,7 +388,7 @@ impl Message {
             Answer::PartlyTaken
         } else {
             refused.unwrap_or(Answer::NotSent)
-        })
+        }
     }
 }
 
@@ -326,7 +403,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sequence_number_that_waits_or_was_given_up_is_not_given_to_another_text() {
+    fn a_sequence_number_that_waits_or_is_late_is_not_given_to_another_text() {
         let now = tokio::time::Instant::now().into_std();
         let mut window = Window::new(10, 0);
         let segments = vec![SubmitSm::default(); 2];
@@ -339,5 +416,33 @@ mod tests {
         assert_eq!((window.live.contains_key(&1), window.live.contains_key(&2)), (false, true));
         window.last_sequence = SEQUENCE_MAX;
         assert_eq!(window.next_sequence(), 3);
+    }
+
+    #[test]
+    fn a_carrier_that_loses_answers_for_days_does_not_fill_memory() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut window = Window::new(1, 0);
+        let late_max = u64::try_from(LATE_MAX).expect("it is small");
+        let mut outcomes = Vec::new();
+        for token in 1..=late_max + 1 {
+            window.submit(Submit {
+                token: Token(token),
+                segments: vec![SubmitSm::default()],
+                write_by: now,
+                answer_by: now,
+            });
+            let chunk = window.next_chunk(now).expect("what is late takes no room");
+            window.began(&chunk);
+            window.wrote(chunk.ends[0].1);
+            window.expire(now);
+            outcomes.extend(window.outcomes());
+        }
+        let answered = |token| outcomes.contains(&(Token(token), Outcome::Answered(Answer::Unknown)));
+        assert!(answered(1), "the oldest is not listened for any more");
+        assert!(!answered(2));
+        assert_eq!((window.late.len(), window.late_messages.len()), (LATE_MAX, LATE_MAX));
+
+        window.close();
+        assert_eq!(window.outcomes().len(), LATE_MAX, "with the session the others end");
     }
 }
