@@ -62,6 +62,7 @@ impl Caller {
             part: None,
             fingerprint: Fingerprint(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()),
             earlier_session_ended: None,
+            session_began: None,
         };
         let at = Ticks.now();
         let decision = self.now.handle(Event::Received(inbound), at, &self.policy);

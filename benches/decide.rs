@@ -79,6 +79,7 @@ fn received(words: &str) -> Event {
         part: None,
         fingerprint: Fingerprint([7; 16]),
         earlier_session_ended: None,
+        session_began: None,
     })
 }
 

@@ -477,6 +477,21 @@ fn a_stop_in_the_same_words_as_one_before_the_restart_still_stops() {
 }
 
 #[test]
+fn the_same_words_hours_after_a_restart_are_another_text() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("ok");
+    scene.event(Event::Received(first.clone()));
+    let ended = scene.now;
+    scene.later(MINUTE);
+    let began = scene.now;
+    scene.later(MINUTE * 180);
+    let again = Inbound { earlier_session_ended: Some(ended), session_began: Some(began), ..first };
+    let shown = scene.thread.len();
+    assert_eq!(scene.event(Event::Received(again)), Outcome::Recorded);
+    assert_eq!(scene.thread.len(), shown + 1, "no carrier delivers again after three hours of a session");
+}
+
+#[test]
 fn a_start_delivered_again_two_sessions_later_does_not_undo_the_stop_in_between() {
     let mut scene = Scene::new();
     let start = scene.inbound("START");

@@ -130,6 +130,7 @@ fn text(words: &str) -> Event {
         part: None,
         fingerprint: Fingerprint(fingerprint),
         earlier_session_ended: None,
+        session_began: None,
     })
 }
 

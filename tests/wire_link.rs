@@ -182,6 +182,7 @@ fn yes() -> Inbound {
         part: None,
         fingerprint: Fingerprint([0; 16]),
         earlier_session_ended: None,
+        session_began: None,
     }
 }
 

@@ -20,7 +20,7 @@ use super::deliveries::{Deliveries, Done, Handed};
 use super::frame::status;
 use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
-use super::translate;
+use super::translate::{self, Sessions};
 use super::window::{Submit, Token};
 use crate::domain::Answer;
 
@@ -37,7 +37,7 @@ pub(super) struct Drive<'a, S> {
     writer: WriteHalf<S>,
     session: Session,
     deliveries: Deliveries,
-    earlier_session_ended: Option<Timestamp>,
+    sessions: Sessions,
     places: Arc<Semaphore>,
     given_back: Arc<Notify>,
     submissions: mpsc::Receiver<Submission>,
@@ -113,7 +113,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             given_back: Arc::default(),
             session: Session::connected(settings, now()),
             deliveries: Deliveries::new(Arc::clone(&link.reception), Arc::clone(&link.patience)),
-            earlier_session_ended,
+            sessions: Sessions { began: link.clock.now(), earlier_ended: earlier_session_ended },
             submissions,
             submit,
             asked: HashMap::new(),
@@ -329,7 +329,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             return;
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
-        let delivery = translate::delivery(delivered, self.link.clock.now(), self.earlier_session_ended);
+        let delivery = translate::delivery(delivered, self.link.clock.now(), self.sessions);
         self.deliveries.hand(Handed { sequence: delivered.frame.sequence(), command_status, delivery });
     }
 

@@ -72,8 +72,15 @@ fn absolute_time(at: Timestamp) -> EmptyOrFullCOctetString<17> {
     written.parse().expect("an absolute time has 16 characters")
 }
 
+/// The session that brings a delivery, and the end of the one before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions {
+    pub began: Timestamp,
+    pub earlier_ended: Option<Timestamp>,
+}
+
 /// What a `deliver_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
-pub fn delivery(delivered: &Delivered, now: Timestamp, earlier_session_ended: Option<Timestamp>) -> Delivery {
+pub fn delivery(delivered: &Delivered, now: Timestamp, sessions: Sessions) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
         Ok(message) => message,
@@ -84,7 +91,7 @@ pub fn delivery(delivered: &Delivered, now: Timestamp, earlier_session_ended: Op
     };
     // The message type alone says what it is, never the text (SMPP 3.4 §5.2.12).
     match message.esm_class & 0x3C {
-        0x00 => Delivery::Text { from, to, inbound: inbound(message, earlier_session_ended) },
+        0x00 => Delivery::Text { from, to, inbound: inbound(message, sessions) },
         0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message) },
         0x08 => aside("delivery acknowledgement of a handset"),
         0x10 => aside("manual acknowledgement of a handset"),
@@ -93,7 +100,8 @@ pub fn delivery(delivered: &Delivered, now: Timestamp, earlier_session_ended: Op
     }
 }
 
-fn inbound(message: &ShortMessage, earlier_session_ended: Option<Timestamp>) -> Inbound {
+fn inbound(message: &ShortMessage, sessions: Sessions) -> Inbound {
+    let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
@@ -102,7 +110,14 @@ fn inbound(message: &ShortMessage, earlier_session_ended: Option<Timestamp>) -> 
     };
     let (text, form) = text::decode(message.data_coding, words);
     let part = header.or_else(|| sar(message));
-    Inbound { text: Body::new(text), form, part, fingerprint: fingerprint(message), earlier_session_ended }
+    Inbound {
+        text: Body::new(text),
+        form,
+        part,
+        fingerprint: fingerprint(message),
+        earlier_session_ended,
+        session_began: Some(began),
+    }
 }
 
 /// `message_payload` counts where both are there (SMPP 3.4 §5.3.2.32).
@@ -210,6 +225,7 @@ mod tests {
             part: None,
             fingerprint: Fingerprint([0; 16]),
             earlier_session_ended: None,
+            session_began: None,
         };
         let asked = Conversation::new(ConversationId(1), key, NOW).handle(Event::Received(help), NOW, &policy);
         let slot = asked.effects.iter().find_map(|effect| match effect {
@@ -289,7 +305,7 @@ mod tests {
         let mut framer = Framer::default();
         framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
         let frame = framer.next_frame().unwrap().unwrap();
-        delivery(&Delivered { frame, message: Ok(message) }, NOW, None)
+        delivery(&Delivered { frame, message: Ok(message) }, NOW, Sessions { began: NOW, earlier_ended: None })
     }
 
     #[track_caller]

@@ -124,7 +124,7 @@ impl Turn<'_> {
         let reading = read(&inbound);
         // The same STOP again may be another: after a START in between it has to be heard.
         if let Some(index) = self.delivered_before(&inbound)
-            && !self.would_opt_out(reading)
+            && self.may_come_again(&inbound, reading)
         {
             // From here on it is the answer to this delivery that may be lost.
             self.next.arrivals[index].at = self.now;
@@ -346,9 +346,19 @@ impl Turn<'_> {
         take(&mut self.next.outbox, &mut step)
     }
 
-    fn would_opt_out(&self, reading: Reading) -> bool {
-        let change = self.next.consent.change(reading.meaning, Invitation::Forgotten, self.now);
-        matches!(change, Change::OptsOut(_))
+    /// Whether a text in known words may be the known one. An opt-out always counts as another; what would opt in never
+    /// does; anything else does once the carrier has had the time to deliver again what it had to.
+    fn may_come_again(&self, inbound: &Inbound, reading: Reading) -> bool {
+        match reading.meaning {
+            Meaning::OptOut => {
+                let change = self.next.consent.change(Meaning::OptOut, Invitation::Forgotten, self.now);
+                !matches!(change, Change::OptsOut(_))
+            }
+            Meaning::Start | Meaning::OptIn => true,
+            Meaning::Help | Meaning::Other => inbound
+                .session_began
+                .is_none_or(|began| self.now.duration_since(began) <= self.policy.limits.redelivery_begins),
+        }
     }
 
     /// The place in `arrivals` of the delivery that this one may be again: one whose answer was given so shortly before

@@ -185,6 +185,8 @@ pub struct Inbound {
     /// When the link session before the one that carried this text ended. Our answers shortly before that
     /// moment may not have arrived, so what they answered may be delivered again.
     pub earlier_session_ended: Option<Timestamp>,
+    /// When the session that carried this text began: what is delivered again comes soon after.
+    pub session_began: Option<Timestamp>,
 }
 
 /// The id that the carrier gave a segment.

@@ -48,6 +48,9 @@ pub struct Limits {
     pub receipt: SignedDuration,
     /// How long a carrier delivers again what it believes unanswered.
     pub redelivery: SignedDuration,
+    /// How long after a link session began a text may be one that is delivered again. START and YES may be at any time:
+    /// a wrong guess about them would opt in.
+    pub redelivery_begins: SignedDuration,
     /// Before the end of a link session, answers younger than this may not have arrived.
     pub answer_doubt: SignedDuration,
     /// The first pause before a refused text is tried again; it doubles up to `retry_pause_max`.
@@ -73,6 +76,7 @@ impl Default for Limits {
             partial_text: SignedDuration::from_mins(10),
             receipt: SignedDuration::from_hours(72),
             redelivery: SignedDuration::from_hours(24),
+            redelivery_begins: SignedDuration::from_mins(10),
             answer_doubt: SignedDuration::from_mins(1),
             retry_pause: SignedDuration::from_secs(1),
             retry_pause_max: SignedDuration::from_mins(1),

@@ -342,7 +342,7 @@ mod tests {
         (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), ended).prop_map(
             |(text, form, part, fingerprint, earlier_session_ended)| {
                 let fingerprint = Fingerprint(fingerprint);
-                Event::Received(Inbound { text, form, part, fingerprint, earlier_session_ended })
+                Event::Received(Inbound { text, form, part, fingerprint, earlier_session_ended, session_began: None })
             },
         )
     }

@@ -285,6 +285,7 @@ impl World {
             part: None,
             fingerprint: Fingerprint(fingerprint),
             earlier_session_ended: None,
+            session_began: None,
         };
         let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(NUMBER).unwrap());
         self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();

@@ -117,6 +117,7 @@ impl Scene {
             part: None,
             fingerprint: Fingerprint(fingerprint),
             earlier_session_ended: None,
+            session_began: None,
         }
     }
 

@@ -205,6 +205,7 @@ impl Shell {
             part: None,
             fingerprint: Fingerprint(fingerprint),
             earlier_session_ended: None,
+            session_began: None,
         };
         self.directory.ask(key, Event::Received(inbound)).await
     }
