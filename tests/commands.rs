@@ -39,7 +39,7 @@ impl Demo {
     }
 
     fn stop(mut self) {
-        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.process.id())]).status().unwrap();
         assert!(told.success());
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
     }
@@ -156,7 +156,7 @@ async fn the_simulated_carrier_runs_alone_with_its_control_port() {
     let silent = client.put(format!("http://{control}/faults")).json(&json!({"silent": true})).send().await.unwrap();
     assert!(silent.status().is_success());
 
-    let told = Command::new("kill").args(["-TERM", &carrier.id().to_string()]).status().unwrap();
+    let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", carrier.id())]).status().unwrap();
     assert!(told.success());
     assert_eq!(carrier.wait().unwrap().code(), Some(0));
 }

@@ -94,7 +94,7 @@ async fn the_service_manager_is_told_what_it_needs_to_know() {
     assert!(status.contains("primary: "), "{status}");
     manager.hears(|said| said.contains("WATCHDOG=1"));
 
-    let told = Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status().unwrap();
+    let told = Command::new("sh").args(["-c", &format!("kill -TERM {}", daemon.id())]).status().unwrap();
     assert!(told.success());
     manager.hears(|said| said.contains("STOPPING=1"));
     assert_eq!(daemon.wait().unwrap().code(), Some(0));
