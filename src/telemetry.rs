@@ -1,5 +1,6 @@
 //! What leaves the daemon for its operator: log lines, and the list of metrics. Never a name, a phone or a text.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics::{Unit, describe_counter, describe_gauge};
@@ -28,7 +29,8 @@ pub fn start_logging(filter: &str) -> Result<(), LogError> {
     let output = if under_systemd {
         tracing_journald::layer()?.with_syslog_identifier("assent".into()).boxed()
     } else {
-        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).boxed()
+        let colors = std::io::stderr().is_terminal();
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colors).with_target(false).boxed()
     };
     tracing_subscriber::registry().with(output.with_filter(filter)).try_init()?;
     report_panics_without_their_words();
