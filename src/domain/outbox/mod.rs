@@ -225,8 +225,7 @@ impl Outbox {
     fn answered_in_time(&mut self, index: usize, answer: Answer, step: &mut Step<'_>) -> Option<Finished> {
         let finished = match answer {
             Answer::Taken { ids } => {
-                let segments = ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect();
-                self.track(index, Fate::Sent { segments }, step);
+                self.track(index, Fate::sent(ids), step);
                 None
             }
             Answer::Unknown => {

@@ -68,8 +68,7 @@ impl Outbox {
         })?;
         let (status, failure) = match answer {
             Answer::Taken { ids } => {
-                let segments = ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect();
-                Arc::make_mut(&mut self.tracked[index]).fate = Fate::Sent { segments };
+                Arc::make_mut(&mut self.tracked[index]).fate = Fate::sent(ids);
                 step.journal.push(Entry::Updated { id, status: Status::Sent, failure: None, at: step.now });
                 return self.replay_early_receipts(step);
             }
@@ -159,6 +158,13 @@ impl Outbox {
         id.and_then(|id| by_id(&|known| known == id))
             .or_else(|| id.and_then(|id| by_id(&|known| known.may_equal(id))))
             .or_else(|| receipt.reference.and_then(by_reference))
+    }
+}
+
+impl Fate {
+    /// The carrier took every segment, and has not reported on any.
+    pub(super) fn sent(ids: Vec<CarrierId>) -> Self {
+        Self::Sent { segments: ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect() }
     }
 }
 
