@@ -13,7 +13,7 @@ use assent::domain::{
     Practice, PracticeId,
 };
 use assent::ports::{Clock, Commit, OperationId, Store, Version};
-use assent::store::{KeySource, open};
+use assent::store::{KeySource, Location, open};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -107,8 +107,8 @@ fn commits(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(5)).throughput(Throughput::Elements(1));
     for callers in [1, 16, 256] {
         let directory = tempfile::tempdir().expect("a directory");
-        let url = format!("file://{}", directory.path().display());
-        let opening = open(&url, KeySource::InDirectory, Arc::new(Ticks));
+        let location = Location::new(format!("file://{}", directory.path().display()), KeySource::InDirectory);
+        let opening = open(&location, BootId(1), Arc::new(Ticks));
         let store = runtime.block_on(opening).expect("a new store opens");
         group.bench_function(BenchmarkId::from_parameter(callers), |bencher| {
             bencher.iter_custom(|texts| {

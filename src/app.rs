@@ -19,7 +19,7 @@ use crate::domain::{BootId, Limits};
 use crate::inbox::Inbox;
 use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
 use crate::records::Records;
-use crate::store::{KeySource, OpenError};
+use crate::store::{KeySource, Location, OpenError};
 use crate::throttle::LocalThrottle;
 use crate::{console, http, service, store, telemetry};
 
@@ -80,8 +80,9 @@ impl Daemon {
     pub async fn start(config: &Config, clock: Arc<dyn Clock>, extra: Router) -> Result<Self, StartError> {
         let figures = telemetry::metrics();
         let keys = config.store.key_file.clone().map_or(KeySource::InDirectory, KeySource::File);
-        let store = store::open(&config.store.url, keys, Arc::clone(&clock)).await?;
-        let records = Records::open(Arc::clone(&store), Arc::clone(&clock), boot(), limits(config)).await?;
+        let boot = boot();
+        let store = store::open(&Location::new(&config.store.url, keys), boot, Arc::clone(&clock)).await?;
+        let records = Records::open(Arc::clone(&store), Arc::clone(&clock), boot, limits(config)).await?;
 
         let directory = Directory::start(Doors {
             store: Arc::clone(&store),

@@ -84,8 +84,8 @@ impl Inbox {
     }
 
     /// Where a feed that begins at this moment begins.
-    pub async fn newest(&self) -> Result<OccurrenceId, StoreError> {
-        self.store.newest_occurrence().await
+    pub async fn newest(&self, practice: &PracticeId) -> Result<OccurrenceId, StoreError> {
+        self.store.newest_occurrence(practice).await
     }
 
     /// What happens in a practice after a place in the stream: everything, in order, once.
@@ -136,7 +136,7 @@ impl Feed {
             }
             match self.inbox.store.occurrences(&self.practice, self.after, FEED_PAGE).await? {
                 Occurrences::Gone => {
-                    self.after = self.inbox.newest().await?;
+                    self.after = self.inbox.newest(&self.practice).await?;
                     return Ok(Some(Told::Reset(self.after)));
                 }
                 Occurrences::Page(page) if page.is_empty() => {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Answer, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons, Patient,
-    PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq, StaffId, StaffMember, Summary,
+    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons,
+    Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq, StaffId, StaffMember, Summary,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -88,6 +89,20 @@ pub enum StoreError {
     Unavailable(Arc<str>),
     #[error("stored record is unreadable: {0}")]
     Unreadable(Arc<str>),
+    /// What was durable is not there any more, as after a failover that lost writes or a restored backup. Nothing is
+    /// served from such a store, until an operator says so.
+    #[error("store went back in time: {0}")]
+    WentBack(Arc<str>),
+}
+
+/// Why records were not put.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// Another daemon gave the number to another practice first.
+    #[error("the number is another practice's")]
+    NumberTaken,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A row of the inbox.
@@ -202,13 +217,17 @@ pub enum Record {
     Token(TokenRecord),
 }
 
+/// How often records were put or removed. It only grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordsVersion(pub u64);
+
 /// The name of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum RecordKey {
     Practice(PracticeId),
     Staff(PracticeId, StaffId),
     Patient(PracticeId, PatientId),
-    Token(String),
+    Token(PracticeId, String),
 }
 
 impl Record {
@@ -217,7 +236,7 @@ impl Record {
             Self::Practice(practice) => RecordKey::Practice(practice.id.clone()),
             Self::Staff(practice, staff) => RecordKey::Staff(practice.clone(), staff.id.clone()),
             Self::Patient(practice, patient) => RecordKey::Patient(practice.clone(), patient.id.clone()),
-            Self::Token(token) => RecordKey::Token(token.id.clone()),
+            Self::Token(token) => RecordKey::Token(token.practice.clone(), token.id.clone()),
         }
     }
 }
@@ -238,10 +257,24 @@ impl std::fmt::Debug for DeadLetter {
     }
 }
 
+/// What another daemon did to the store that this one shares with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// A conversation was written.
+    Conversation(ConversationKey),
+    /// A record was put or removed.
+    Record(RecordKey),
+    /// Some news may have been missed: anything may have happened.
+    Anything,
+}
+
 /// Durable state. What it says is done is on disk.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError>;
+
+    /// How often a conversation was written, for whoever holds it in memory to see that nobody else wrote it.
+    async fn version(&self, key: &ConversationKey) -> Result<Version, StoreError>;
 
     /// Makes a decision durable, or changes nothing.
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError>;
@@ -281,14 +314,22 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Occurrences, StoreError>;
 
-    /// The newest place in the stream.
-    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError>;
+    /// The newest place in the stream of a practice.
+    async fn newest_occurrence(&self, practice: &PracticeId) -> Result<OccurrenceId, StoreError>;
 
-    async fn records(&self) -> Result<Vec<Record>, StoreError>;
+    /// Every record of every practice, and how often any was put or removed.
+    async fn records(&self) -> Result<(Vec<Record>, RecordsVersion), StoreError>;
 
-    /// Adds records, or replaces those of the same name; all of them or none.
-    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError>;
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;
 
+    /// How often any record was put or removed.
+    async fn records_version(&self) -> Result<RecordsVersion, StoreError>;
+
+    /// Adds records, or replaces those of the same name; all of one practice's or none of them. Each counts in the
+    /// version of the records.
+    async fn put(&self, records: Vec<Record>) -> Result<(), PutError>;
+
+    /// Removes a record, if it is there. It counts in the version of the records in any case.
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError>;
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError>;
@@ -301,6 +342,16 @@ pub trait Store: Send + Sync + 'static {
     async fn last_commit_before_start(&self) -> Result<Option<Timestamp>, StoreError>;
 
     fn other_daemons(&self) -> OtherDaemons;
+
+    /// What other daemons do to this store from here on, as it happens.
+    fn news(&self) -> broadcast::Receiver<News>;
+
+    /// A link session of this daemon ended, and what it answered shortly before may not have arrived.
+    async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError>;
+
+    /// When another daemon's link sessions ended, its own end among them. Waits until that daemon has given a sign of
+    /// life or is known to have ended, so that an end of this moment is not missed.
+    async fn session_ends_of(&self, daemon: BootId) -> Result<Vec<Timestamp>, StoreError>;
 
     /// Waits until the store will never write again in this run, and says why: the process must end. For ever
     /// in a store that recovers by itself.

@@ -20,7 +20,7 @@ use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
     Occurrences, OperationId, Record, RecordKey, Store, StoreError, TokenRecord, Unread, Version,
 };
-use assent::store::{KeySource, OpenError, open};
+use assent::store::{KeySource, Location, OpenError, open};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -63,7 +63,7 @@ impl Directory {
 
     async fn try_open(&self, keys: KeySource) -> Result<Arc<dyn Store>, OpenError> {
         let clock = Arc::clone(&self.clock);
-        open(&format!("file://{}", self.path().display()), keys, clock).await
+        open(&Location::new(format!("file://{}", self.path().display()), keys), BootId(1), clock).await
     }
 }
 
@@ -217,6 +217,10 @@ async fn occurrences(store: &Arc<dyn Store>, practice: &PracticeId, after: Occur
     }
 }
 
+async fn newest(store: &Arc<dyn Store>, key: &ConversationKey) -> OccurrenceId {
+    store.newest_occurrence(&key.practice).await.unwrap()
+}
+
 async fn inbox(store: &Arc<dyn Store>, practice: &PracticeId, filter: InboxFilter) -> Vec<Phone> {
     let rows = store.inbox(practice, filter, None, 100).await.unwrap();
     rows.into_iter().map(|row| row.phone).collect()
@@ -274,7 +278,7 @@ async fn a_commit_on_an_old_version_changes_nothing(home: impl Home) {
     let mut talk = talk(&store, key("riverside", 100), "stop", at(1)).await;
     let mut stale = talk.clone();
     talk.hear(text("start"), at(2)).await;
-    let (before, newest) = (store.load(talk.key()).await.unwrap(), store.newest_occurrence().await.unwrap());
+    let (before, newest) = (store.load(talk.key()).await.unwrap(), newest(&store, talk.key()).await);
 
     let mut late = stale.decide(text("late"), at(3));
     late.idempotency = Some(kept(&stale, "k"));
@@ -289,7 +293,7 @@ async fn a_commit_on_an_old_version_changes_nothing(home: impl Home) {
     assert!(matches!(store.commit(nobody.decide(text("x"), at(3))).await, Err(CommitError::Conflict { .. })));
 
     assert_eq!(store.load(talk.key()).await.unwrap(), before);
-    assert_eq!(store.newest_occurrence().await.unwrap(), newest);
+    assert_eq!(self::newest(&store, talk.key()).await, newest);
     assert!(!talk.words(None, 100).await.iter().any(|words| words == "late" || words == "ahead"));
     assert_eq!(store.kept_answer(&talk.key().practice, &IdempotencyKey("k".into())).await.unwrap(), None);
 }
@@ -303,14 +307,14 @@ async fn a_taken_key_changes_nothing(home: impl Home) {
     first.commit(commit).await.unwrap();
 
     let mut second = talk(&store, key("riverside", 200), "hello", at(2)).await;
-    let (before, newest) = (store.load(second.key()).await.unwrap(), store.newest_occurrence().await.unwrap());
+    let (before, newest) = (store.load(second.key()).await.unwrap(), newest(&store, second.key()).await);
     let mut commit = second.decide(draft("second"), at(3));
     commit.idempotency = Some(KeptAnswer { request: [8; 32], ..kept(&second, "k") });
     let Err(CommitError::KeyTaken(found)) = second.commit(commit).await else { panic!("the key is taken") };
     assert_eq!(*found, answered);
     assert_eq!(store.load(second.key()).await.unwrap(), before);
     assert_eq!(second.words(None, 10).await, ["hello"]);
-    assert_eq!(store.newest_occurrence().await.unwrap(), newest);
+    assert_eq!(self::newest(&store, second.key()).await, newest);
 
     let mut elsewhere = talk(&store, key("lakeside", 100), "hello", at(3)).await;
     let mut commit = elsewhere.decide(draft("elsewhere"), at(3));
@@ -529,7 +533,7 @@ async fn the_most_overdue_is_due_first(home: impl Home) {
 async fn occurrences_resume_where_they_were_left(home: impl Home) {
     let store = home.open().await;
     let us = practice("riverside");
-    assert_eq!(store.newest_occurrence().await.unwrap(), OccurrenceId(0));
+    assert_eq!(store.newest_occurrence(&us).await.unwrap(), OccurrenceId(0));
     assert!(occurrences(&store, &us, OccurrenceId(0)).await.is_empty());
     let mut talk = talk(&store, key("riverside", 100), "stop", at(1)).await;
     let phone = talk.key().phone.clone();
@@ -540,7 +544,7 @@ async fn occurrences_resume_where_they_were_left(home: impl Home) {
     let Occurrences::Page(page) = store.occurrences(&us, OccurrenceId(0), 3).await.unwrap() else { panic!() };
     assert_eq!(page.len(), 3);
     assert_eq!(occurrences(&store, &us, page[2].id).await, expected[3..]);
-    let newest = store.newest_occurrence().await.unwrap();
+    let newest = store.newest_occurrence(&us).await.unwrap();
     assert!(occurrences(&store, &us, newest).await.is_empty());
     talk.hear(Event::ReadUpTo(Seq(u64::MAX)), at(2)).await;
     assert_eq!(occurrences(&store, &us, newest).await, [(phone, Changed::Unread)]);
@@ -551,7 +555,7 @@ async fn a_place_that_never_was_is_gone(home: impl Home) {
     let us = practice("riverside");
     assert_eq!(store.occurrences(&us, OccurrenceId(1), 10).await.unwrap(), Occurrences::Gone);
     talk(&store, key("riverside", 100), "hello", at(1)).await;
-    let OccurrenceId(newest) = store.newest_occurrence().await.unwrap();
+    let OccurrenceId(newest) = store.newest_occurrence(&us).await.unwrap();
     for never in [newest + 1, u64::MAX] {
         assert_eq!(store.occurrences(&us, OccurrenceId(never), 10).await.unwrap(), Occurrences::Gone);
     }
@@ -610,10 +614,10 @@ fn some_records() -> Vec<Record> {
 
 async fn records_are_put_replaced_and_removed(home: impl Home) {
     let store = home.open().await;
-    assert!(store.records().await.unwrap().is_empty());
+    assert!(store.records().await.unwrap().0.is_empty());
     let mut records = some_records();
     store.put(records.clone()).await.unwrap();
-    assert_eq!(store.records().await.unwrap(), records);
+    assert_eq!(store.records().await.unwrap().0, records);
     let Record::Staff(_, ana) = &mut records[1] else { panic!("the second is staff") };
     ana.patient_text_administrator = true;
     let mut elsewhere = records[1].clone();
@@ -621,12 +625,12 @@ async fn records_are_put_replaced_and_removed(home: impl Home) {
     *practice_id = practice("lakeside");
     records.push(elsewhere);
     store.put(vec![records[1].clone(), records[4].clone()]).await.unwrap();
-    assert_eq!(store.records().await.unwrap(), records);
+    assert_eq!(store.records().await.unwrap().0, records);
     store.remove(&records[1].key()).await.unwrap();
-    store.remove(&RecordKey::Token("never was".into())).await.unwrap();
+    store.remove(&RecordKey::Token(practice("riverside"), "never was".into())).await.unwrap();
     records.remove(1);
     drop(store);
-    assert_eq!(home.open().await.records().await.unwrap(), records);
+    assert_eq!(home.open().await.records().await.unwrap().0, records);
 }
 
 async fn dead_letters_are_taken(home: impl Home) {
@@ -641,7 +645,7 @@ async fn a_probe_is_written(home: impl Home) {
     let store = home.open().await;
     store.probe().await.unwrap();
     store.probe().await.unwrap();
-    assert_eq!(store.newest_occurrence().await.unwrap(), OccurrenceId(0));
+    assert_eq!(store.newest_occurrence(&practice("riverside")).await.unwrap(), OccurrenceId(0));
 }
 
 async fn the_last_commit_before_the_start_is_known(home: impl Home) {

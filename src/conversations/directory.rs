@@ -233,7 +233,9 @@ impl Directory {
         loop {
             match self.ask(key, event.clone()).await {
                 Ok(_) | Err(AskError::UnknownPractice | AskError::Stopping | AskError::Quarantined) => return,
-                Err(AskError::StoreUnavailable | AskError::Overloaded | AskError::Panicked) => {}
+                Err(
+                    AskError::StoreUnavailable | AskError::StoreWentBack | AskError::Overloaded | AskError::Panicked,
+                ) => {}
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));

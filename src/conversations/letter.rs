@@ -40,6 +40,8 @@ pub enum Reply {
 pub enum AskError {
     #[error("the store can't be written or read")]
     StoreUnavailable,
+    #[error("the store went back in time, and waits for the operator")]
+    StoreWentBack,
     #[error("too much is waiting")]
     Overloaded,
     /// Deciding made the daemon panic. The conversation is read again from the store.

@@ -51,6 +51,7 @@ impl Directory {
             Ok(_) => Ok(()),
             Err(
                 AskError::StoreUnavailable
+                | AskError::StoreWentBack
                 | AskError::Overloaded
                 | AskError::Panicked
                 | AskError::Quarantined

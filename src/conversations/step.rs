@@ -162,7 +162,10 @@ fn answered_before(kept: KeptAnswer, asked: &Idempotency) -> Reply {
 
 fn unavailable(error: StoreError) -> AskError {
     tracing::error!(%error, "store failed a conversation");
-    AskError::StoreUnavailable
+    match error {
+        StoreError::WentBack(_) => AskError::StoreWentBack,
+        StoreError::Unavailable(_) | StoreError::Unreadable(_) => AskError::StoreUnavailable,
+    }
 }
 
 fn random_u64() -> u64 {

@@ -302,7 +302,7 @@ impl Turn<'_> {
 
     fn restored(&mut self, others: OtherDaemons) -> Outcome {
         let ours = self.policy.boot;
-        let is_lost = |boot| boot != ours && others == OtherDaemons::Impossible;
+        let is_lost = |boot| boot != ours && matches!(others, OtherDaemons::Impossible);
         let finished = self.outbox(|outbox, step| outbox.doubt(is_lost, step));
         self.conclude(finished);
         self.next.outbox.forget_slots();

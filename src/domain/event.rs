@@ -1,6 +1,8 @@
 //! Everything that can happen to a conversation.
 
-use super::{CarrierId, Draft, Inbound, MessageId, Receipt, Seq};
+use std::sync::Arc;
+
+use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +28,13 @@ pub enum Event {
 }
 
 /// Whether another daemon may be at work on the same store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OtherDaemons {
     /// The store is locked by this daemon: whoever was sending under another boot is dead.
     Impossible,
-    /// Another daemon may be sending still; its deadline decides.
-    Possible,
+    /// Another daemon may be sending still; its deadline decides. `alive` are those that gave a sign of life lately,
+    /// this one among them: a hint, because one that froze may go on.
+    Possible { alive: Arc<[BootId]> },
 }
 
 /// What became of an attempt to submit a message.

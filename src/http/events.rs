@@ -42,8 +42,8 @@ pub async fn stream(
     let permissions = api.records.permission_changes();
     let (after, is_reset) = match last_event_id(&headers) {
         LastEventId::Given(after) => (after, false),
-        LastEventId::None => (api.inbox.newest().await?, false),
-        LastEventId::Garbage => (api.inbox.newest().await?, true),
+        LastEventId::None => (api.inbox.newest(&practice.id).await?, false),
+        LastEventId::Garbage => (api.inbox.newest(&practice.id).await?, true),
     };
     let greeting = Event::default().comment("connected").id(after.0.to_string());
     let first = if is_reset { greeting.event("reset").data("{}") } else { greeting };

@@ -51,6 +51,7 @@ pub enum Problem {
 
     // Us.
     Unavailable,
+    StoreWentBack,
     TooBusy,
     TooManyStreams,
     NotReady { reasons: Vec<String> },
@@ -124,6 +125,9 @@ impl Problem {
             Self::Unavailable | Self::TooBusy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment")
             }
+            Self::StoreWentBack => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store-rolled-back", "Assent's store has lost what it had")
+            }
             Self::TooManyStreams => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too-many-streams", "Too many event streams are open")
             }
@@ -173,6 +177,9 @@ impl Problem {
             Self::Unavailable => {
                 "Nothing is lost that was acknowledged. Try again, with the same Idempotency-Key.".into()
             }
+            Self::StoreWentBack => {
+                "Nothing is sent and nothing is taken until the operator has looked at it. Try again later.".into()
+            }
             Self::TooBusy => "Too many requests are being answered. Try again.".into(),
             Self::TooManyStreams => "Close a stream, or try again.".into(),
             Self::NotReady { reasons } => reasons.join("; "),
@@ -184,6 +191,7 @@ impl Problem {
         match self {
             Self::TooManyFailures { retry_after_s } => Some(*retry_after_s),
             Self::Unavailable
+            | Self::StoreWentBack
             | Self::TooBusy
             | Self::TooManyStreams
             | Self::NotReady { .. }
@@ -275,13 +283,17 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "request failed at the store");
-        Self::Unavailable
+        match error {
+            StoreError::WentBack(_) => Self::StoreWentBack,
+            StoreError::Unavailable(_) | StoreError::Unreadable(_) => Self::Unavailable,
+        }
     }
 }
 
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
+            AskError::StoreWentBack => Self::StoreWentBack,
             AskError::StoreUnavailable
             | AskError::Overloaded
             | AskError::Panicked

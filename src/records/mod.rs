@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::domain::{BootId, Limits, Patient, PatientId, Phone, Policy, Practice, PracticeId, StaffId, StaffMember};
-use crate::ports::{Clock, Practices, Record, RecordKey, Store, StoreError, TokenRecord};
+use crate::ports::{Clock, Practices, PutError, Record, RecordKey, Store, StoreError, TokenRecord};
 use cache::Cache;
 use token::Presented;
 
@@ -69,6 +69,15 @@ pub enum RecordsError {
     Store(#[from] StoreError),
 }
 
+impl From<PutError> for RecordsError {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::NumberTaken => Self::NumberTaken,
+            PutError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// Whether a record was there before it was put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
@@ -91,7 +100,7 @@ impl Records {
         boot: BootId,
         limits: Limits,
     ) -> Result<Arc<Self>, StoreError> {
-        let cache = RwLock::new(Cache::of(store.records().await?));
+        let cache = RwLock::new(Cache::of(store.records().await?.0));
         let changing = Mutex::new(Memory::Exact);
         Ok(Arc::new(Self { store, clock, boot, limits, cache, changing, permissions: watch::Sender::new(()) }))
     }
@@ -244,7 +253,7 @@ impl Records {
         if !is_known {
             return Err(RecordsError::UnknownToken);
         }
-        self.forget_token(id.to_owned()).await
+        self.forget_token(practice.clone(), id.to_owned()).await
     }
 
     /// Whose token it is. The time it takes does not tell how much of a wrong one was right.
@@ -278,7 +287,7 @@ impl Records {
     async fn clear_expired_sessions(self: &Arc<Self>, practice: &PracticeId) -> Result<(), RecordsError> {
         let expired = self.read().expired_sessions(practice, self.clock.now(), CLEARED_AT_ONCE);
         for id in expired {
-            self.forget_token(id).await?;
+            self.forget_token(practice.clone(), id).await?;
         }
         Ok(())
     }
@@ -293,10 +302,10 @@ impl Records {
         .await
     }
 
-    async fn forget_token(self: &Arc<Self>, id: String) -> Result<(), RecordsError> {
+    async fn forget_token(self: &Arc<Self>, practice: PracticeId, id: String) -> Result<(), RecordsError> {
         let records = Arc::clone(self);
         finished(async move {
-            records.store.remove(&RecordKey::Token(id.clone())).await?;
+            records.store.remove(&RecordKey::Token(practice, id.clone())).await?;
             records.write().remove_token(&id);
             records.permissions.send_replace(());
             Ok(())
@@ -310,7 +319,7 @@ impl Records {
     async fn begin(&self) -> Result<MutexGuard<'_, Memory>, RecordsError> {
         let mut memory = self.changing.lock().await;
         if *memory == Memory::Doubtful {
-            let records = self.store.records().await?;
+            let (records, _) = self.store.records().await?;
             self.write().replace_all_but_tokens(records);
             self.permissions.send_replace(());
             *memory = Memory::Exact;
@@ -318,7 +327,7 @@ impl Records {
         Ok(memory)
     }
 
-    async fn write_down(&self, memory: &mut Memory, record: Record) -> Result<(), StoreError> {
+    async fn write_down(&self, memory: &mut Memory, record: Record) -> Result<(), RecordsError> {
         *memory = Memory::Doubtful;
         self.store.put(vec![record.clone()]).await?;
         self.write().put(record);

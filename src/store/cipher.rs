@@ -247,7 +247,8 @@ impl Lookups {
             RecordKey::Practice(practice) => hash(&self.record, ["practice", practice.as_str(), ""]),
             RecordKey::Staff(practice, staff) => hash(&self.record, ["staff", practice.as_str(), staff.as_str()]),
             RecordKey::Patient(practice, id) => hash(&self.record, ["patient", practice.as_str(), id.as_str()]),
-            RecordKey::Token(id) => hash(&self.record, ["token", id, ""]),
+            // A token is looked for by whoever does not know its practice yet.
+            RecordKey::Token(_, id) => hash(&self.record, ["token", id, ""]),
         }
     }
 }

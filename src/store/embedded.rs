@@ -12,15 +12,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::broadcast;
 
 use super::cipher::{Identity, KeyRing, Lookup, Lookups};
 use super::record::{self, ReadError};
 use super::writer::Writer;
 use super::{KeySource, OpenError};
-use crate::domain::{ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
 use crate::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer,
-    OccurrenceId, Occurrences, Record, RecordKey, Store, StoreError, Stored, Unread, Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
+    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
 use reads::Readers;
 use writes::{Answer, Backend, Request};
@@ -102,6 +103,8 @@ pub struct Embedded {
     cipher: Arc<Cipher>,
     clock: Arc<dyn Clock>,
     last_commit_before_start: Option<Timestamp>,
+    /// Nobody else is there to make any.
+    news: broadcast::Sender<News>,
 }
 
 impl Embedded {
@@ -122,7 +125,7 @@ impl Embedded {
         let last_commit_before_start = opened.last_commit.map(record::time);
         let backend = Backend::new(opened.database, lock, Arc::clone(&clock), bounds, opened.last_commit);
         let writer = Writer::start(backend).map_err(|source| OpenError::Directory { directory, source })?;
-        Ok(Self { readers, writer, cipher, clock, last_commit_before_start })
+        Ok(Self { readers, writer, cipher, clock, last_commit_before_start, news: broadcast::Sender::new(1) })
     }
 
     /// Reads, unless the store is in doubt: consent is not served from one that could not be written.
@@ -152,6 +155,11 @@ impl Store for Embedded {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError> {
         let lookup = self.cipher.lookups.conversation(key);
         self.read(move |database, cipher| reads::load(database, cipher, lookup)).await
+    }
+
+    async fn version(&self, key: &ConversationKey) -> Result<Version, StoreError> {
+        let lookup = self.cipher.lookups.conversation(key);
+        self.read(move |database, _| reads::version(database, lookup)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
@@ -220,16 +228,25 @@ impl Store for Embedded {
         self.read(move |database, cipher| reads::occurrences(database, cipher, practice, after, limit)).await
     }
 
-    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError> {
+    async fn newest_occurrence(&self, _: &PracticeId) -> Result<OccurrenceId, StoreError> {
         self.read(|database, _| reads::newest_occurrence(database)).await
     }
 
-    async fn records(&self) -> Result<Vec<Record>, StoreError> {
+    async fn records(&self) -> Result<(Vec<Record>, RecordsVersion), StoreError> {
         self.read(reads::records).await
     }
 
-    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.write(Request::put(&self.cipher, &records)).await
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        let lookup = self.cipher.lookups.record(key);
+        self.read(move |database, cipher| reads::record(database, cipher, lookup)).await
+    }
+
+    async fn records_version(&self) -> Result<RecordsVersion, StoreError> {
+        self.read(|database, _| reads::records_version(database)).await
+    }
+
+    async fn put(&self, records: Vec<Record>) -> Result<(), PutError> {
+        Ok(self.write(Request::put(&self.cipher, &records)).await?)
     }
 
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
@@ -250,6 +267,18 @@ impl Store for Embedded {
 
     fn other_daemons(&self) -> OtherDaemons {
         OtherDaemons::Impossible
+    }
+
+    fn news(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    async fn session_ended(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn session_ends_of(&self, _: BootId) -> Result<Vec<Timestamp>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn broken(&self) -> StoreError {

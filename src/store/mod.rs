@@ -11,6 +11,7 @@ mod writer;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::domain::BootId;
 use crate::ports::{Clock, Store};
 
 pub use cipher::KeyRingError;
@@ -23,6 +24,20 @@ pub enum KeySource {
     /// `store.key` in the store's own directory, made on the first run. It keeps the data from whoever gets
     /// the database without it, not from whoever gets the directory.
     InDirectory,
+}
+
+/// Which store, and how to open it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// As [`open`] takes it.
+    pub url: String,
+    pub keys: KeySource,
+}
+
+impl Location {
+    pub fn new(url: impl Into<String>, keys: KeySource) -> Self {
+        Self { url: url.into(), keys }
+    }
 }
 
 /// Why a store does not open. For operators: each says what is wrong, where, and what to do.
@@ -59,9 +74,10 @@ pub enum OpenError {
 }
 
 /// Opens the store that a url names, and makes it where there is none. `file:///DIRECTORY` is a directory on this
-/// machine, taken as it is written.
-pub async fn open(url: &str, keys: KeySource, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
-    let directory = directory_of(url)?;
+/// machine, taken as it is written. `daemon` is this run of this daemon, as others on the same store see it.
+pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    let _ = daemon;
+    let (directory, keys) = (directory_of(&location.url)?, location.keys.clone());
     // Reading the whole database to check it takes a while.
     let opened = tokio::task::spawn_blocking(move || embedded::Embedded::open(directory, &keys, clock)).await;
     let store = opened.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;

@@ -11,7 +11,7 @@ use assent::http;
 use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
-use assent::store::{self, KeySource};
+use assent::store::{self, KeySource, Location};
 use assent::throttle::LocalThrottle;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -176,7 +176,8 @@ impl World {
     async fn open(clock: Arc<TestClock>, files: tempfile::TempDir) -> Self {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let url = format!("file://{}", files.path().display());
-        let embedded = store::open(&url, KeySource::InDirectory, as_clock.clone()).await.unwrap();
+        let embedded =
+            store::open(&Location::new(url, KeySource::InDirectory), BootId(0), as_clock.clone()).await.unwrap();
         let faulty = Arc::new(FaultyStore::new(embedded));
         let store: Arc<dyn Store> = faulty.clone();
         let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use assent::app::SystemClock;
-use assent::domain::{ConversationKey, Phone, PracticeId, Status};
+use assent::domain::{BootId, ConversationKey, Phone, PracticeId, Status};
 use assent::ports::Clock;
 use assent::simulator::{Simulator, SimulatorConfig, WireEntry};
-use assent::store::{self, KeySource};
+use assent::store::{self, KeySource, Location};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -227,7 +227,8 @@ impl Scene {
             fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
         }
         let url = format!("file://{}", copy.path().display());
-        let store = store::open(&url, KeySource::InDirectory, Arc::new(SystemClock)).await.unwrap();
+        let store =
+            store::open(&Location::new(url, KeySource::InDirectory), BootId(0), Arc::new(SystemClock)).await.unwrap();
         let mut sending = Vec::new();
         for (_, _, _, phone) in PATIENTS {
             let practice = PracticeId::parse("riverside").unwrap();

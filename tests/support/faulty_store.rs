@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use assent::domain::{ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use assent::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
 use assent::ports::{
-    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, OccurrenceId,
-    Occurrences, Record, RecordKey, Store, StoreError, Stored, Unread, Version,
+    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
+    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 const WORKS: u8 = 0;
 const IS_DOWN: u8 = 1;
@@ -78,6 +78,10 @@ impl Store for FaultyStore {
         self.up()?.load(key).await
     }
 
+    async fn version(&self, key: &ConversationKey) -> Result<Version, StoreError> {
+        self.up()?.version(key).await
+    }
+
     async fn commit(&self, commit: Commit) -> Result<Version, CommitError> {
         if self.hold.load(Ordering::SeqCst) {
             self.held.notify_one();
@@ -134,17 +138,25 @@ impl Store for FaultyStore {
         self.up()?.occurrences(practice, after, limit).await
     }
 
-    async fn newest_occurrence(&self) -> Result<OccurrenceId, StoreError> {
-        self.up()?.newest_occurrence().await
+    async fn newest_occurrence(&self, practice: &PracticeId) -> Result<OccurrenceId, StoreError> {
+        self.up()?.newest_occurrence(practice).await
     }
 
-    async fn records(&self) -> Result<Vec<Record>, StoreError> {
+    async fn records(&self) -> Result<(Vec<Record>, RecordsVersion), StoreError> {
         self.up()?.records().await
     }
 
-    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+    async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        self.up()?.record(key).await
+    }
+
+    async fn records_version(&self) -> Result<RecordsVersion, StoreError> {
+        self.up()?.records_version().await
+    }
+
+    async fn put(&self, records: Vec<Record>) -> Result<(), PutError> {
         self.up()?.put(records).await?;
-        self.answered(())
+        Ok(self.answered(())?)
     }
 
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
@@ -166,5 +178,17 @@ impl Store for FaultyStore {
 
     fn other_daemons(&self) -> OtherDaemons {
         self.inner.other_daemons()
+    }
+
+    fn news(&self) -> broadcast::Receiver<News> {
+        self.inner.news()
+    }
+
+    async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.up()?.session_ended(at).await
+    }
+
+    async fn session_ends_of(&self, daemon: BootId) -> Result<Vec<Timestamp>, StoreError> {
+        self.up()?.session_ends_of(daemon).await
     }
 }

@@ -12,6 +12,7 @@ use assent::domain::{
     Outcome, Phone, Policy, Practice, PracticeId, Precedence,
 };
 use assent::ports::{Carrier, CarrierClosed, Clock, Place, Practices, Store, Throttle, Turn};
+use assent::store::{KeySource, Location};
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, ready};
 use jiff::Timestamp;
@@ -152,11 +153,8 @@ impl Shell {
     pub async fn start_with(patience: Patience) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
-        let url = format!("file://{}", data.path().display());
-        let inner =
-            assent::store::open(&url, assent::store::KeySource::InDirectory, Arc::clone(&clock) as Arc<dyn Clock>)
-                .await
-                .unwrap();
+        let location = Location::new(format!("file://{}", data.path().display()), KeySource::InDirectory);
+        let inner = assent::store::open(&location, BootId(1), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
         let store = Arc::new(FaultyStore::new(inner));
         let practices = Arc::new(TestPractices {
             practice: Arc::new(Practice {

@@ -14,7 +14,7 @@ use super::{Cipher, schema};
 use crate::domain::{ConversationId, ConversationKey, Message, MessageId, PracticeId, Seq};
 use crate::ports::{
     IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
-    Record, StoreError, Stored, Unread, Version,
+    Record, RecordsVersion, StoreError, Stored, Unread, Version,
 };
 
 /// Reads that run at once; more wait. The disk serves few at a time anyway.
@@ -69,6 +69,14 @@ pub fn load(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<Opt
     rows.next()?.map(|row| stored(cipher, look_up, row)).transpose()
 }
 
+pub fn version(database: &Connection, look_up: Lookup) -> Read<Version> {
+    let version: Option<i64> = database
+        .prepare_cached("SELECT version FROM conversations WHERE look_up = ?1")?
+        .query_row([look_up.0], |row| row.get(0))
+        .optional()?;
+    Ok(Version(version.unwrap_or(0).cast_unsigned()))
+}
+
 /// A conversation from its id, version, operation and snapshot, which must belong together.
 fn stored(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Stored> {
     let id = row.get::<_, i64>(0)?.cast_unsigned();
@@ -108,7 +116,7 @@ fn readable<T>(row: i64, found: Read<T>) -> Read<Option<T>> {
             tracing::error!(row, %reason, "left an unreadable conversation out of a list");
             Ok(None)
         }
-        Err(unavailable @ StoreError::Unavailable(_)) => Err(unavailable),
+        Err(error @ (StoreError::Unavailable(_) | StoreError::WentBack(_))) => Err(error),
     }
 }
 
@@ -306,16 +314,36 @@ fn oldest_occurrence(database: &Connection) -> Read<u64> {
     Ok(oldest.unwrap_or(0).cast_unsigned())
 }
 
-pub fn records(database: &Connection, cipher: &Cipher) -> Read<Vec<Record>> {
-    let mut sql = database.prepare_cached("SELECT look_up, record FROM records ORDER BY row")?;
+pub fn records(database: &Connection, cipher: &Cipher) -> Read<(Vec<Record>, RecordsVersion)> {
+    let moment = database.unchecked_transaction()?;
+    let version = records_version(&moment)?;
+    let mut sql = moment.prepare_cached("SELECT look_up, record FROM records ORDER BY row")?;
     let mut rows = sql.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        let sealed: Vec<u8> = row.get(1)?;
-        let plain = cipher.open(&Cipher::record(Lookup(row.get(0)?)), &sealed)?;
-        records.push(record::read_record(&plain)?);
+        records.push(open_record(cipher, Lookup(row.get(0)?), row.get(1)?)?);
     }
-    Ok(records)
+    Ok((records, version))
+}
+
+pub fn record(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<Option<Record>> {
+    let sealed: Option<Vec<u8>> = database
+        .prepare_cached("SELECT record FROM records WHERE look_up = ?1")?
+        .query_row([look_up.0], |row| row.get(0))
+        .optional()?;
+    sealed.map(|sealed| open_record(cipher, look_up, sealed)).transpose()
+}
+
+fn open_record(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<Record> {
+    Ok(record::read_record(&cipher.open(&Cipher::record(look_up), &sealed)?)?)
+}
+
+pub fn records_version(database: &Connection) -> Read<RecordsVersion> {
+    let version: Option<i64> = database
+        .prepare_cached("SELECT value FROM meta WHERE name = 'records'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(RecordsVersion(version.unwrap_or(0).cast_unsigned()))
 }
 
 /// Statements whose time must not grow with what they leave out.

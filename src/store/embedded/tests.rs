@@ -7,7 +7,6 @@ use tempfile::TempDir;
 
 use super::writes::broken;
 use super::*;
-use crate::domain::policy::BootId;
 use crate::domain::{
     Body, Conversation, ConversationId, Draft, Entry, Event, Limits, Message, Phone, Policy, Practice,
 };
@@ -95,7 +94,7 @@ async fn old_occurrences_go_and_whoever_missed_them_is_told() {
         store.commit(scene.commit(line, "hello")).await.unwrap();
     }
     let us = PracticeId::parse("riverside").unwrap();
-    let OccurrenceId(newest) = store.newest_occurrence().await.unwrap();
+    let OccurrenceId(newest) = store.newest_occurrence(&us).await.unwrap();
     assert_eq!(newest, 60, "consent, invitation and draft of twenty");
     assert_eq!(page(store.occurrences(&us, OccurrenceId(0), 100).await.unwrap()).len(), 60);
 
@@ -234,6 +233,7 @@ async fn a_store_in_doubt_is_not_read() {
         cipher: Arc::new(cipher),
         clock: scene.clock.clone(),
         last_commit_before_start: None,
+        news: broadcast::Sender::new(1),
     };
     assert!(store.load(&key).await.unwrap().is_some());
     assert!(matches!(store.probe().await, Err(StoreError::Unavailable(_))));

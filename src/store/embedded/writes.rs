@@ -343,10 +343,12 @@ impl Backend {
                 for row in rows {
                     put.execute((row.look_up.0, &row.sealed))?;
                 }
+                self.records_changed(rows.len())?;
                 Ok(Answer::Done)
             }
             Request::Remove(look_up) => {
                 self.sql("DELETE FROM records WHERE look_up = ?1")?.execute([look_up.0])?;
+                self.records_changed(1)?;
                 Ok(Answer::Done)
             }
             Request::SetAside { at, letter } => self.set_aside(*at, letter),
@@ -358,6 +360,15 @@ impl Backend {
                 Ok(Answer::Done)
             }
         }
+    }
+
+    fn records_changed(&self, count: usize) -> rusqlite::Result<()> {
+        self.sql(
+            "INSERT INTO meta (name, value) VALUES ('records', ?1)
+             ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        )?
+        .execute([i64::try_from(count).unwrap_or(i64::MAX)])?;
+        Ok(())
     }
 
     /// Checks everything, then writes everything.
