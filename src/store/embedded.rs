@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::cipher::{Identity, KeyRing, Lookup, Lookups};
-use super::record::{self, ReadError};
+use super::record;
+use super::sealed::{Cipher, answers_kept_since};
 use super::writer::Writer;
 use super::{KeySource, OpenError};
 use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
@@ -26,14 +26,6 @@ use crate::ports::{
 use reads::Readers;
 use writes::{Answer, Backend, Request};
 
-/// How many hours an answer is kept for its idempotency key.
-const ANSWERS_KEPT_HOURS: i64 = 24;
-
-/// What is older than this is no longer kept, whether or not it was removed.
-fn answers_kept_since(now: Timestamp) -> i64 {
-    record::nanoseconds(now.saturating_sub(SignedDuration::from_hours(ANSWERS_KEPT_HOURS)).expect("hours are exact"))
-}
-
 /// What may be kept of that which only grows. What is older goes.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
@@ -43,57 +35,6 @@ struct Bounds {
 }
 
 const BOUNDS: Bounds = Bounds { dead_letters: 100_000, occurrences: 100_000, occurrences_hours: 7 * 24 };
-
-/// Seals and finds rows.
-struct Cipher {
-    ring: KeyRing,
-    lookups: Lookups,
-}
-
-/// What is sealed in which table. These names are in the associated data of what was sealed: they never change.
-impl Cipher {
-    fn conversation(lookup: Lookup, id: u64, version: u64, operation: u128) -> Identity {
-        Identity::of("conversation").with(&lookup.0).with_number(id).with_number(version).with(&operation.to_be_bytes())
-    }
-
-    fn ends(lookup: Lookup) -> Identity {
-        Identity::of("conversation ends").with(&lookup.0)
-    }
-
-    fn message(lookup: Lookup, id: MessageId) -> Identity {
-        Identity::of("thread").with(&lookup.0).with_number(id.conversation.0).with_number(id.seq.0)
-    }
-
-    fn evidence(lookup: Lookup, version: u64, place: u64) -> Identity {
-        Identity::of("journal").with(&lookup.0).with_number(version).with_number(place)
-    }
-
-    fn answer(lookup: Lookup) -> Identity {
-        Identity::of("idempotency").with(&lookup.0)
-    }
-
-    fn record(lookup: Lookup) -> Identity {
-        Identity::of("records").with(&lookup.0)
-    }
-
-    fn dead_letter() -> Identity {
-        Identity::of("dead letters")
-    }
-
-    fn look_ups(key: &str) -> Identity {
-        Identity::of("look-ups").with(key.as_bytes())
-    }
-
-    fn open(&self, identity: &Identity, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        self.ring.open(identity, sealed).map_err(|error| StoreError::Unreadable(error.to_string().into()))
-    }
-}
-
-impl From<ReadError> for StoreError {
-    fn from(error: ReadError) -> Self {
-        Self::Unreadable(error.to_string().into())
-    }
-}
 
 /// SQLite in a directory that nobody else uses.
 pub struct Embedded {

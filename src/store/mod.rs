@@ -6,6 +6,7 @@
 mod cipher;
 mod embedded;
 mod record;
+mod sealed;
 mod writer;
 
 use std::path::PathBuf;

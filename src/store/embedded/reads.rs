@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 
 use super::super::cipher::Lookup;
 use super::super::record::{self, nanoseconds, time};
-use super::writes::occurrence_of;
-use super::{Cipher, schema};
+use super::super::sealed::{Cipher, change_of};
+use super::schema;
 use crate::domain::{ConversationId, ConversationKey, Message, MessageId, PracticeId, Seq};
 use crate::ports::{
     IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
@@ -291,7 +291,8 @@ pub fn occurrences(
     while page.len() < limit
         && let Some(row) = rows.next()?
     {
-        let change = occurrence_of(row.get(1)?, row.get(2)?)
+        let place: Option<i64> = row.get(2)?;
+        let change = change_of(row.get(1)?, place.map(i64::cast_unsigned))
             .ok_or_else(|| StoreError::Unreadable("an occurrence is of no known kind".into()));
         let key = ends(cipher, Lookup(row.get(4)?), row.get(5)?);
         let readable = readable(row.get(3)?, change.and_then(|change| Ok((change, key?))))?;

@@ -6,8 +6,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::super::cipher::{KeyRing, Lookups};
+use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError};
-use super::{Cipher, directory};
+use super::directory;
 
 /// The version of the tables below. A database with a later one is not opened.
 const SCHEMA: i64 = 1;

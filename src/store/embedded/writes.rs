@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, ffi};
 
 use super::super::cipher::Lookup;
-use super::super::record::{self, nanoseconds};
+use super::super::record::nanoseconds;
+use super::super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, State, answers_kept_since, change_code};
 use super::super::writer::{self, Broken};
+use super::Bounds;
 use super::directory::Lock;
-use super::{Bounds, Cipher, answers_kept_since};
-use crate::domain::{Entry, Seq};
-use crate::ports::{Changed, Clock, Commit, DeadLetter, Record, StoreError, Version};
+use crate::ports::{Clock, Commit, DeadLetter, Record, StoreError, Version};
 
 /// Requests, and groups, after which the log is copied into the database. It bounds the log and the time that
 /// reading it back takes after a crash.
@@ -25,7 +25,7 @@ const PRUNED_MAX: i64 = 8_192;
 
 /// Something to write, sealed already: the writer's time is everybody's.
 pub enum Request {
-    Commit(Box<SealedCommit>),
+    Commit { practice: i64, commit: Box<SealedCommit> },
     Put(Vec<SealedRow>),
     Remove(Lookup),
     SetAside { at: i64, letter: Vec<u8> },
@@ -41,119 +41,18 @@ pub enum Answer {
     Done,
 }
 
-pub struct SealedRow {
-    look_up: Lookup,
-    sealed: Vec<u8>,
-}
-
-pub struct SealedCommit {
-    practice: i64,
-    look_up: Lookup,
-    id: i64,
-    expected: i64,
-    operation: [u8; 16],
-    at: i64,
-    wake_at: Option<i64>,
-    active_at: i64,
-    unread: u32,
-    last: Option<i64>,
-    /// Written with the first version.
-    ends: Option<Vec<u8>>,
-    snapshot: Vec<u8>,
-    entries: Vec<SealedEntry>,
-    changes: Vec<Changed>,
-    answer: Option<SealedRow>,
-}
-
-enum SealedEntry {
-    Added { state: State, segments: u32, created_at: i64, said: Vec<u8> },
-    Updated(State),
-    Evidence { place: i64, entry: Vec<u8> },
-}
-
-/// What of a message changes.
-struct State {
-    seq: i64,
-    status: i64,
-    failure: Option<(i64, i64)>,
-    updated_at: i64,
-}
-
 impl Request {
     pub fn commit(cipher: &Cipher, commit: Commit) -> Self {
-        let Commit { expected, operation, at, next, wake_at, summary, journal, idempotency } = commit;
-        let look_up = cipher.lookups.conversation(&next.key);
-        let version = expected.0 + 1;
-        let seal = |identity, plain: Vec<u8>| cipher.ring.seal(&identity, &plain);
-        let answer = idempotency.map(|kept| {
-            let look_up = cipher.lookups.idempotency(&kept.conversation.practice, &kept.key);
-            SealedRow { look_up, sealed: seal(Cipher::answer(look_up), record::write_kept(&kept)) }
-        });
-        let identity = Cipher::conversation(look_up, next.id.0, version, operation.0);
-        Self::Commit(Box::new(SealedCommit {
-            practice: cipher.lookups.practice(&next.key.practice),
-            look_up,
-            id: next.id.0.cast_signed(),
-            expected: expected.0.cast_signed(),
-            operation: operation.0.to_be_bytes(),
-            at: nanoseconds(at),
-            wake_at: wake_at.map(nanoseconds),
-            active_at: nanoseconds(summary.active_at),
-            unread: summary.unread,
-            last: summary.last.map(|seq| seq.0.cast_signed()),
-            ends: (version == 1).then(|| seal(Cipher::ends(look_up), record::write_key(&next.key))),
-            snapshot: seal(identity, record::write_conversation(&next)),
-            entries: (0..)
-                .zip(&journal)
-                .filter_map(|(place, entry)| SealedEntry::of(cipher, look_up, version, place, entry))
-                .collect(),
-            changes: Changed::of(&journal),
-            answer,
-        }))
+        let practice = cipher.lookups.practice(&commit.next.key.practice);
+        Self::Commit { practice, commit: Box::new(SealedCommit::of(cipher, commit)) }
     }
 
     pub fn put(cipher: &Cipher, records: &[Record]) -> Self {
-        let seal = |record: &Record| {
-            let look_up = cipher.lookups.record(&record.key());
-            SealedRow { look_up, sealed: cipher.ring.seal(&Cipher::record(look_up), &record::write_record(record)) }
-        };
-        Self::Put(records.iter().map(seal).collect())
+        Self::Put(records.iter().map(|record| SealedRow::of(cipher, record)).collect())
     }
 
     pub fn set_aside(cipher: &Cipher, letter: &DeadLetter) -> Self {
-        let sealed = cipher.ring.seal(&Cipher::dead_letter(), &record::write_dead_letter(letter));
-        Self::SetAside { at: nanoseconds(letter.at), letter: sealed }
-    }
-}
-
-impl SealedEntry {
-    fn of(cipher: &Cipher, look_up: Lookup, version: u64, place: u64, entry: &Entry) -> Option<Self> {
-        match entry {
-            Entry::Added(message) => Some(Self::Added {
-                state: State {
-                    seq: message.id.seq.0.cast_signed(),
-                    status: record::status_code(message.status),
-                    failure: message.failure.map(record::failure_code),
-                    updated_at: nanoseconds(message.updated_at),
-                },
-                segments: message.segments,
-                created_at: nanoseconds(message.created_at),
-                said: cipher.ring.seal(&Cipher::message(look_up, message.id), &record::write_said(message)),
-            }),
-            Entry::Updated { id, status, failure, at } => Some(Self::Updated(State {
-                seq: id.seq.0.cast_signed(),
-                status: record::status_code(*status),
-                failure: failure.map(record::failure_code),
-                updated_at: nanoseconds(*at),
-            })),
-            Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
-                let plain = record::write_evident(entry)?;
-                let entry = cipher.ring.seal(&Cipher::evidence(look_up, version, place), &plain);
-                Some(Self::Evidence { place: place.cast_signed(), entry })
-            }
-            // It has its occurrence, and the count is in the conversation.
-            Entry::UnreadChanged { .. } => None,
-        }
+        Self::SetAside { at: nanoseconds(letter.at), letter: cipher.seal_letter(letter) }
     }
 }
 
@@ -292,7 +191,7 @@ impl Backend {
         };
         let mut last_commit = self.last_commit;
         for (request, answer) in group.iter().zip(&answers) {
-            if let (Request::Commit(commit), Ok(Answer::Committed(_))) = (request, answer) {
+            if let (Request::Commit { commit, .. }, Ok(Answer::Committed(_))) = (request, answer) {
                 last_commit = last_commit.max(Some(commit.at));
             }
         }
@@ -334,7 +233,7 @@ impl Backend {
 
     fn apply(&self, request: &Request, now: Timestamp) -> rusqlite::Result<Answer> {
         match request {
-            Request::Commit(commit) => self.apply_commit(commit, now),
+            Request::Commit { practice, commit } => self.apply_commit(*practice, commit, now),
             Request::Put(rows) => {
                 let mut put = self.sql(
                     "INSERT INTO records (look_up, record) VALUES (?1, ?2)
@@ -372,12 +271,12 @@ impl Backend {
     }
 
     /// Checks everything, then writes everything.
-    fn apply_commit(&self, commit: &SealedCommit, now: Timestamp) -> rusqlite::Result<Answer> {
+    fn apply_commit(&self, practice: i64, commit: &SealedCommit, now: Timestamp) -> rusqlite::Result<Answer> {
         let found: Option<(i64, i64)> = self
             .sql("SELECT row, version FROM conversations WHERE look_up = ?1")?
             .query_row([commit.look_up.0], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        if found.map_or(0, |(_, version)| version) != commit.expected {
+        if found.map_or(0, |(_, version)| version) != commit.expected.cast_signed() {
             return Ok(Answer::Conflict);
         }
         if let Some(answer) = &commit.answer
@@ -388,15 +287,15 @@ impl Backend {
 
         let conversation = match found {
             Some((row, _)) => self.update_conversation(row, commit)?,
-            None => self.insert_conversation(commit)?,
+            None => self.insert_conversation(practice, commit)?,
         };
         for entry in &commit.entries {
             self.apply_entry(conversation, commit, entry)?;
         }
         for change in &commit.changes {
-            let (kind, seq) = occurrence_code(*change);
+            let (kind, place) = change_code(*change);
             self.sql("INSERT INTO occurrences (practice, conversation, kind, seq, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute((commit.practice, conversation, kind, seq, commit.at))?;
+                .execute((practice, conversation, kind, place.map(u64::cast_signed), commit.at))?;
         }
         if let Some(answer) = &commit.answer {
             self.sql("INSERT INTO idempotency (look_up, at, answer) VALUES (?1, ?2, ?3)")?.execute((
@@ -405,7 +304,7 @@ impl Backend {
                 &answer.sealed,
             ))?;
         }
-        Ok(Answer::Committed(Version(commit.expected.cast_unsigned() + 1)))
+        Ok(Answer::Committed(Version(commit.expected + 1)))
     }
 
     /// What is kept for an idempotency key. A key that is too old is free again.
@@ -422,21 +321,21 @@ impl Backend {
         Ok(None)
     }
 
-    fn insert_conversation(&self, commit: &SealedCommit) -> rusqlite::Result<i64> {
+    fn insert_conversation(&self, practice: i64, commit: &SealedCommit) -> rusqlite::Result<i64> {
         self.sql(
             "INSERT INTO conversations
                  (practice, look_up, id, version, operation, wake_at, active_at, unread, last, ends, snapshot)
              VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .insert((
-            commit.practice,
+            practice,
             commit.look_up.0,
-            commit.id,
+            commit.id.cast_signed(),
             commit.operation,
             commit.wake_at,
             commit.active_at,
             commit.unread,
-            commit.last,
+            commit.last.map(u64::cast_signed),
             &commit.ends,
             &commit.snapshot,
         ))
@@ -450,12 +349,12 @@ impl Backend {
         )?
         .execute((
             row,
-            commit.expected + 1,
+            (commit.expected + 1).cast_signed(),
             commit.operation,
             commit.wake_at,
             commit.active_at,
             commit.unread,
-            commit.last,
+            commit.last.map(u64::cast_signed),
             &commit.snapshot,
         ))?;
         Ok(row)
@@ -472,7 +371,7 @@ impl Backend {
                 )?
                 .execute((
                     conversation,
-                    state.seq,
+                    state.seq.cast_signed(),
                     state.status,
                     failure,
                     detail,
@@ -489,14 +388,14 @@ impl Backend {
                         "UPDATE thread SET status = ?3, failure = ?4, failure_detail = ?5, updated_at = ?6
                          WHERE conversation = ?1 AND seq = ?2",
                     )?
-                    .execute((conversation, seq, status, failure, detail, updated_at))?;
+                    .execute((conversation, seq.cast_signed(), status, failure, detail, updated_at))?;
                 if updated == 0 {
                     tracing::error!(conversation, seq, "a message that changed is not in its thread");
                 }
             }
             SealedEntry::Evidence { place, entry } => {
                 self.sql("INSERT INTO journal (conversation, version, place, entry) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute((conversation, commit.expected + 1, place, entry))?;
+                    .execute((conversation, (commit.expected + 1).cast_signed(), place.cast_signed(), entry))?;
             }
         }
         Ok(())
@@ -569,27 +468,5 @@ pub fn broken(error: &rusqlite::Error) -> Broken {
         Some(found) if found.extended_code == ffi::SQLITE_IOERR_NOMEM => Broken::ForNow(reason),
         Some(found) if found.code == ErrorCode::SystemIoFailure => Broken::ForGood(reason),
         _ => Broken::ForNow(reason),
-    }
-}
-
-/// A change as the table has it.
-fn occurrence_code(change: Changed) -> (i64, Option<i64>) {
-    let seq = |Seq(seq)| Some(u64::cast_signed(seq));
-    match change {
-        Changed::MessageReceived(place) => (1, seq(place)),
-        Changed::MessageUpdated(place) => (2, seq(place)),
-        Changed::Consent => (3, None),
-        Changed::Unread => (4, None),
-    }
-}
-
-pub fn occurrence_of(kind: i64, seq: Option<i64>) -> Option<Changed> {
-    let seq = seq.map(|seq| Seq(seq.cast_unsigned()));
-    match (kind, seq) {
-        (1, Some(seq)) => Some(Changed::MessageReceived(seq)),
-        (2, Some(seq)) => Some(Changed::MessageUpdated(seq)),
-        (3, None) => Some(Changed::Consent),
-        (4, None) => Some(Changed::Unread),
-        _ => None,
     }
 }
