@@ -366,6 +366,30 @@ impl Clock for FaultyClock {
 }
 
 #[tokio::test]
+async fn of_two_gateways_each_is_brought_its_share_and_the_one_what_the_other_left() {
+    let mut first = Wire::start().await;
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let reception = Arc::new(TestReception { seen: sender, allowed: Semaphore::new(0) });
+    let config = vec![link_to(first.carrier.address())];
+    // What runs there ends with it, in the middle of whatever it does.
+    let elsewhere = tokio::runtime::Runtime::new().unwrap();
+    elsewhere.spawn(async move { Links::start(config, reception, clock(), None) }).await.unwrap();
+    first.carrier.wait_for_binds(2).await;
+
+    let handset = first.carrier.phone(PATIENT);
+    handset.send(PRACTICE, "one");
+    assert_eq!(first.text().await.1.text.expose(), "one");
+    let two = handset.send(PRACTICE, "two");
+    let Some(Delivery::Text { inbound, .. }) = seen.recv().await else { panic!("a text was expected") };
+    assert_eq!(inbound.text.expose(), "two");
+
+    // The second dies without an answer, so the first is brought that text as well.
+    elsewhere.shutdown_background();
+    assert_eq!(first.text().await.1.text.expose(), "two");
+    handset.wait_until_answered(&two.id).await;
+}
+
+#[tokio::test]
 async fn a_fault_of_our_own_costs_a_session_and_no_text() {
     let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
     let (seen, mut delivered) = mpsc::unbounded_channel();

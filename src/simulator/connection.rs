@@ -20,9 +20,6 @@ use crate::carrier::frame::{self, Frame, Framer, HEADER_OCTETS, status};
 use crate::carrier::short_message::ShortMessage;
 use crate::carrier::{text, udh};
 
-/// `deliver_sm` that are unanswered at once on a connection.
-const DELIVERIES_MAX: usize = 100;
-
 /// Takes connections until told to stop.
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     let mut connections = 0;
@@ -210,6 +207,9 @@ impl Connection {
         self.shared.change(|state| {
             state.counts.bound += 1;
             state.counts.binds += 1;
+            if matches!(bound, Bound::Transceiver | Bound::Receiver) {
+                state.outbox.takes(self.id);
+            }
         });
         ControlFlow::Continue(())
     }
@@ -277,7 +277,7 @@ impl Connection {
         let accepted = frame.status() == status::ROK;
         let told = self.shared.change(|state| {
             state.counts.answered += 1;
-            let (phone, text) = state.outbox.answered(id)?;
+            let (phone, text) = state.outbox.answered(self.id, id)?;
             // What the gateway refuses is gone, and the phone never hears of it.
             accepted.then(|| state.phones.answered(&phone, &text)).flatten()
         });
@@ -287,7 +287,7 @@ impl Connection {
     }
 
     fn give_what_waits(&mut self) {
-        while matches!(self.bound, Bound::Transceiver | Bound::Receiver) && self.unanswered.len() < DELIVERIES_MAX {
+        loop {
             let claimed = {
                 let mut state = self.shared.state();
                 if state.faults.hold_deliver { None } else { state.outbox.claim(self.id) }

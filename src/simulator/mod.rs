@@ -1,8 +1,8 @@
 //! A simulated carrier: an SMPP 3.4 message centre with phones behind it, for the demo, for tests, and for whoever
 //! builds against Assent.
 //!
-//! A text to a phone is shown there and a receipt comes back; what a phone types is delivered, and delivered again
-//! on the next bind, until it is answered. What goes wrong is scripted by [`Faults`]. Everything is bounded: the
+//! A text to a phone is shown there and a receipt comes back; what a phone types is delivered, on each bind in its turn, and
+//! delivered again on another or the next, until it is answered. What goes wrong is scripted by [`Faults`]. Everything is bounded: the
 //! oldest goes first.
 
 mod connection;

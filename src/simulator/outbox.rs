@@ -16,6 +16,8 @@ use crate::domain::text::{Alphabet, Segments};
 
 /// `deliver_sm` that wait; the oldest is forgotten first.
 const WAITING_MAX: usize = 100_000;
+/// `deliver_sm` that are unanswered at once on a connection. With so many, the others have its turns.
+const UNANSWERED_MAX: usize = 100;
 
 /// Names one `deliver_sm`, in the order in which they came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,10 @@ pub struct Outgoing {
 #[derive(Default)]
 pub struct Outbox {
     waiting: BTreeMap<OutgoingId, Outgoing>,
+    /// The connections that take what waits, and how many each has not answered.
+    takers: BTreeMap<u64, usize>,
+    /// Who had the last turn.
+    last_taker: u64,
     last_id: u64,
     last_reference: u8,
 }
@@ -95,22 +101,44 @@ impl Outbox {
         self.waiting.insert(OutgoingId(self.last_id), Outgoing { pdu, of, on: None });
     }
 
-    /// The oldest that is on no connection, for this one to write.
+    /// A connection takes what waits, from here on.
+    pub fn takes(&mut self, connection: u64) {
+        self.takers.insert(connection, 0);
+    }
+
+    /// The oldest that is on no connection, for this one to write, if it is its turn: a customer with several binds
+    /// gets something on each.
     pub fn claim(&mut self, connection: u64) -> Option<(OutgoingId, DeliverSm)> {
+        if self.next_taker() != Some(connection) {
+            return None;
+        }
         let (id, outgoing) = self.waiting.iter_mut().find(|(_, outgoing)| outgoing.on.is_none())?;
         outgoing.on = Some(connection);
+        self.last_taker = connection;
+        *self.takers.entry(connection).or_default() += 1;
         Some((*id, outgoing.pdu.clone()))
     }
 
-    /// A connection ended: what it did not answer waits for the next.
+    /// The first with room after the one that had the last turn.
+    fn next_taker(&self) -> Option<u64> {
+        let later = self.takers.range(self.last_taker.saturating_add(1)..);
+        let mut in_turn = later.chain(self.takers.range(..=self.last_taker));
+        in_turn.find(|(_, unanswered)| **unanswered < UNANSWERED_MAX).map(|(connection, _)| *connection)
+    }
+
+    /// A connection ended: what it did not answer waits for another.
     pub fn release(&mut self, connection: u64) {
+        self.takers.remove(&connection);
         for outgoing in self.waiting.values_mut().filter(|outgoing| outgoing.on == Some(connection)) {
             outgoing.on = None;
         }
     }
 
     /// It was answered. Names the text, if that was the last of it.
-    pub fn answered(&mut self, id: OutgoingId) -> Option<(String, String)> {
+    pub fn answered(&mut self, connection: u64, id: OutgoingId) -> Option<(String, String)> {
+        if let Some(unanswered) = self.takers.get_mut(&connection) {
+            *unanswered = unanswered.saturating_sub(1);
+        }
         let of = self.waiting.remove(&id)?.of?;
         let more = self.waiting.values().any(|outgoing| outgoing.of.as_ref() == Some(&of));
         (!more).then_some(of)
@@ -153,4 +181,70 @@ fn deliver_sm(
         .data_coding(data_coding)
         .short_message(OctetString::from_vec(octets).unwrap_or_else(|_| OctetString::empty()))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::Direction;
+
+    /// An outbox with so many texts, and the connections that take them.
+    fn outbox(texts: usize, takers: &[u64]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for id in 0..texts {
+            outbox.typed(&Text {
+                id: id.to_string(),
+                direction: Direction::FromPhone,
+                from: "+13035550123".into(),
+                to: "+13035550100".into(),
+                text: "hello".into(),
+                at: Timestamp::UNIX_EPOCH,
+                answered: false,
+            });
+        }
+        takers.iter().for_each(|connection| outbox.takes(*connection));
+        outbox
+    }
+
+    /// Everybody asks until nobody gets anything; who got how many.
+    fn share(outbox: &mut Outbox, takers: &[u64]) -> Vec<usize> {
+        let mut got = vec![0; takers.len()];
+        loop {
+            let before = got.clone();
+            for (connection, got) in takers.iter().zip(&mut got) {
+                *got += usize::from(outbox.claim(*connection).is_some());
+            }
+            if got == before {
+                return got;
+            }
+        }
+    }
+
+    #[test]
+    fn binds_take_turns() {
+        let mut outbox = outbox(6, &[1, 2, 3]);
+        assert_eq!(outbox.claim(2), None, "it is not its turn");
+        assert_eq!(share(&mut outbox, &[1, 2, 3]), [2, 2, 2]);
+    }
+
+    #[test]
+    fn whoever_does_not_answer_leaves_the_rest_to_the_others() {
+        let mut outbox = outbox(3 * UNANSWERED_MAX, &[1, 2]);
+        assert_eq!(share(&mut outbox, &[1, 2]), [UNANSWERED_MAX; 2]);
+        let of_the_second: Vec<OutgoingId> =
+            outbox.waiting.iter().filter(|(_, outgoing)| outgoing.on == Some(2)).map(|(id, _)| *id).collect();
+        of_the_second.into_iter().for_each(|id| drop(outbox.answered(2, id)));
+        assert_eq!(share(&mut outbox, &[1, 2]), [0, UNANSWERED_MAX]);
+    }
+
+    #[test]
+    fn what_an_ended_bind_did_not_answer_is_brought_on_another() {
+        let mut outbox = outbox(4, &[1, 2]);
+        assert_eq!(share(&mut outbox, &[1, 2]), [2, 2]);
+        outbox.release(1);
+        assert_eq!(share(&mut outbox, &[1, 2]), [0, 2]);
+        outbox.release(2);
+        assert_eq!(share(&mut outbox, &[1, 2]), [0, 0], "nobody takes anything");
+        assert_eq!(outbox.len(), 4);
+    }
 }
