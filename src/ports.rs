@@ -230,6 +230,18 @@ pub enum RecordKey {
     Token(PracticeId, String),
 }
 
+impl RecordKey {
+    /// Whose record it is.
+    pub fn practice(&self) -> &PracticeId {
+        match self {
+            Self::Practice(practice)
+            | Self::Staff(practice, _)
+            | Self::Patient(practice, _)
+            | Self::Token(practice, _) => practice,
+        }
+    }
+}
+
 impl Record {
     pub fn key(&self) -> RecordKey {
         match self {

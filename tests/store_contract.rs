@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used)]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[path = "support/redis.rs"]
+#[allow(dead_code)]
+mod redis_server;
+
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -83,6 +87,36 @@ impl Home for Directory {
     }
 }
 
+/// A Redis of the test's own, and what its daemons have on their side.
+struct Server {
+    server: redis_server::Redis,
+    directory: TempDir,
+    clock: Arc<HandClock>,
+    runs: AtomicU64,
+}
+
+#[async_trait]
+impl Home for Server {
+    async fn fresh() -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(at(0).as_second())));
+        let directory = tempfile::tempdir().unwrap();
+        let server = redis_server::Redis::start().await;
+        Self { server, directory, clock, runs: AtomicU64::new(1) }
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        let keys = keys_in(self.directory.path(), &[("k1", 1)]);
+        let directory = self.directory.path().join("state");
+        let location = Location { directory, ..Location::new(self.server.url(), keys) };
+        let run = BootId(self.runs.fetch_add(1, Ordering::SeqCst));
+        open(&location, run, Arc::clone(&self.clock) as Arc<dyn Clock>).await.unwrap()
+    }
+
+    fn clock(&self) -> &HandClock {
+        &self.clock
+    }
+}
+
 /// Tells every story to every home.
 macro_rules! stories {
     ($($story:ident)*) => {
@@ -90,6 +124,13 @@ macro_rules! stories {
             $(#[tokio::test]
             async fn $story() {
                 super::$story(<super::Directory as super::Home>::fresh().await).await;
+            })*
+        }
+
+        mod redis {
+            $(#[tokio::test]
+            async fn $story() {
+                super::$story(<super::Server as super::Home>::fresh().await).await;
             })*
         }
     };
@@ -754,10 +795,14 @@ async fn no_file_holds_a_patients_words_or_names() {
 }
 
 fn key_file(home: &Directory, lines: &[(&str, u8)]) -> KeySource {
+    keys_in(home.directory.path(), lines)
+}
+
+fn keys_in(directory: &Path, lines: &[(&str, u8)]) -> KeySource {
     use base64::Engine;
     let encode = |octet: u8| base64::engine::general_purpose::STANDARD.encode([octet; 32]);
     let text: String = lines.iter().map(|(id, octet)| format!("{id}:{}\n", encode(*octet))).collect();
-    let file = home.directory.path().join("keys");
+    let file = directory.join("keys");
     std::fs::write(&file, text).unwrap();
     KeySource::File(file)
 }

@@ -15,7 +15,7 @@ use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 
-use crate::domain::{ConversationKey, PracticeId};
+use crate::domain::{ConversationKey, Phone, PracticeId};
 use crate::ports::{IdempotencyKey, RecordKey};
 
 /// The first octet of every sealed value.
@@ -200,6 +200,7 @@ pub struct Lookups {
     conversation: Hmac<Sha256>,
     idempotency: Hmac<Sha256>,
     record: Hmac<Sha256>,
+    number: Hmac<Sha256>,
 }
 
 impl Lookups {
@@ -219,6 +220,7 @@ impl Lookups {
             conversation: keyed("assent look-up conversation 1"),
             idempotency: keyed("assent look-up idempotency 1"),
             record: keyed("assent look-up record 1"),
+            number: keyed("assent look-up number 1"),
             secret: SecretBox::new(Box::new(secret)),
         }
     }
@@ -240,6 +242,11 @@ impl Lookups {
 
     pub fn idempotency(&self, practice: &PracticeId, key: &IdempotencyKey) -> Lookup {
         hash(&self.idempotency, [practice.as_str(), &key.0])
+    }
+
+    /// A number that a practice texts from.
+    pub fn number(&self, number: &Phone) -> Lookup {
+        hash(&self.number, [number.expose()])
     }
 
     pub fn record(&self, key: &RecordKey) -> Lookup {
@@ -280,7 +287,6 @@ fn random<const N: usize>() -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Phone;
 
     fn ring(ids: &[(&str, u8)]) -> KeyRing {
         let lines: Vec<String> =

@@ -5,12 +5,17 @@
 
 mod cipher;
 mod embedded;
+mod files;
 mod record;
+mod redis;
 mod sealed;
 mod writer;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use secrecy::SecretString;
 
 use crate::domain::BootId;
 use crate::ports::{Clock, Store};
@@ -27,25 +32,85 @@ pub enum KeySource {
     InDirectory,
 }
 
-/// Which store, and how to open it.
+/// Whether a store on a server must prove that it keeps what it acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It must be seen.
+    #[default]
+    Enforced,
+    /// Whoever runs the server vouches for what can't be seen.
+    Attested,
+}
+
+/// One thing that was looked at, and what is wrong with it if anything is, in words for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    pub what: String,
+    pub result: Result<(), String>,
+}
+
+/// Which store, and how to open it.
+#[derive(Debug, Clone)]
 pub struct Location {
     /// As [`open`] takes it.
     pub url: String,
     pub keys: KeySource,
+    /// The rest is for stores on a server.
+    pub durability: Durability,
+    /// Where this daemon remembers how far it has seen the store.
+    pub directory: PathBuf,
+    /// In place of the one in the url.
+    pub password: Option<SecretString>,
+    /// Certificates, in PEM, that the server's own must come from; those that this machine trusts when left out.
+    pub authority: Option<PathBuf>,
+    pub plaintext: Plaintext,
+}
+
+/// Where to what is stored may travel unencrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plaintext {
+    Allowed,
+    OnThisMachine,
+}
+
+/// The url without its secrets.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match redis::Address::parse(&self.url) {
+            Ok(address) => address.fmt(f),
+            Err(_) => f.write_str(&self.url),
+        }
+    }
 }
 
 impl Location {
     pub fn new(url: impl Into<String>, keys: KeySource) -> Self {
-        Self { url: url.into(), keys }
+        Self {
+            url: url.into(),
+            keys,
+            durability: Durability::Enforced,
+            directory: PathBuf::from("/var/lib/assent"),
+            password: None,
+            authority: None,
+            plaintext: Plaintext::OnThisMachine,
+        }
+    }
+}
+
+impl Checked {
+    /// Whether it is only that the server is still reading its data.
+    fn is_loading(&self) -> bool {
+        self.what == redis::NOT_LOADING && self.result.is_err()
     }
 }
 
 /// Why a store does not open. For operators: each says what is wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    #[error(transparent)]
+    Redis(#[from] redis::OpenRedisError),
     #[error(
-        "store url has the scheme {scheme:?}, and only file:///DIRECTORY is supported: set it to an absolute directory"
+        "store url has the scheme {scheme:?}: write file:///DIRECTORY, redis://, rediss://, redis+sentinel:// or redis+cluster://"
     )]
     UnknownScheme { scheme: String },
     #[error("store url names no absolute directory: write it as file:///var/lib/assent")]
@@ -77,7 +142,10 @@ pub enum OpenError {
 /// Opens the store that a url names, and makes it where there is none. `file:///DIRECTORY` is a directory on this
 /// machine, taken as it is written. `daemon` is this run of this daemon, as others on the same store see it.
 pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
-    let _ = daemon;
+    let (scheme, _) = location.url.split_once("://").unwrap_or(("", &location.url));
+    if redis::Address::is_meant_by(scheme) {
+        return Ok(Arc::new(redis::open(location, daemon, clock).await?));
+    }
     let (directory, keys) = (directory_of(&location.url)?, location.keys.clone());
     // Reading the whole database to check it takes a while.
     let opened = tokio::task::spawn_blocking(move || embedded::Embedded::open(directory, &keys, clock)).await;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     Consent, Conversation, ConversationId, ConversationKey, Entry, Evidence, Message, MessageId, Phone, PracticeId, Seq,
 };
-use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record};
+use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record, RecordKey};
 
 pub use message::{failure_code, failure_of, status_code, status_of};
 
@@ -289,6 +289,14 @@ pub fn write_record(record: &Record) -> Vec<u8> {
 
 pub fn read_record(octets: &[u8]) -> Result<Record, ReadError> {
     read::<roll::RecordV1>(octets)?.try_into()
+}
+
+pub fn write_record_key(key: &RecordKey) -> Vec<u8> {
+    write(&roll::RecordKeyV1::from(key))
+}
+
+pub fn read_record_key(octets: &[u8]) -> Result<RecordKey, ReadError> {
+    read::<roll::RecordKeyV1>(octets)?.try_into()
 }
 
 #[cfg(test)]

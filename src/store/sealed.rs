@@ -47,6 +47,10 @@ impl Cipher {
         Identity::of("records").with(&lookup.0)
     }
 
+    pub fn record_key(lookup: Lookup) -> Identity {
+        Identity::of("record key").with(&lookup.0)
+    }
+
     pub fn dead_letter() -> Identity {
         Identity::of("dead letters")
     }

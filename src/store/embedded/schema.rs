@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::cipher::{KeyRing, Lookups};
 use super::super::sealed::Cipher;
-use super::super::{KeySource, OpenError};
+use super::super::{KeySource, OpenError, files};
 use super::directory;
 
 /// The version of the tables below. A database with a later one is not opened.
@@ -118,7 +118,7 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
         .optional()
         .map_err(opening.failed())?;
     change.commit().map_err(opening.failed())?;
-    directory::sync(directory).map_err(opening.unusable())?;
+    files::sync(directory).map_err(opening.unusable())?;
     Ok(Opened { database, cipher: Cipher { ring, lookups }, last_commit })
 }
 
@@ -207,14 +207,14 @@ impl Opening<'_> {
                     return Err(OpenError::KeyFileMissing { file });
                 }
                 let text = KeyRing::generate();
-                directory::write_whole(&file, text.expose_secret().as_bytes()).map_err(self.unusable())?;
+                files::write_whole(&file, text.expose_secret().as_bytes()).map_err(self.unusable())?;
                 text
             }
             (Err(source), KeySource::InDirectory | KeySource::File(_)) => {
                 return Err(OpenError::KeyFile { file, source });
             }
         };
-        directory::warn_of_readers(&file);
+        files::warn_of_readers(&file);
         KeyRing::parse(text.expose_secret()).map_err(|reason| OpenError::KeyRing { file, reason })
     }
 

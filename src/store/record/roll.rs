@@ -1,4 +1,4 @@
-//! Practices, staff, patients and tokens as they are written.
+//! Practices, staff, patients and tokens as they are written, and their names.
 
 use std::num::NonZeroU32;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
 use crate::domain::{Patient, PatientId, Practice, StaffId, StaffMember};
-use crate::ports::{Record, TokenRecord};
+use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -125,6 +125,43 @@ impl TryFrom<RecordV1> for Record {
                     staff: staff.as_deref().map(staff_id).transpose()?,
                 })
             }
+        })
+    }
+}
+
+/// The name of a record: of which practice, and its own.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKeyV1 {
+    Practice(String),
+    Staff(String, String),
+    Patient(String, String),
+    Token(String, String),
+}
+
+impl From<&RecordKey> for RecordKeyV1 {
+    fn from(key: &RecordKey) -> Self {
+        match key {
+            RecordKey::Practice(practice) => Self::Practice(practice.to_string()),
+            RecordKey::Staff(practice, id) => Self::Staff(practice.to_string(), id.to_string()),
+            RecordKey::Patient(practice, id) => Self::Patient(practice.to_string(), id.to_string()),
+            RecordKey::Token(practice, id) => Self::Token(practice.to_string(), id.clone()),
+        }
+    }
+}
+
+impl TryFrom<RecordKeyV1> for RecordKey {
+    type Error = ReadError;
+
+    fn try_from(key: RecordKeyV1) -> Result<Self, ReadError> {
+        Ok(match key {
+            RecordKeyV1::Practice(practice) => Self::Practice(practice_id(&practice)?),
+            RecordKeyV1::Staff(practice, id) => Self::Staff(practice_id(&practice)?, staff_id(&id)?),
+            RecordKeyV1::Patient(practice, id) => Self::Patient(
+                practice_id(&practice)?,
+                PatientId::parse(&id).map_err(|_| ReadError::NotA("patient id"))?,
+            ),
+            RecordKeyV1::Token(practice, id) => Self::Token(practice_id(&practice)?, id),
         })
     }
 }

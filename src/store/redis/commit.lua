@@ -1,0 +1,139 @@
+#!lua
+-- Makes one decision about one conversation durable, or changes nothing. Everything is checked before the first write,
+-- because what a script wrote before it failed stays written.
+--
+-- KEYS  1 conversation  2 thread  3 journal  4 due  5 inbox read  6 inbox unread  7 totals  8 events  9 kept answer
+-- ARGV  1 store id  2 schema  3 newest occurrence that the caller knows of  4 look-up, 32 hexadecimal digits
+--       5 expected version  6 next version  7 operation, 16 octets  8 conversation id  9 at  10 wake at, or empty
+--       11 active at  12 unread  13 last, or empty  14 ends  15 snapshot  16 kept answer, or empty
+--       17 kept answers count since  18 kept answers are forgotten after so many milliseconds
+--       19 events that are kept  20 channel  21 news  22 number of entries  23 number of changes
+--       then the entries: 'A' place fixed state | 'U' place state | 'E' entry
+--       then the changes: kind place, the place empty where there is none
+--       Times are 16 hexadecimal digits that sort as the times do.
+-- Returns {1, newest occurrence of its own, or 0} when it was written, {1, 0} when an earlier call of the same operation
+--         wrote it; {0} when the version is not the expected one; {2, kept answer} when the idempotency key is taken.
+
+local TYPES = {'hash', 'hash', 'list', 'zset', 'zset', 'zset', 'hash', 'stream', 'string'}
+if #KEYS ~= #TYPES then return redis.error_reply('ASSENTARGS wrong number of keys') end
+for index, expected in ipairs(TYPES) do
+  local found = redis.call('TYPE', KEYS[index]).ok
+  if found ~= 'none' and found ~= expected then
+    return redis.error_reply('ASSENTTYPE key ' .. index .. ' is a ' .. found .. ' and not a ' .. expected)
+  end
+end
+local conversation, thread, journal, due, inbox_read, inbox_unread, totals, events, answer = unpack(KEYS)
+
+local function is_time(text) return text ~= nil and #text == 16 and text:find('^%x+$') ~= nil end
+local function is_number(text) return text ~= nil and text:find('^%d+$') ~= nil end
+
+local store, schema, known, look_up = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local expected, version, operation, id = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local at, wake, active, unread, last = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local ends, snapshot, kept, kept_since, kept_for = ARGV[14], ARGV[15], ARGV[16], ARGV[17], ARGV[18]
+local events_max, channel, news = ARGV[19], ARGV[20], ARGV[21]
+for _, number in ipairs({known, expected, version, id, unread, kept_for, events_max, ARGV[22] or '', ARGV[23] or ''}) do
+  if not is_number(number) then return redis.error_reply('ASSENTARGS a number is none') end
+end
+for _, time in ipairs({at, active, kept_since, wake ~= '' and wake or at}) do
+  if not is_time(time) then return redis.error_reply('ASSENTARGS a time is none') end
+end
+if #look_up ~= 32 or #operation ~= 16 or (last ~= '' and not is_number(last)) then
+  return redis.error_reply('ASSENTARGS the conversation is not well formed')
+end
+
+local entries, changes = {}, {}
+local cursor = 23
+local function take()
+  cursor = cursor + 1
+  return ARGV[cursor]
+end
+for _ = 1, tonumber(ARGV[22]) do
+  local entry = {kind = take()}
+  if entry.kind == 'A' then
+    entry.place, entry.fixed, entry.state = take(), take(), take()
+  elseif entry.kind == 'U' then
+    entry.place, entry.state = take(), take()
+  elseif entry.kind == 'E' then
+    entry.evidence = take()
+  else
+    return redis.error_reply('ASSENTARGS an entry is of no known kind')
+  end
+  if entry.kind ~= 'E' and not is_number(entry.place) then
+    return redis.error_reply('ASSENTARGS an entry has no place')
+  end
+  entries[#entries + 1] = entry
+end
+for _ = 1, tonumber(ARGV[23]) do
+  changes[#changes + 1] = {kind = take(), place = take()}
+end
+if cursor ~= #ARGV then return redis.error_reply('ASSENTARGS wrong number of arguments') end
+
+local known_store, known_schema, newest = unpack(redis.call('HMGET', totals, 'store', 'schema', 'occurrences'))
+if known_store ~= store then return redis.error_reply('ASSENTSTORE the store is not the one that was opened') end
+if known_schema ~= schema then return redis.error_reply('ASSENTSCHEMA the store has another schema') end
+if tonumber(newest or '0') < tonumber(known) then return redis.error_reply('ASSENTBACK the store went back in time') end
+
+local found = redis.call('HMGET', conversation, 'version', 'operation', 'row', 'wake', 'active', 'unread', 'last')
+local old = {version = found[1] or '0', operation = found[2], row = found[3], wake = found[4] or '',
+             active = found[5], unread = tonumber(found[6] or '0'), last = found[7] or ''}
+if old.version == version and old.operation == operation then return {1, 0} end
+if old.version ~= expected then return {0} end
+if kept ~= '' then
+  local taken = redis.call('GET', answer)
+  if taken and taken:sub(1, 16) >= kept_since then return {2, taken:sub(17)} end
+end
+
+-- From here on it is written.
+
+local row = old.row or redis.call('HINCRBY', totals, 'rows', 1)
+redis.call('HSET', conversation, 'version', version, 'operation', operation, 'row', row, 'wake', wake,
+           'active', active, 'unread', unread, 'last', last, 'snapshot', snapshot)
+if not old.row then redis.call('HSET', conversation, 'id', id, 'ends', ends) end
+
+if old.wake ~= wake then
+  if old.wake ~= '' then redis.call('ZREM', due, old.wake .. look_up) end
+  if wake ~= '' then redis.call('ZADD', due, 0, wake .. look_up) end
+end
+
+-- Each conversation in which something was said is in one of the two inboxes, the newest last.
+local unread_messages = tonumber(unread)
+local place_in_inbox = string.format('%016x', tonumber(row)) .. look_up
+if old.last ~= '' then
+  redis.call('ZREM', old.unread > 0 and inbox_unread or inbox_read, old.active .. place_in_inbox)
+end
+if last ~= '' then
+  redis.call('ZADD', unread_messages > 0 and inbox_unread or inbox_read, 0, active .. place_in_inbox)
+end
+local counted_before = old.last ~= '' and old.unread or 0
+local counted = last ~= '' and unread_messages or 0
+if counted ~= counted_before then
+  redis.call('HINCRBY', totals, 'unread_messages', counted - counted_before)
+  local conversations = (counted > 0 and 1 or 0) - (counted_before > 0 and 1 or 0)
+  redis.call('HINCRBY', totals, 'unread_conversations', conversations)
+end
+
+for _, entry in ipairs(entries) do
+  if entry.kind == 'A' then
+    redis.call('HSET', thread, entry.place, entry.fixed, entry.place .. 's', entry.state)
+  elseif entry.kind == 'U' then
+    redis.call('HSET', thread, entry.place .. 's', entry.state)
+  else
+    redis.call('RPUSH', journal, entry.evidence)
+  end
+end
+
+local own = 0
+if #changes > 0 then
+  own = redis.call('HINCRBY', totals, 'occurrences', #changes)
+  for index, change in ipairs(changes) do
+    local occurrence = string.format('%.0f', own - #changes + index)
+    redis.call('XADD', events, 'MAXLEN', '~', events_max, occurrence .. '-0', 'c', look_up, 'k', change.kind,
+               's', change.place, 'o', operation)
+  end
+end
+if kept ~= '' then redis.call('SET', answer, at .. kept, 'PX', kept_for) end
+local last_commit = redis.call('HGET', totals, 'last_commit')
+if not last_commit or at > last_commit then redis.call('HSET', totals, 'last_commit', at) end
+redis.call('PUBLISH', channel, string.format('%.0f', own) .. ' ' .. news)
+return {1, own}

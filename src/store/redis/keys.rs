@@ -1,0 +1,160 @@
+//! The names of the keys. All of a practice's stand under one hash tag, so that one script may write them together in a
+//! cluster; the few that are of no practice stand under `{/}`, which no practice is called.
+
+use jiff::Timestamp;
+
+use super::super::cipher::Lookup;
+use super::super::record::nanoseconds;
+use crate::domain::{BootId, PracticeId};
+
+pub const META: &str = "assent:{/}:meta";
+/// Ids of the keys that ever sealed.
+pub const SEALING_KEYS: &str = "assent:{/}:keys";
+pub const PRACTICES: &str = "assent:{/}:practices";
+/// Whose number is whose.
+pub const NUMBERS: &str = "assent:{/}:numbers";
+pub const DEAD_LETTERS: &str = "assent:{/}:dead_letters";
+pub const DAEMONS: &str = "assent:{/}:daemons";
+/// Written, read and deleted when a server is looked at.
+pub const PROBE: &str = "assent:{/}:probe";
+/// Counts the signs that the store can be written.
+pub const PROBES: &str = "assent:{/}:probes";
+
+/// When the link sessions of a daemon ended.
+pub fn session_ends(daemon: BootId) -> String {
+    format!("assent:{{/}}:session_ends:{}", boot(daemon))
+}
+
+/// The channel of the news. Channels know no databases, so the database is in its name.
+pub fn channel(database: i64) -> String {
+    format!("assent:news:{database}")
+}
+
+pub fn boot(daemon: BootId) -> String {
+    format!("{:016x}", daemon.0)
+}
+
+/// The keys of one practice.
+pub struct Of<'a>(pub &'a PracticeId);
+
+impl Of<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("assent:{{{}}}:{name}", self.0)
+    }
+
+    pub fn totals(&self) -> String {
+        self.key("totals")
+    }
+
+    pub fn records(&self) -> String {
+        self.key("records")
+    }
+
+    pub fn due(&self) -> String {
+        self.key("due")
+    }
+
+    pub fn inbox_read(&self) -> String {
+        self.key("inbox:read")
+    }
+
+    pub fn inbox_unread(&self) -> String {
+        self.key("inbox:unread")
+    }
+
+    pub fn events(&self) -> String {
+        self.key("events")
+    }
+
+    /// What the keys of conversations begin with; the look-up follows.
+    pub fn conversations(&self) -> String {
+        self.key("c:")
+    }
+
+    pub fn threads(&self) -> String {
+        self.key("t:")
+    }
+
+    pub fn conversation(&self, look_up: Lookup) -> String {
+        self.conversations() + &hex(look_up)
+    }
+
+    pub fn thread(&self, look_up: Lookup) -> String {
+        self.threads() + &hex(look_up)
+    }
+
+    pub fn journal(&self, look_up: Lookup) -> String {
+        self.key("j:") + &hex(look_up)
+    }
+
+    /// The answer that is kept for an idempotency key; without one, a key that is never there.
+    pub fn answer(&self, look_up: Option<Lookup>) -> String {
+        self.key("k:") + &look_up.map(hex).unwrap_or_default()
+    }
+}
+
+pub fn hex(look_up: Lookup) -> String {
+    format!("{:032x}", u128::from_be_bytes(look_up.0))
+}
+
+pub fn look_up(hex: &[u8]) -> Option<Lookup> {
+    let text = std::str::from_utf8(hex).ok().filter(|text| text.len() == 32)?;
+    u128::from_str_radix(text, 16).ok().map(|number| Lookup(number.to_be_bytes()))
+}
+
+/// Nanoseconds since 1970 as digits that sort as the times do, those before 1970 among them.
+pub fn sortable(nanoseconds: i64) -> String {
+    format!("{:016x}", nanoseconds.cast_unsigned() ^ (1 << 63))
+}
+
+pub fn sortable_time(time: Timestamp) -> String {
+    sortable(nanoseconds(time))
+}
+
+pub fn unsorted(digits: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(digits).ok().filter(|text| text.len() == 16)?;
+    u64::from_str_radix(text, 16).ok().map(|number| (number ^ (1 << 63)).cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_sort_as_the_times_do() {
+        let times = [i64::MIN, -1, 0, 1, 1_790_000_000_000_000_000, i64::MAX];
+        let digits = times.map(sortable);
+        assert!(digits.is_sorted());
+        assert_eq!(digits.map(|digits| unsorted(digits.as_bytes())), times.map(Some));
+        assert_eq!(unsorted(b"x"), None);
+    }
+
+    #[test]
+    fn a_look_up_reads_back() {
+        let known = Lookup([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        assert_eq!(look_up(hex(known).as_bytes()), Some(known));
+        assert_eq!(look_up(b"12"), None);
+    }
+
+    #[test]
+    fn all_of_a_practices_keys_are_in_one_slot() {
+        let practice = PracticeId::parse("riverside").unwrap();
+        let of = Of(&practice);
+        let found = Lookup([7; 16]);
+        for key in [
+            of.totals(),
+            of.records(),
+            of.due(),
+            of.inbox_read(),
+            of.inbox_unread(),
+            of.events(),
+            of.conversation(found),
+            of.thread(found),
+            of.journal(found),
+            of.answer(Some(found)),
+            of.answer(None),
+        ] {
+            assert!(key.starts_with("assent:{riverside}:"), "{key}");
+        }
+    }
+}

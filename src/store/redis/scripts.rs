@@ -1,0 +1,24 @@
+//! The scripts. Each says at its head what it takes, what it does, and what it returns.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub static $name: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!($file)));)*
+    };
+}
+
+scripts! {
+    BEAT = "beat.lua";
+    COMMIT = "commit.lua";
+    ENLIST = "enlist.lua";
+    FOUND = "found.lua";
+    INBOX = "inbox.lua";
+    OCCURRENCES = "occurrences.lua";
+    PUT = "put.lua";
+    REGISTER = "register.lua";
+    SET_ASIDE = "set_aside.lua";
+    THREAD = "thread.lua";
+}
