@@ -19,7 +19,7 @@ use crate::domain::{BootId, Limits};
 use crate::inbox::Inbox;
 use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
 use crate::records::Records;
-use crate::store::{KeySource, Location, OpenError};
+use crate::store::{Durability, KeySource, Location, OpenError, Plaintext};
 use crate::throttle::LocalThrottle;
 use crate::{console, http, service, store, telemetry};
 
@@ -79,9 +79,9 @@ impl Daemon {
     /// Starts everything: store, records, conversations, links, API. `extra` routes are served beside the API.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>, extra: Router) -> Result<Self, StartError> {
         let figures = telemetry::metrics();
-        let keys = config.store.key_file.clone().map_or(KeySource::InDirectory, KeySource::File);
         let boot = boot();
-        let store = store::open(&Location::new(&config.store.url, keys), boot, Arc::clone(&clock)).await?;
+        let location = location(&config.store);
+        let store = store::open(&location, boot, Arc::clone(&clock)).await?;
         let records = Records::open(Arc::clone(&store), Arc::clone(&clock), boot, limits(config)).await?;
 
         let directory = Directory::start(Doors {
@@ -122,7 +122,7 @@ impl Daemon {
         beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
         beside.spawn(report_figures(Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));
-        tracing::info!(%address, store = config.store.url, links = config.carriers.len(), "daemon started");
+        tracing::info!(%address, store = %location, links = config.carriers.len(), "daemon started");
         Ok(Self { address, store, records, inbox, directory, links, intake, server, beside })
     }
 
@@ -191,6 +191,22 @@ async fn start_links(
     }
     let earlier_session_ended = store.last_commit_before_start().await?;
     Ok(Links::start(configs, directory.reception(), Arc::clone(clock), earlier_session_ended))
+}
+
+/// Where the store is, as the operator described it.
+pub fn location(store: &config::Store) -> Location {
+    Location {
+        url: store.url.clone(),
+        keys: store.key_file.clone().map_or(KeySource::InDirectory, KeySource::File),
+        durability: match store.durability {
+            config::Durability::Enforced => Durability::Enforced,
+            config::Durability::Attested => Durability::Attested,
+        },
+        directory: store.directory.clone(),
+        password: store.password.clone(),
+        authority: store.ca_file.clone(),
+        plaintext: if store.allow_plaintext { Plaintext::Allowed } else { Plaintext::OnThisMachine },
+    }
 }
 
 fn link(carrier: &config::Carrier) -> LinkConfig {

@@ -99,7 +99,7 @@ async fn start_carrier() -> Result<Simulator, Failure> {
 fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {
     Config {
         http: Http { listen },
-        store: Store { url: format!("file://{}", data.display()), key_file: None },
+        store: Store::in_directory(data),
         auth: Auth { operator_token: random_token() },
         log: Log { filter: "warn".into() },
         carriers: vec![Carrier {

@@ -44,10 +44,76 @@ pub struct Http {
 /// Where state is kept.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// `file:///DIRECTORY` for the embedded store.
+    /// `file:///DIRECTORY` for the embedded store; `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://` for
+    /// one that several daemons share.
     pub url: String,
-    /// The key ring that seals what is stored; a `store.key` in the store's directory if left out.
+    /// The key ring that seals what is stored; a `store.key` in the directory of an embedded store if left out.
     pub key_file: Option<PathBuf>,
+    pub durability: Durability,
+    /// Where this daemon remembers how far it has seen a store on Redis.
+    pub directory: PathBuf,
+    /// Redis' password, in place of one in the url.
+    pub password: Option<SecretString>,
+    /// Certificates, in PEM, that Redis' own must come from; those that this machine trusts if left out.
+    pub ca_file: Option<PathBuf>,
+    /// Whether what is stored may travel unencrypted to another machine.
+    pub allow_plaintext: bool,
+}
+
+/// Whether Redis must show that it keeps what it acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Enforced,
+    /// Whoever runs a managed Redis vouches for what can't be seen of it.
+    Attested,
+}
+
+impl Store {
+    /// An embedded store in a directory.
+    pub fn in_directory(directory: &Path) -> Self {
+        Self::at(format!("file://{}", directory.display()))
+    }
+
+    fn at(url: String) -> Self {
+        Self {
+            url,
+            key_file: None,
+            durability: Durability::Enforced,
+            directory: PathBuf::from("/var/lib/assent"),
+            password: None,
+            ca_file: None,
+            allow_plaintext: false,
+        }
+    }
+
+    fn read(reader: &mut Reader, mut section: Section) -> Self {
+        let mut store = Self::at("file:///var/lib/assent".into());
+        if let Some(url) = reader.text(&mut section, "url") {
+            store.url = url;
+        }
+        store.key_file = reader.text(&mut section, "key_file").map(PathBuf::from);
+        store.durability = match reader.text(&mut section, "durability").as_deref() {
+            None | Some("enforced") => Durability::Enforced,
+            Some("attested") => Durability::Attested,
+            Some(_) => {
+                reader.wrong(&section, "durability", "must be \"enforced\" or \"attested\"");
+                Durability::Enforced
+            }
+        };
+        if let Some(directory) = reader.text(&mut section, "directory") {
+            store.directory = directory.into();
+        }
+        store.password = reader.optional_secret(&mut section, "password");
+        store.ca_file = reader.text(&mut section, "ca_file").map(PathBuf::from);
+        store.allow_plaintext = reader.switch(&mut section, "allow_plaintext", false);
+        if store.url.starts_with("redis") && store.key_file.is_none() {
+            let what = "is needed with redis, because all daemons seal with the same keys; \
+                        make one with: echo \"k1:$(openssl rand -base64 32)\" > FILE";
+            reader.wrong(&section, "key_file", what);
+        }
+        reader.finish(section);
+        store
+    }
 }
 
 /// Who the operator is.
@@ -130,10 +196,8 @@ impl Config {
         let listen = reader.parsed(&mut http, "listen", SocketAddr::from(([127, 0, 0, 1], 8080)));
         reader.finish(http);
 
-        let mut store = reader.section(&mut root, "store");
-        let url = reader.text(&mut store, "url").unwrap_or_else(|| "file:///var/lib/assent".into());
-        let key_file = reader.text(&mut store, "key_file").map(PathBuf::from);
-        reader.finish(store);
+        let store = reader.section(&mut root, "store");
+        let store = Store::read(&mut reader, store);
 
         let mut auth = reader.section(&mut root, "auth");
         let operator_token = reader.secret(&mut auth, "operator_token");
@@ -159,13 +223,8 @@ impl Config {
         }
         reader.finish(root);
 
-        let config = Self {
-            http: Http { listen },
-            store: Store { url, key_file },
-            auth: Auth { operator_token },
-            log: Log { filter },
-            carriers,
-        };
+        let config =
+            Self { http: Http { listen }, store, auth: Auth { operator_token }, log: Log { filter }, carriers };
         if reader.mistakes.is_empty() { Ok(config) } else { Err(Mistakes(reader.mistakes)) }
     }
 }
@@ -276,6 +335,9 @@ mod tests {
             prot = 1
             [store]
             url = 7
+            durability = "perhaps"
+            password_file = "/no/such/file"
+            allow_plaintext = "no way"
             [auth]
             operator_token = "short"
             [[carrier]]
@@ -296,6 +358,9 @@ mod tests {
             "http.listen: invalid socket address syntax",
             "http.prot: unknown key",
             "store.url: must be a text",
+            "store.durability: must be \"enforced\" or \"attested\"",
+            "store.password_file: /no/such/file: No such file or directory (os error 2)",
+            "store.allow_plaintext: must be true or false",
             "auth.operator_token: must have at least 32 characters; try `openssl rand -hex 32`",
             "carrier[0].name: is needed",
             "carrier[0].address: must be HOST:PORT",
@@ -323,6 +388,16 @@ mod tests {
             "carrier: at least one [[carrier]] is needed, or nothing can be sent",
         ];
         assert_eq!(mistakes(""), expected);
+    }
+
+    #[test]
+    fn a_store_on_redis_has_keys_of_its_own() {
+        let redis = format!("store.url = \"redis://127.0.0.1\"\n{SMALLEST}");
+        let found = mistakes(&redis);
+        assert!(found.len() == 1 && found[0].starts_with("store.key_file: is needed with redis"), "{found:?}");
+        let store = Config::from_toml(&format!("store.key_file = \"/keys\"\n{redis}")).unwrap().store;
+        assert_eq!(store.durability, Durability::Enforced);
+        assert!(store.password.is_none() && !store.allow_plaintext);
     }
 
     #[test]

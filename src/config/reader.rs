@@ -191,6 +191,15 @@ impl Reader {
     /// A secret, from a file named by `KEY_file` or in clear.
     pub fn secret(&mut self, section: &mut Section, key: &str) -> Option<SecretString> {
         let file_key = format!("{key}_file");
+        if !section.keys.contains_key(key) && !section.keys.contains_key(&file_key) {
+            self.wrong(section, key, format!("is needed, or {file_key}"));
+        }
+        self.optional_secret(section, key)
+    }
+
+    /// A secret that need not be there.
+    pub fn optional_secret(&mut self, section: &mut Section, key: &str) -> Option<SecretString> {
+        let file_key = format!("{key}_file");
         let in_clear = self.text(section, key);
         let secret = match (in_clear, self.text(section, &file_key)) {
             (Some(_), Some(_)) => {
@@ -209,10 +218,7 @@ impl Reader {
                     None
                 }
             },
-            (None, None) => {
-                self.wrong(section, key, format!("is needed, or {file_key}"));
-                None
-            }
+            (None, None) => None,
         };
         secret.map(SecretString::from)
     }
