@@ -9,31 +9,46 @@
 #[allow(dead_code)]
 mod daemon;
 
+#[path = "support/redis.rs"]
+#[allow(dead_code)]
+mod servers;
+
 mod crash {
     pub mod checkers;
     pub mod records;
     pub mod scene;
 
-    use super::daemon;
+    use super::{daemon, servers};
 }
 
 use std::time::Duration;
 
 use crash::checkers::{check, what_the_log_gives_away};
-use crash::scene::{PATIENTS, Random, Scene};
+use crash::scene::{Ground, PATIENTS, Random, Scene};
 use daemon::{Site, serve_to_the_end};
 
 /// How often it is killed if nobody says otherwise.
 const CYCLES: usize = 8;
+/// On a shared store what was sending stays so until its time is over, so a cycle takes longer.
+const CYCLES_ON_REDIS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_killed_again_and_again_keeps_its_promises() {
-    let cycles = from_environment("ASSENT_CRASH_CYCLES").map_or(CYCLES, |cycles| usize::try_from(cycles).unwrap());
+    is_killed_again_and_again(Ground::Embedded, CYCLES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_on_redis_that_is_killed_again_and_again_keeps_its_promises() {
+    is_killed_again_and_again(Ground::redis().await, CYCLES_ON_REDIS).await;
+}
+
+async fn is_killed_again_and_again(ground: Ground, cycles: usize) {
+    let cycles = from_environment("ASSENT_CRASH_CYCLES").map_or(cycles, |cycles| usize::try_from(cycles).unwrap());
     let seed = from_environment("ASSENT_CRASH_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
     println!("ASSENT_CRASH_SEED={seed} ASSENT_CRASH_CYCLES={cycles}");
     let mut random = Random(seed);
 
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::on(ground).await;
     for _ in 0..cycles {
         let work = scene.work(&mut random);
         // No condition is waited for: it may be anywhere when it dies.
@@ -52,8 +67,17 @@ async fn a_daemon_that_is_killed_again_and_again_keeps_its_promises() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_told_to_stop_finishes_what_it_began() {
+    is_told_to_stop(Ground::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_on_redis_that_is_told_to_stop_finishes_what_it_began() {
+    is_told_to_stop(Ground::redis().await).await;
+}
+
+async fn is_told_to_stop(ground: Ground) {
     let mut random = Random(7);
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::on(ground).await;
     for _ in 0..2 {
         let work = scene.work(&mut random);
         let submits = scene.simulator.counts().submits;
@@ -80,7 +104,7 @@ async fn a_daemon_that_is_told_to_stop_finishes_what_it_began() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_daemon_on_the_same_store_ends_and_leaves_the_first_alone() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::on(Ground::Embedded).await;
     let (code, stderr) = serve_to_the_end(&scene.site.config()).await;
     assert_eq!(code, Some(1), "{stderr}");
     let store = scene.site.store().display().to_string();

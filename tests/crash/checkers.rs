@@ -12,11 +12,12 @@ pub type Complaints = Vec<String>;
 pub type Checker = fn(&Records) -> Complaints;
 
 /// All of them.
-pub const CHECKERS: [Checker; 9] = [
+pub const CHECKERS: [Checker; 10] = [
     a_draft_that_was_accepted_is_in_its_thread_once,
     a_key_makes_one_message,
     a_text_that_was_typed_is_in_its_thread_once,
     no_staff_text_is_submitted_twice,
+    texts_of_staff_leave_in_the_order_of_their_drafts,
     what_was_sending_at_a_death_is_not_sent_again,
     what_was_sending_at_a_death_is_settled_or_unconfirmed,
     nothing_is_left_on_its_way,
@@ -96,6 +97,25 @@ pub fn no_staff_text_is_submitted_twice(records: &Records) -> Complaints {
     }
     let twice = times.into_iter().filter(|(_, times)| *times > 1);
     twice.map(|(text, times)| format!("{text:?} was submitted {times} times")).collect()
+}
+
+/// To each phone, whichever daemon took the draft, and whichever sent it.
+pub fn texts_of_staff_leave_in_the_order_of_their_drafts(records: &Records) -> Complaints {
+    let mut complaints = Vec::new();
+    let mut place: HashMap<&str, usize> = HashMap::new();
+    for (number, draft) in records.drafted.iter().enumerate() {
+        place.insert(&draft.text, number);
+    }
+    let mut latest: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for entry in staff_submits(&records.wire) {
+        let (Some(phone), Some(text)) = (entry.destination.as_deref(), entry.text.as_deref()) else { continue };
+        let Some(drafted) = place.get(text) else { continue };
+        match latest.get(phone) {
+            Some((later, before)) if later > drafted => complaints.push(format!("{text:?} left after {before:?}")),
+            Some(_) | None => drop(latest.insert(phone, (*drafted, text))),
+        }
+    }
+    complaints
 }
 
 /// Whether it left before the death or not: it does not leave after it.
@@ -362,6 +382,11 @@ mod tests {
     #[test]
     fn a_text_on_the_wire_twice_is_found_out() {
         complains(no_staff_text_is_submitted_twice, |records| records.wire.push(submitted(2, &staff("one"))));
+    }
+
+    #[test]
+    fn a_text_that_overtook_another_is_found_out() {
+        complains(texts_of_staff_leave_in_the_order_of_their_drafts, |records| records.drafted.swap(0, 1));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::checkers;
-use super::daemon::{NUMBER, Running, Site, Stride, eventually, within};
+use super::daemon::{NUMBER, Running, SharedStore, Site, Stride, eventually, within};
 use super::records::{Death, Drafted, Message, OF_PHONES, OF_STAFF, Records, Typed};
+use super::servers::Redis;
 
 /// Who is texted with. The last one changes her mind now and then.
 pub const PATIENTS: [(&str, &str, &str, &str); 6] = [
@@ -30,11 +31,33 @@ const FICKLE: &str = PATIENTS[5].3;
 /// so that one run of the daemon stays below what the carrier's log holds.
 const DRAFTS_MAX: usize = 60;
 const TEXTS_MAX: usize = 60;
+/// A text that a dead daemon was sending is given up soon after the carrier's time to answer is over, where another daemon
+/// may have been the one.
+pub const CARRIER_KEYS: &str = "segments_per_second = 1000\nresponse_timeout = \"2s\"";
 /// The fickle one types less, so that her last STOP and START are still remembered at the next.
 const FICKLE_TEXTS_MAX: usize = 8;
 
+/// What the daemon keeps its state on.
+pub enum Ground {
+    Embedded,
+    /// A server that ends with the scene, and how to reach it.
+    Redis {
+        _server: Redis,
+        store: SharedStore,
+    },
+}
+
+impl Ground {
+    pub async fn redis() -> Self {
+        let server = Redis::start().await;
+        let store = SharedStore::at(server.url());
+        Self::Redis { _server: Box::new(server), store }
+    }
+}
+
 pub struct Scene {
     pub site: Site,
+    ground: Ground,
     pub simulator: Simulator,
     pub stride: Arc<Stride>,
     daemon: Option<Running>,
@@ -46,15 +69,19 @@ pub struct Scene {
 
 impl Scene {
     /// Everybody has opted in.
-    pub async fn new() -> Self {
+    pub async fn on(ground: Ground) -> Self {
         let listen = ([127, 0, 0, 1], 0).into();
         let simulator = Simulator::start(SimulatorConfig::new(listen, Arc::new(SystemClock))).await.unwrap();
-        let site = Site::new(simulator.address(), "segments_per_second = 1000");
+        let site = match &ground {
+            Ground::Embedded => Site::new(simulator.address(), "segments_per_second = 1000"),
+            Ground::Redis { store, .. } => Site::sharing(store, simulator.address(), CARRIER_KEYS),
+        };
         let daemon = site.start().await;
         let stride = Arc::new(Stride::new(&daemon).await);
         daemon.is_ready().await;
         let mut scene = Self {
             site,
+            ground,
             simulator,
             stride,
             daemon: Some(daemon),
@@ -219,16 +246,20 @@ impl Scene {
         log.into_iter().filter(|entry| entry.connection > kept).collect()
     }
 
-    /// What a dead daemon was sending, read from a copy of its store.
+    /// What a dead daemon was sending, read from a copy of its store, or from the server that it shares.
     async fn autopsy(&self) -> Vec<String> {
         let copy = tempfile::tempdir().unwrap();
-        for file in fs::read_dir(self.site.store()).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
-        }
-        let url = format!("file://{}", copy.path().display());
-        let store =
-            store::open(&Location::new(url, KeySource::InDirectory), BootId(0), Arc::new(SystemClock)).await.unwrap();
+        let location = match &self.ground {
+            Ground::Embedded => {
+                for file in fs::read_dir(self.site.store()).unwrap() {
+                    let file = file.unwrap();
+                    fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+                }
+                Location::new(format!("file://{}", copy.path().display()), KeySource::InDirectory)
+            }
+            Ground::Redis { store, .. } => Location::new(&store.url, KeySource::File(store.key_file())),
+        };
+        let store = store::open(&location, BootId(0), Arc::new(SystemClock)).await.unwrap();
         let mut sending = Vec::new();
         for (_, _, _, phone) in PATIENTS {
             let practice = PracticeId::parse("riverside").unwrap();

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine;
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -48,6 +51,33 @@ pub fn eventually<T>(what: &str, look: impl AsyncFn() -> Result<T, String>) -> i
     }
 }
 
+/// A store that several daemons share, and the keys that seal it, which they share as well.
+#[derive(Clone)]
+pub struct SharedStore {
+    pub url: String,
+    directory: Arc<tempfile::TempDir>,
+}
+
+impl SharedStore {
+    pub fn at(url: impl Into<String>) -> Self {
+        let shared = Self { url: url.into(), directory: Arc::new(tempfile::tempdir().unwrap()) };
+        // Any 32 octets are a key.
+        let key = base64::engine::general_purpose::STANDARD.encode([7; 32]);
+        fs::write(shared.key_file(), format!("k1:{key}\n")).unwrap();
+        fs::set_permissions(shared.key_file(), fs::Permissions::from_mode(0o600)).unwrap();
+        shared
+    }
+
+    /// The same store, reached another way.
+    pub fn through(&self, url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..self.clone() }
+    }
+
+    pub fn key_file(&self) -> PathBuf {
+        self.directory.path().join("store.keys")
+    }
+}
+
 /// A directory with a configuration and a store, on which one daemon after the other runs.
 pub struct Site {
     directory: tempfile::TempDir,
@@ -56,24 +86,46 @@ pub struct Site {
 }
 
 impl Site {
-    /// Everything is logged, so that everything that must not be can be looked for.
+    /// With a store of its own. Everything is logged, so that everything that must not be can be looked for.
     pub fn new(carrier: SocketAddr, carrier_keys: &str) -> Self {
         let site = Self { directory: tempfile::tempdir().unwrap(), log: Arc::default() };
-        let config = format!(
-            "http.listen = \"127.0.0.1:0\"\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
-             log.filter = \"trace\"\n[[carrier]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
-             system_id = \"practice\"\npassword = \"secret\"\n{carrier_keys}\n",
+        site.configure(&format!("store.url = \"file://{}\"", site.store().display()), carrier, carrier_keys);
+        site
+    }
+
+    /// On a store that others may use as well.
+    pub fn sharing(store: &SharedStore, carrier: SocketAddr, carrier_keys: &str) -> Self {
+        Self::sharing_with(store, "", carrier, carrier_keys)
+    }
+
+    /// The same, with more to say about the store.
+    pub fn sharing_with(store: &SharedStore, store_keys: &str, carrier: SocketAddr, carrier_keys: &str) -> Self {
+        let site = Self { directory: tempfile::tempdir().unwrap(), log: Arc::default() };
+        fs::DirBuilder::new().mode(0o700).create(site.store()).unwrap();
+        let keys = format!(
+            "store.url = \"{}\"\nstore.key_file = \"{}\"\nstore.directory = \"{}\"\n{store_keys}",
+            store.url,
+            store.key_file().display(),
             site.store().display(),
         );
-        fs::write(site.config(), config).unwrap();
+        site.configure(&keys, carrier, carrier_keys);
         site
+    }
+
+    fn configure(&self, store_keys: &str, carrier: SocketAddr, carrier_keys: &str) {
+        let config = format!(
+            "http.listen = \"127.0.0.1:0\"\n{store_keys}\nauth.operator_token = \"{OPERATOR}\"\n\
+             log.filter = \"trace\"\n[[carrier]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
+             system_id = \"practice\"\npassword = \"secret\"\n{carrier_keys}\n",
+        );
+        fs::write(self.config(), config).unwrap();
     }
 
     pub fn config(&self) -> PathBuf {
         self.directory.path().join("assent.toml")
     }
 
-    /// Where the store is.
+    /// Where the store is; of one that is shared, what this daemon remembers of it.
     pub fn store(&self) -> PathBuf {
         self.directory.path().join("store")
     }
@@ -139,16 +191,25 @@ pub struct Running {
 impl Running {
     /// Waits until texts can be sent and a STOP can be honoured.
     pub async fn is_ready(&self) {
-        let client = reqwest::Client::new();
-        eventually("the daemon is ready", async || {
-            let answer = client.get(format!("http://{}/readyz", self.address)).send().await;
-            match answer {
-                Ok(answer) if answer.status() == StatusCode::OK => Ok(()),
-                Ok(answer) => Err(answer.text().await.unwrap_or_default()),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-        .await;
+        eventually("the daemon is ready", async || self.readiness().await).await;
+    }
+
+    /// Whether texts can be sent and a STOP can be honoured; what it complains about if not.
+    pub async fn readiness(&self) -> Result<(), String> {
+        match reqwest::get(format!("http://{}/readyz", self.address)).await {
+            Ok(answer) if answer.status() == StatusCode::OK => Ok(()),
+            Ok(answer) => Err(answer.text().await.unwrap_or_default()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Stops the process in its tracks: connections stand, and nothing is read or answered.
+    pub async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    pub async fn thaw(&self) {
+        self.signal("CONT").await;
     }
 
     /// SIGKILL: it gets no chance to do anything.
@@ -159,12 +220,16 @@ impl Running {
 
     /// SIGTERM, and waits for the end.
     pub async fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().expect("it was not waited for");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().await.unwrap();
-        assert!(sent.success());
+        self.signal("TERM").await;
         let status = within("the daemon stops", self.child.wait()).await.unwrap();
         within("the log ends", self.log).await.unwrap();
         status
+    }
+
+    async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it was not waited for");
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().await.unwrap();
+        assert!(sent.success());
     }
 }
 
@@ -172,6 +237,8 @@ impl Running {
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
+    /// What the header says, in seconds.
+    pub retry_after: Option<u64>,
     pub body: Value,
 }
 
@@ -208,6 +275,11 @@ impl Stride {
         stride
     }
 
+    /// The same UI at another daemon.
+    pub fn at(&self, daemon: &Running) -> Self {
+        Self { client: self.client.clone(), address: Mutex::new(daemon.address), token: self.token.clone() }
+    }
+
     /// The daemon was started again, and listens elsewhere.
     pub fn moves_to(&self, daemon: &Running) {
         *self.address.lock().unwrap() = daemon.address;
@@ -224,6 +296,13 @@ impl Stride {
     pub async fn drafts(&self, patient: &str, text: &str, key: &str) -> reqwest::Result<Answer> {
         let request = self.request(Method::POST, &format!("/patients/{patient}/messages"));
         self.answer(request.header("Idempotency-Key", key).json(&json!({"text": text}))).await
+    }
+
+    /// What happens in the practice from here on.
+    pub async fn events(&self) -> Events {
+        let response = within("the stream begins", self.request(Method::GET, "/events").send()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        Events { response, unread: String::new() }
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -258,8 +337,39 @@ impl Stride {
     async fn answer(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
         let response = request.send().await?;
         let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let body = response.bytes().await?;
         let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
-        Ok(Answer { status, body })
+        Ok(Answer { status, retry_after, body })
+    }
+}
+
+/// A stream of server-sent events.
+pub struct Events {
+    response: reqwest::Response,
+    /// What has come and was not looked at.
+    unread: String,
+}
+
+impl Events {
+    /// Waits for an event of this name whose data is as wanted, whatever else happens.
+    pub async fn until(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        within(name, async {
+            loop {
+                while let Some((event, rest)) = self.unread.split_once("\n\n") {
+                    let (event, rest) = (event.to_owned(), rest.to_owned());
+                    self.unread = rest;
+                    let field =
+                        |field: &str| event.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(": "));
+                    let data = field("data").and_then(|data| serde_json::from_str(data).ok()).unwrap_or(Value::Null);
+                    if field("event") == Some(name) && wanted(&data) {
+                        return data;
+                    }
+                }
+                let chunk = self.response.chunk().await.unwrap().expect("the stream goes on");
+                self.unread += std::str::from_utf8(&chunk).unwrap();
+            }
+        })
+        .await
     }
 }
