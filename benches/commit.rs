@@ -1,8 +1,14 @@
-//! How many commits a second are made durable, and how long one takes, by how many callers there are at once.
+//! How many commits a second are made durable, and how long one takes, by how many callers there are at once, on the
+//! embedded store and on a Redis of its own (`appendfsync always`) on the same disk.
 //!
 //! Each caller has a conversation of its own and is told one text after another: the snapshot, the thread and
 //! two occurrences are written each time.
 
+#[path = "../tests/support/redis.rs"]
+#[allow(dead_code, clippy::unwrap_used)]
+mod redis_server;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -101,23 +107,40 @@ async fn speak(store: &Arc<dyn Store>, callers: u64, texts: u64) -> Duration {
     started.elapsed()
 }
 
+fn embedded(runtime: &Runtime, directory: &Path) -> Arc<dyn Store> {
+    let location = Location::new(format!("file://{}", directory.display()), KeySource::InDirectory);
+    runtime.block_on(open(&location, BootId(1), Arc::new(Ticks))).expect("a new store opens")
+}
+
+fn on_redis(runtime: &Runtime, server: &redis_server::Redis, directory: &Path) -> Arc<dyn Store> {
+    let keys = directory.join("keys");
+    std::fs::write(&keys, format!("k1:{}=\n", "A".repeat(43))).expect("the directory can be written to");
+    let location = Location::new(server.url(), KeySource::File(keys));
+    let location = Location { directory: directory.to_owned(), ..location };
+    runtime.block_on(open(&location, BootId(1), Arc::new(Ticks))).expect("a new store opens")
+}
+
 fn commits(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = runtime.block_on(redis_server::Redis::start());
+    let stores = [
+        ("embedded", embedded(&runtime, &directory.path().join("embedded"))),
+        ("redis", on_redis(&runtime, &server, directory.path())),
+    ];
     let mut group = criterion.benchmark_group("commit");
     group.sample_size(10).measurement_time(Duration::from_secs(5)).throughput(Throughput::Elements(1));
     for callers in [1, 16, 256] {
-        let directory = tempfile::tempdir().expect("a directory");
-        let location = Location::new(format!("file://{}", directory.path().display()), KeySource::InDirectory);
-        let opening = open(&location, BootId(1), Arc::new(Ticks));
-        let store = runtime.block_on(opening).expect("a new store opens");
-        group.bench_function(BenchmarkId::from_parameter(callers), |bencher| {
-            bencher.iter_custom(|texts| {
-                // Texts are said in rounds, one for each caller.
-                let rounds = texts.div_ceil(callers) * callers;
-                let took = runtime.block_on(speak(&store, callers, rounds));
-                took.mul_f64(texts as f64 / rounds as f64)
+        for (backend, store) in &stores {
+            group.bench_function(BenchmarkId::new(*backend, callers), |bencher| {
+                bencher.iter_custom(|texts| {
+                    // Texts are said in rounds, one for each caller.
+                    let rounds = texts.div_ceil(callers) * callers;
+                    let took = runtime.block_on(speak(store, callers, rounds));
+                    took.mul_f64(texts as f64 / rounds as f64)
+                });
             });
-        });
+        }
     }
     group.finish();
 }

@@ -7,6 +7,9 @@
 #[path = "support/redis.rs"]
 #[allow(dead_code)]
 mod redis_server;
+#[path = "support/stage.rs"]
+#[allow(dead_code)]
+mod stage;
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
@@ -15,37 +18,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use assent::domain::policy::BootId;
-use assent::domain::{
-    Body, Consent, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind,
-    Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq,
-    StaffId, StaffMember, Status,
-};
+use assent::domain::{Consent, Event, Kind, Limits, Seq, Status};
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
-    Occurrences, OperationId, Record, RecordKey, Store, StoreError, TokenRecord, Unread, Version,
+    Occurrences, Record, RecordKey, Store, StoreError, Unread, Version,
 };
 use assent::store::{KeySource, Location, OpenError, open};
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use stage::*;
 use tempfile::TempDir;
 
 // ------------------------------------------------------------------------------------------------- the stage
-
-/// A clock that is moved by hand.
-struct HandClock(AtomicI64);
-
-impl HandClock {
-    fn set(&self, now: Timestamp) {
-        self.0.store(now.as_second(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
-    }
-}
 
 /// Where a store lives. Dropping a store and opening it again is a restart.
 #[async_trait]
@@ -134,137 +119,6 @@ macro_rules! stories {
             })*
         }
     };
-}
-
-/// Minutes into the story.
-fn at(minutes: i64) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + minutes * 60).unwrap()
-}
-
-fn practice(id: &str) -> PracticeId {
-    PracticeId::parse(id).unwrap()
-}
-
-fn key(practice_id: &str, line: u32) -> ConversationKey {
-    ConversationKey { practice: practice(practice_id), phone: Phone::parse(&format!("+1303555{line:04}")).unwrap() }
-}
-
-fn policy(practice_id: &PracticeId) -> Policy {
-    let practice = Practice {
-        id: practice_id.clone(),
-        name: "Riverside Dental".into(),
-        number: Phone::parse("+13035559999").unwrap(),
-        time_zone: "America/Denver".into(),
-        contact: "303-555-9999".into(),
-        segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
-    };
-    Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() }
-}
-
-fn text(words: &str) -> Event {
-    static TEXTS: AtomicU64 = AtomicU64::new(1);
-    let mut fingerprint = [0; 16];
-    fingerprint[..8].copy_from_slice(&TEXTS.fetch_add(1, Ordering::SeqCst).to_be_bytes());
-    Event::Received(Inbound {
-        text: Body::new(words),
-        form: Form::Text,
-        part: None,
-        fingerprint: Fingerprint(fingerprint),
-        earlier_session_ended: None,
-        session_began: None,
-    })
-}
-
-fn draft(words: &str) -> Event {
-    Event::Drafted(Draft { text: Body::new(words), staff: Some(StaffId::parse("ana").unwrap()) })
-}
-
-/// One conversation and the store that it is in.
-#[derive(Clone)]
-struct Talk {
-    store: Arc<dyn Store>,
-    policy: Policy,
-    now: Conversation,
-    version: Version,
-}
-
-impl Talk {
-    fn new(store: &Arc<dyn Store>, key: ConversationKey) -> Self {
-        static CONVERSATIONS: AtomicU64 = AtomicU64::new(u64::MAX - 1_000_000);
-        let id = ConversationId(CONVERSATIONS.fetch_add(1, Ordering::SeqCst));
-        let policy = policy(&key.practice);
-        Self { store: Arc::clone(store), policy, now: Conversation::new(id, key, at(0)), version: Version(0) }
-    }
-
-    fn decide(&self, event: Event, time: Timestamp) -> Commit {
-        static OPERATIONS: AtomicU64 = AtomicU64::new(1);
-        let decision = self.now.handle(event, time, &self.policy);
-        Commit {
-            expected: self.version,
-            operation: OperationId(u128::from(OPERATIONS.fetch_add(1, Ordering::SeqCst)) << 70),
-            at: time,
-            wake_at: decision.next.wake_at(&self.policy),
-            summary: decision.next.summary(),
-            next: decision.next,
-            journal: decision.journal,
-            idempotency: None,
-        }
-    }
-
-    async fn commit(&mut self, commit: Commit) -> Result<(), CommitError> {
-        let next = commit.next.clone();
-        self.version = self.store.commit(commit).await?;
-        self.now = next;
-        Ok(())
-    }
-
-    async fn hear(&mut self, event: Event, time: Timestamp) {
-        self.commit(self.decide(event, time)).await.unwrap();
-    }
-
-    fn key(&self) -> &ConversationKey {
-        &self.now.key
-    }
-
-    fn id(&self, seq: u64) -> MessageId {
-        MessageId { conversation: self.now.id, seq: Seq(seq) }
-    }
-
-    async fn words(&self, before: Option<Seq>, limit: usize) -> Vec<String> {
-        let thread = self.store.thread(self.key(), before, limit).await.unwrap();
-        thread.iter().map(|message| message.text.expose().to_owned()).collect()
-    }
-}
-
-async fn talk(store: &Arc<dyn Store>, key: ConversationKey, words: &str, time: Timestamp) -> Talk {
-    let mut talk = Talk::new(store, key);
-    talk.hear(text(words), time).await;
-    talk
-}
-
-fn kept(talk: &Talk, name: &str) -> KeptAnswer {
-    KeptAnswer {
-        key: IdempotencyKey(name.into()),
-        request: [7; 32],
-        conversation: talk.key().clone(),
-        message: talk.id(1),
-    }
-}
-
-async fn occurrences(store: &Arc<dyn Store>, practice: &PracticeId, after: OccurrenceId) -> Vec<(Phone, Changed)> {
-    match store.occurrences(practice, after, 1_000).await.unwrap() {
-        Occurrences::Page(page) => page.into_iter().map(|one| (one.phone, one.change)).collect(),
-        Occurrences::Gone => panic!("nothing that was asked for is gone"),
-    }
-}
-
-async fn newest(store: &Arc<dyn Store>, key: &ConversationKey) -> OccurrenceId {
-    store.newest_occurrence(&key.practice).await.unwrap()
-}
-
-async fn inbox(store: &Arc<dyn Store>, practice: &PracticeId, filter: InboxFilter) -> Vec<Phone> {
-    let rows = store.inbox(practice, filter, None, 100).await.unwrap();
-    rows.into_iter().map(|row| row.phone).collect()
 }
 
 // ----------------------------------------------------------------------------------------------- the stories
@@ -621,38 +475,6 @@ async fn practices_see_nothing_of_each_other(home: impl Home) {
     assert!(occurrences(&store, &nobody, OccurrenceId(0)).await.is_empty());
 }
 
-fn some_records() -> Vec<Record> {
-    let us = practice("riverside");
-    let ana = StaffMember {
-        id: StaffId::parse("x1").unwrap(),
-        name: "Ana Quintero".into(),
-        site_administrator: true,
-        patient_text_administrator: false,
-    };
-    let patient = Patient {
-        id: PatientId::parse("x1").unwrap(),
-        first_name: "Wilhelmina".into(),
-        last_name: "Featherstone".into(),
-        date_of_birth: jiff::civil::date(1931, 2, 28),
-        mobile_phone: Phone::parse("+13035550777").unwrap(),
-    };
-    let token = TokenRecord {
-        id: "x1".into(),
-        practice: us.clone(),
-        name: "EHR".into(),
-        secret_sha256: [9; 32],
-        created_at: at(0),
-        expires_at: Some(at(5)),
-        staff: Some(ana.id.clone()),
-    };
-    vec![
-        Record::Practice((*policy(&us).practice).clone()),
-        Record::Staff(us.clone(), ana),
-        Record::Patient(us, patient),
-        Record::Token(token),
-    ]
-}
-
 async fn records_are_put_replaced_and_removed(home: impl Home) {
     let store = home.open().await;
     assert!(store.records().await.unwrap().0.is_empty());
@@ -749,62 +571,19 @@ async fn files_are_for_this_user_alone() {
     }
 }
 
-fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let paths = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
-}
-
 #[tokio::test]
 async fn no_file_holds_a_patients_words_or_names() {
     let home = Directory::fresh().await;
     let store = home.open().await;
-    let mut talk = talk(&store, key("riverside", 4321), "my knee hurts badly", at(1)).await;
-    talk.hear(draft("Featherstone, your knee"), at(2)).await;
-    talk.hear(text("STOP"), at(3)).await;
-    let mut commit = talk.decide(Event::ReadUpTo(Seq(u64::MAX)), at(4));
-    commit.idempotency = Some(kept(&talk, "my-own-key-8842"));
-    talk.commit(commit).await.unwrap();
-    store.put(some_records()).await.unwrap();
-    let letter = DeadLetter { at: at(1), reason: "unknown number", raw: b"my knee hurts badly".to_vec() };
-    store.set_aside(letter).await.unwrap();
-
-    let canaries = [
-        "3035554321",
-        "knee",
-        "Featherstone",
-        "Wilhelmina",
-        "1931-02-28",
-        "3035550777",
-        "Quintero",
-        "my-own-key-8842",
-        "opted_out",
-        "Riverside Dental",
-        "STOP",
-    ];
-    let look = || {
-        for (path, octets) in files(&home.path()) {
-            for canary in canaries {
-                let found = octets.windows(canary.len()).any(|window| window.eq_ignore_ascii_case(canary.as_bytes()));
-                assert!(!found, "{canary} is in {}", path.display());
-            }
-        }
-    };
+    tell_canaries(&store).await;
+    let look = || no_canary_is_in(&files(&home.path()));
     look();
-    drop((store, talk));
+    drop(store);
     look();
 }
 
 fn key_file(home: &Directory, lines: &[(&str, u8)]) -> KeySource {
     keys_in(home.directory.path(), lines)
-}
-
-fn keys_in(directory: &Path, lines: &[(&str, u8)]) -> KeySource {
-    use base64::Engine;
-    let encode = |octet: u8| base64::engine::general_purpose::STANDARD.encode([octet; 32]);
-    let text: String = lines.iter().map(|(id, octet)| format!("{id}:{}\n", encode(*octet))).collect();
-    let file = directory.join("keys");
-    std::fs::write(&file, text).unwrap();
-    KeySource::File(file)
 }
 
 #[tokio::test]

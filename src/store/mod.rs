@@ -153,6 +153,14 @@ pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) ->
     Ok(Arc::new(store))
 }
 
+/// Looks at everything about a store on a server that opening it would look at, and changes nothing.
+pub async fn check(location: &Location) -> Vec<Checked> {
+    match redis::check(location).await {
+        Ok(checked) => checked,
+        Err(error) => vec![Checked { what: location.to_string(), result: Err(error.to_string()) }],
+    }
+}
+
 fn directory_of(url: &str) -> Result<PathBuf, OpenError> {
     // The rest of a url may hold a password: it is not repeated.
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));

@@ -83,6 +83,12 @@ pub struct Redis {
     _tasks: JoinSet<()>,
 }
 
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.line.remember();
+    }
+}
+
 impl Redis {
     /// Sees to it that a practice has its totals, without which nothing of it is written.
     async fn register(&self, practice: &PracticeId) -> Result<(), StoreError> {

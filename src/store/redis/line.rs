@@ -254,9 +254,7 @@ impl Line {
 
     /// A sign of life; and a look at whether everything is as it was.
     async fn beat(&self) -> Result<(), String> {
-        if let Err(error) = self.memory.write_down() {
-            tracing::warn!(%error, "could not write down how far the store was seen");
-        }
+        self.remember();
         let Ok((wire, number)) = self.wire() else { return Err("not connected".to_owned()) };
         let looked = async {
             let beat = beat(wire.clone(), Some(self.daemon)).await?;
@@ -286,7 +284,16 @@ impl Line {
         known.as_ref().is_some_and(|(of, known)| *of == number && known != masters)
     }
 
+    /// Writes down how far the store was seen.
+    pub fn remember(&self) {
+        if let Err(error) = self.memory.write_down() {
+            tracing::warn!(%error, "could not write down how far the store was seen");
+        }
+    }
+
     async fn put_up_again(&self, mut reason: String) {
+        // Before anything else: it may be what tells that the store went back.
+        self.remember();
         let mut pause = PAUSE_MIN;
         let since = Instant::now();
         loop {
