@@ -148,6 +148,19 @@ async fn a_replica_takes_over_from_a_dead_master_of_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_master_of_a_cluster_hands_over_with_nothing_lost() {
+    let cluster = Cluster::start(Copies::OneReplicaEach).await;
+    let key = "{riverside}:key";
+    cluster.master_of(key).await.must(&["SET", key, "value"]).await;
+    cluster.hand_over(key).await;
+    let urls: Vec<String> = cluster.nodes.iter().map(Redis::url).collect();
+    let client = redis::cluster::ClusterClient::new(urls).unwrap();
+    let mut connection = client.get_async_connection().await.unwrap();
+    let value: String = redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap();
+    assert_eq!(value, "value");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sentinels_put_a_replica_in_a_dead_masters_place() {
     let mut set = Sentinels::start().await;
     set.servers[0].must(&["SET", "key", "value"]).await;
