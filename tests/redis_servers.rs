@@ -13,7 +13,7 @@ use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnecti
 use servers::cluster::{Cluster, Copies};
 use servers::proxy::Proxy;
 use servers::sentinels::Sentinels;
-use servers::{Redis, comes_to};
+use servers::{LOADS_SLOWLY, Redis, comes_to};
 
 /// As long as a test waits for an answer that does not come.
 const SHORT: Duration = Duration::from_millis(300);
@@ -64,17 +64,9 @@ async fn a_frozen_redis_answers_when_it_is_thawed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_loads_says_so() {
     let mut redis = Redis::start().await;
-    // What makes it slow are writes, one by one, and it looks up from them after every thousand.
-    let mut connection = connect(&redis.url()).await.unwrap();
-    for _ in 0..40 {
-        let mut writes = redis::pipe();
-        for _ in 0..1_000 {
-            writes.cmd("SET").arg("filler").arg("x").ignore();
-        }
-        let () = writes.query_async(&mut connection).await.unwrap();
-    }
+    redis.fill().await;
     redis.stop().await;
-    redis.start_again_loading(&["key-load-delay 50"]).await;
+    redis.start_again_loading(&[LOADS_SLOWLY]);
     comes_to("it says that it is loading", async || match redis.cli(&["GET", "filler"]).await {
         Err(error) if error.code() == Some("LOADING") => Ok(()),
         other => Err(format!("{other:?}")),
@@ -82,6 +74,20 @@ async fn a_redis_that_loads_says_so() {
     .await;
     redis.comes_up().await;
     assert_eq!(redis.text(&["GET", "filler"]).await.as_deref(), Some("x"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_whose_backup_is_restored_has_forgotten_what_came_later() {
+    let mut redis = Redis::start().await;
+    redis.must(&["SET", "key", "earlier"]).await;
+    redis.stop().await;
+    let copy = redis.keep_copy();
+    redis.start_again().await;
+    redis.must(&["SET", "key", "later"]).await;
+    redis.stop().await;
+    redis.restore(&copy);
+    redis.start_again().await;
+    assert_eq!(redis.text(&["GET", "key"]).await.as_deref(), Some("earlier"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,6 +145,19 @@ async fn a_replica_takes_over_from_a_dead_master_of_a_cluster() {
     })
     .await;
     assert_eq!(replica.text(&["GET", key]).await.as_deref(), Some("value"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_of_a_cluster_hands_over_with_nothing_lost() {
+    let cluster = Cluster::start(Copies::OneReplicaEach).await;
+    let key = "{riverside}:key";
+    cluster.master_of(key).await.must(&["SET", key, "value"]).await;
+    cluster.hand_over(key).await;
+    let urls: Vec<String> = cluster.nodes.iter().map(Redis::url).collect();
+    let client = redis::cluster::ClusterClient::new(urls).unwrap();
+    let mut connection = client.get_async_connection().await.unwrap();
+    let value: String = redis::cmd("GET").arg(key).query_async(&mut connection).await.unwrap();
+    assert_eq!(value, "value");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,23 +26,23 @@ pub const PATIENTS: [(&str, &str, &str, &str); 6] = [
     ("five", "Xiomara", "Featherstonehaugh", "+13035557105"),
     ("six", "Wilhelmina", "Gildersleeve", "+13035557106"),
 ];
-const FICKLE: &str = PATIENTS[5].3;
+pub const FICKLE: &str = PATIENTS[5].3;
 /// Drafts that one member of staff posts, and texts that one phone types, before they wait for the end of the cycle:
 /// so that one run of the daemon stays below what the carrier's log holds.
-const DRAFTS_MAX: usize = 60;
+pub const DRAFTS_MAX: usize = 60;
 const TEXTS_MAX: usize = 60;
 /// A text that a dead daemon was sending is given up soon after the carrier's time to answer is over, where another daemon
 /// may have been the one.
 pub const CARRIER_KEYS: &str = "segments_per_second = 1000\nresponse_timeout = \"2s\"";
 /// The fickle one types less, so that her last STOP and START are still remembered at the next.
-const FICKLE_TEXTS_MAX: usize = 8;
+pub const FICKLE_TEXTS_MAX: usize = 8;
 
 /// What the daemon keeps its state on.
 pub enum Ground {
     Embedded,
     /// A server that ends with the scene, and how to reach it.
     Redis {
-        _server: Redis,
+        _server: Box<Redis>,
         store: SharedStore,
     },
 }
@@ -179,42 +179,14 @@ impl Scene {
             });
             answer.await.note(&mut self.records.drafted[place]);
         }
-        self.texts_are_answered().await;
+        texts_are_answered(&self.simulator, &mut self.records).await;
         eventually("every text is settled", async || {
             let now = self.records_so_far(1).await;
             let complaints = checkers::nothing_is_left_on_its_way(&now);
             if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
         })
         .await;
-        self.the_second_passes().await;
-    }
-
-    async fn texts_are_answered(&mut self) {
-        eventually("every text that was typed is answered", async || {
-            let unanswered = self.unanswered();
-            if unanswered.is_empty() { Ok(()) } else { Err(format!("{unanswered:?}")) }
-        })
-        .await;
-        self.records.typed.iter_mut().for_each(|typed| typed.answered = true);
-    }
-
-    fn unanswered(&self) -> Vec<String> {
-        let open = self.records.typed.iter().filter(|typed| !typed.answered);
-        let answered = |typed: &Typed| {
-            let shown = self.simulator.phone(&typed.phone).texts();
-            shown.iter().any(|text| text.id == typed.id && text.answered)
-        };
-        open.filter(|typed| !answered(typed)).map(|typed| typed.text.clone()).collect()
-    }
-
-    /// A START in the second of a STOP is refused, so whoever changes her mind takes a second to do so.
-    async fn the_second_passes(&self) {
-        let settled_in = SystemClock.now().as_second();
-        eventually("the clock goes on", async || match SystemClock.now().as_second() {
-            now if now > settled_in => Ok(()),
-            now => Err(now.to_string()),
-        })
-        .await;
+        the_second_passes().await;
     }
 
     /// Everything that is known, with the whole of each thread.
@@ -283,11 +255,36 @@ impl Scene {
     }
 }
 
+/// Waits until the carrier has seen an answer to everything that was typed.
+pub async fn texts_are_answered(simulator: &Simulator, records: &mut Records) {
+    let answered = |typed: &Typed| {
+        let shown = simulator.phone(&typed.phone).texts();
+        shown.iter().any(|text| text.id == typed.id && text.answered)
+    };
+    eventually("every text that was typed is answered", async || {
+        let open = records.typed.iter().filter(|typed| !typed.answered && !answered(typed));
+        let unanswered: Vec<&str> = open.map(|typed| typed.text.as_str()).collect();
+        if unanswered.is_empty() { Ok(()) } else { Err(format!("{unanswered:?}")) }
+    })
+    .await;
+    records.typed.iter_mut().for_each(|typed| typed.answered = true);
+}
+
+/// A START in the second of a STOP is refused, so whoever changes her mind takes a second to do so.
+pub async fn the_second_passes() {
+    let settled_in = SystemClock.now().as_second();
+    eventually("the clock goes on", async || match SystemClock.now().as_second() {
+        now if now > settled_in => Ok(()),
+        now => Err(now.to_string()),
+    })
+    .await;
+}
+
 /// Who is at work.
 pub struct Work {
-    stop: CancellationToken,
-    staff: JoinSet<Vec<Drafted>>,
-    phones: JoinSet<Vec<Typed>>,
+    pub stop: CancellationToken,
+    pub staff: JoinSet<Vec<Drafted>>,
+    pub phones: JoinSet<Vec<Typed>>,
 }
 
 /// Drafts to two patients by turns, as fast as the answers come.
@@ -319,13 +316,13 @@ async fn draft(
     drafted
 }
 
-enum Posted {
+pub enum Posted {
     Accepted(String),
     Refused,
 }
 
 impl Posted {
-    fn note(self, draft: &mut Drafted) {
+    pub fn note(self, draft: &mut Drafted) {
         match self {
             Self::Accepted(id) => draft.accepted.push(id),
             Self::Refused => draft.refused = true,
@@ -334,7 +331,7 @@ impl Posted {
 }
 
 /// `None` is no answer.
-async fn post(stride: &Stride, draft: &Drafted) -> Option<Posted> {
+pub async fn post(stride: &Stride, draft: &Drafted) -> Option<Posted> {
     let patient = PATIENTS.iter().find(|(.., phone)| *phone == draft.phone).map(|(id, ..)| *id);
     let answer = stride.drafts(patient.unwrap(), &draft.text, &draft.key).await.ok()?;
     match answer.status.as_u16() {
@@ -346,7 +343,7 @@ async fn post(stride: &Stride, draft: &Drafted) -> Option<Posted> {
 }
 
 /// Types texts, two at a time, waiting for the answer to the second; and the word, when its turn comes.
-async fn talk(
+pub async fn talk(
     simulator: Simulator,
     tokens: Arc<AtomicU64>,
     phone: &'static str,

@@ -280,6 +280,12 @@ impl Stride {
         Self { client: self.client.clone(), address: Mutex::new(daemon.address), token: self.token.clone() }
     }
 
+    /// The operator at the same daemon.
+    pub fn as_operator(&self) -> Self {
+        let address = Mutex::new(*self.address.lock().unwrap());
+        Self { client: self.client.clone(), address, token: OPERATOR.to_owned() }
+    }
+
     /// The daemon was started again, and listens elsewhere.
     pub fn moves_to(&self, daemon: &Running) {
         *self.address.lock().unwrap() = daemon.address;

@@ -28,6 +28,12 @@ const PORTS: std::ops::Range<u16> = 10_000..32_000;
 const TRIES_MAX: usize = 100;
 const RACES_MAX: usize = 5;
 
+/// How much is written to make loading slow. A server that loads looks up after every thousandth write.
+const FILL_ROUNDS: usize = 40;
+const FILL_WRITES: usize = 1_000;
+/// With this line, loading what [`Redis::fill`] wrote takes some seconds.
+pub const LOADS_SLOWLY: &str = "key-load-delay 50";
+
 /// What a Redis needs so that it never loses an acknowledged write.
 const DURABLE: &str = "appendonly yes\nappendfsync always\nno-appendfsync-on-rewrite no\nmaxmemory-policy noeviction\n";
 
@@ -140,12 +146,12 @@ impl Redis {
 
     /// On the same port and data.
     pub async fn start_again(&mut self) {
-        self.start_again_loading(&[]).await;
+        self.start_again_loading(&[]);
         self.comes_up().await;
     }
 
     /// On the same port and data, with more lines in its configuration for this once; does not wait until it has loaded.
-    pub async fn start_again_loading(&mut self, lines: &[&str]) {
+    pub fn start_again_loading(&mut self, lines: &[&str]) {
         assert!(self.child.is_none(), "it runs");
         self.spawn(lines);
     }
@@ -188,9 +194,42 @@ impl Redis {
         self.directory().join("authority.crt")
     }
 
+    /// Keeps a copy of its data, which is at rest while it does not run.
+    pub fn keep_copy(&self) -> TempDir {
+        assert!(!self.runs(), "it would go on writing");
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(&self.data(), copy.path());
+        copy
+    }
+
+    /// Forgets its data for that of a copy, as whoever restores a backup does.
+    pub fn restore(&self, copy: &TempDir) {
+        assert!(!self.runs(), "it would go on writing");
+        fs::remove_dir_all(self.data()).unwrap();
+        fs::create_dir(self.data()).unwrap();
+        copy_all(copy.path(), &self.data());
+    }
+
+    /// The directory of the append-only file.
+    fn data(&self) -> PathBuf {
+        self.directory().join("appendonlydir")
+    }
+
     /// Has one command carried out.
     pub async fn cli(&self, words: &[&str]) -> RedisResult<Value> {
         self.cli_within(ANSWER, words).await
+    }
+
+    /// Writes so much that it takes a while to load, if each write is made to take a while.
+    pub async fn fill(&self) {
+        let mut connection = self.client().unwrap().get_multiplexed_async_connection().await.unwrap();
+        for _ in 0..FILL_ROUNDS {
+            let mut writes = redis::pipe();
+            for _ in 0..FILL_WRITES {
+                writes.cmd("SET").arg("filler").arg("x").ignore();
+            }
+            let () = writes.query_async(&mut connection).await.unwrap();
+        }
     }
 
     /// Has one command carried out that must be answered in this time.
@@ -293,6 +332,13 @@ fn spawn(program: &str, directory: &Path, name: &str, config: &str) -> Child {
     command.arg(config_file).current_dir(directory).env_clear().env("PATH", "/usr/bin:/bin:/usr/local/bin");
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
     command.spawn().unwrap_or_else(|error| panic!("{program}: {error}; tests/run installs it"))
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
 }
 
 /// An authority, and a server's certificate from it.
