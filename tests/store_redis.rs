@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use assent::app::SystemClock;
 use assent::domain::policy::BootId;
 use assent::domain::{OtherDaemons, PracticeId, Seq};
-use assent::ports::{CommitError, News, OccurrenceId, PutError, Record, RecordKey, Store, StoreError, Version};
+use assent::ports::{Clock, CommitError, News, OccurrenceId, PutError, Record, RecordKey, Store, StoreError, Version};
 use assent::store::{Durability, KeySource, Location, open};
 use redis::Value;
 use redis_server::proxy::Proxy;
@@ -331,7 +332,7 @@ async fn in_trouble_everybody_is_refused_at_once_and_afterwards_nobody() {
     let talk = talk(&store, key("riverside", 100), "hello", at(1)).await;
     scene.server.freeze().await;
     assert!(matches!(store.load(talk.key()).await, Err(StoreError::Unavailable(_))));
-    let since = std::time::Instant::now();
+    let since = tokio::time::Instant::now();
     for _ in 0..100 {
         assert!(matches!(store.load(talk.key()).await, Err(StoreError::Unavailable(_))));
     }
@@ -505,7 +506,7 @@ async fn a_dead_daemon_is_missed_and_its_end_counts_as_one_of_its_sessions() {
 
     b.session_ended(at(3)).await.unwrap();
     assert_eq!(a.session_ends_of(BootId(2)).await.unwrap(), [at(3)], "it lives, so this is all");
-    let died_after = jiff::Timestamp::now();
+    let died_after = SystemClock.now();
     drop(b);
     let ends = a.session_ends_of(BootId(2)).await.unwrap();
     let [of_session, of_daemon] = ends[..] else { panic!("{ends:?}") };
