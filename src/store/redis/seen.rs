@@ -32,7 +32,8 @@ pub struct Seen {
 
 /// What was seen, and the file that remembers it.
 pub struct Memory {
-    file: PathBuf,
+    /// None for one that is forgotten with the process.
+    file: Option<PathBuf>,
     seen: Mutex<Remembered>,
 }
 
@@ -61,9 +62,14 @@ impl Memory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Seen::default(),
             Err(error) => return Err(unusable(error)),
         };
-        let memory = Self { file: file.clone(), seen: Mutex::new(Remembered { seen, is_written: false }) };
+        let memory = Self { file: Some(file.clone()), seen: Mutex::new(Remembered { seen, is_written: false }) };
         memory.write_down().map_err(unusable)?;
         Ok(memory)
+    }
+
+    /// One that remembers nothing and is not written down: for who looks at a store as it is.
+    pub fn blank() -> Self {
+        Self { file: None, seen: Mutex::new(Remembered { seen: Seen::default(), is_written: false }) }
     }
 
     pub fn seen(&self) -> Seen {
@@ -92,6 +98,7 @@ impl Memory {
 
     /// Writes it down, if there is anything that is not.
     pub fn write_down(&self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
         let text = {
             let mut remembered = self.lock();
             if std::mem::replace(&mut remembered.is_written, true) {
@@ -99,7 +106,7 @@ impl Memory {
             }
             remembered.seen.written()
         };
-        files::write_whole(&self.file, text.as_bytes()).inspect_err(|_| self.lock().is_written = false)
+        files::write_whole(file, text.as_bytes()).inspect_err(|_| self.lock().is_written = false)
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
