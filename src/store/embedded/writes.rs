@@ -573,7 +573,7 @@ pub fn broken(error: &rusqlite::Error) -> Broken {
 }
 
 /// A change as the table has it.
-fn occurrence_code(change: Changed) -> (i64, Option<i64>) {
+pub fn occurrence_code(change: Changed) -> (i64, Option<i64>) {
     let seq = |Seq(seq)| Some(u64::cast_signed(seq));
     match change {
         Changed::MessageReceived(place) => (1, seq(place)),
