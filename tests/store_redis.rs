@@ -282,7 +282,7 @@ async fn everything(scene: &Scene) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn a_key_of_another_type_is_noticed_before_anything_is_written() {
-    let names = ["due", "inbox:read", "inbox:unread", "events"];
+    let names = ["due", "inbox:read", "inbox:unread", "events", "answers", "conversations"];
     for name in names {
         let scene = Scene::new().await;
         let store = scene.open("a").await;

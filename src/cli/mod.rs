@@ -3,6 +3,7 @@
 mod carrier;
 mod demo;
 mod serve;
+mod store;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use crate::app::{Daemon, StartError};
 use crate::config::Mistakes;
 use crate::ports::StoreError;
 use crate::service;
+use crate::store::CopyError;
 use crate::telemetry::LogError;
 
 /// Two-way patient texting: consent first, over SMPP.
@@ -33,6 +35,7 @@ enum Command {
     Serve(serve::Serve),
     /// Run the simulated carrier alone
     Carrier(carrier::Carrier),
+    Store(store::Store),
 }
 
 /// Runs the command that the arguments name.
@@ -41,6 +44,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => on_runtime(demo.run()),
         Command::Serve(serve) => on_runtime(serve.run()),
         Command::Carrier(carrier) => on_runtime(carrier.run()),
+        Command::Store(store) => on_runtime(store.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,6 +71,8 @@ enum Failure {
     #[error("stopped, because what is not durable must not be said: {0}")]
     Store(#[source] StoreError),
     #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -75,9 +81,13 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Configuration(_) => ExitCode::from(2),
-            Self::Log(_) | Self::Start(_) | Self::Listen { .. } | Self::Demo(_) | Self::Store(_) | Self::Io(_) => {
-                ExitCode::FAILURE
-            }
+            Self::Log(_)
+            | Self::Start(_)
+            | Self::Listen { .. }
+            | Self::Demo(_)
+            | Self::Store(_)
+            | Self::Copy(_)
+            | Self::Io(_) => ExitCode::FAILURE,
         }
     }
 }

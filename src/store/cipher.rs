@@ -229,6 +229,12 @@ impl Lookups {
         self.secret.expose_secret()
     }
 
+    /// What the store is called: the same whenever and wherever it is opened, and no two are called the same.
+    pub fn name(&self) -> String {
+        let derived = derive(self.secret(), "assent store name 1");
+        derived[..16].iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
     /// A practice's number in the tables.
     pub fn practice(&self, practice: &PracticeId) -> i64 {
         let Lookup(hash) = hash(&self.practice, [practice.as_str()]);

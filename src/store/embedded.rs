@@ -5,6 +5,7 @@ mod reads;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writes;
 
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
+pub use transfer::Transfer;
+
 use reads::Readers;
 use writes::{Answer, Backend, Request};
 
@@ -61,6 +64,7 @@ impl Embedded {
     ) -> Result<Self, OpenError> {
         let lock = directory::claim(&directory)?;
         let opened = schema::open(&directory, keys)?;
+        schema::refuse_unfinished(&opened.database, &directory)?;
         let cipher = Arc::new(opened.cipher);
         let readers = Readers::new(directory::database(&directory));
         let last_commit_before_start = opened.last_commit.map(record::time);

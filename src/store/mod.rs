@@ -1,9 +1,10 @@
 //! Durable state: what a [`Store`] says is done is on disk.
 //!
 //! [`open`] is the door. Behind it, `embedded` keeps everything in SQLite on this machine; `writer` groups what is to be made
-//! durable, `record` is the written form, and `cipher` seals it.
+//! durable, `record` is the written form, and `cipher` seals it. [`copy()`] moves everything from one store to another.
 
 mod cipher;
+mod copy;
 mod embedded;
 mod files;
 mod record;
@@ -21,6 +22,7 @@ use crate::domain::BootId;
 use crate::ports::{Clock, Store};
 
 pub use cipher::KeyRingError;
+pub use copy::{Compared, CopyError, Digest, Done, Kind, Step, Watch, copy};
 
 /// Where the keys come from that seal what is at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +129,10 @@ pub enum OpenError {
     NotOurs { directory: PathBuf },
     #[error("the store in {} was written by a newer assent (its schema is {found}, this one knows {known}): run that version or a later one", directory.display())]
     Newer { directory: PathBuf, found: i64, known: i64 },
+    #[error("there is no store in {}: check the directory", directory.display())]
+    NoStore { directory: PathBuf },
+    #[error("the store in {} is an unfinished copy: start the same `assent store copy` again, which goes on where it was interrupted", directory.display())]
+    Unfinished { directory: PathBuf },
     #[error("cannot read the key file {} ({source}): check its path and its owner", file.display())]
     KeyFile { file: PathBuf, source: std::io::Error },
     #[error("the key file {} {reason}", file.display())]

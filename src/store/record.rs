@@ -19,7 +19,7 @@ use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record, RecordKey};
 
 pub use message::{failure_code, failure_of, status_code, status_of};
 
-use message::{ReceiptV1, SaidV1};
+use message::{MessageV1, ReceiptV1, SaidV1};
 
 /// The form that is written.
 const FORM: u8 = b'1';
@@ -187,6 +187,11 @@ pub fn read_said(octets: &[u8]) -> Result<(crate::domain::Kind, crate::domain::B
     read::<SaidV1<'_>>(octets)?.try_into()
 }
 
+/// A message with all that is in columns.
+pub fn write_message(message: &Message) -> Vec<u8> {
+    write(&MessageV1::from(message))
+}
+
 // ---------------------------------------------------------------------------------------------- the journal
 
 /// An entry that is evidence and nothing else.
@@ -215,9 +220,8 @@ pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
     Some(write(&written))
 }
 
-/// Nothing reads the journal in this program; this shows that it can be read.
-#[cfg(test)]
-fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
+/// An entry of the journal, for whoever moves it to another store.
+pub fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
     Ok(match read::<EvidentV1>(octets)? {
         EvidentV1::Consent { consent, at } => Entry::ConsentChanged { consent: consent.into(), at: time(at) },
         EvidentV1::Redelivered { of, fingerprint, at } => Entry::Redelivered {
@@ -235,6 +239,9 @@ fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
 
 #[derive(Serialize, Deserialize)]
 struct KeptAnswerV1<'a> {
+    /// Whoever looks for it has it, but whoever moves it to another store has not. The first answers came without.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    key: Option<Cow<'a, str>>,
     request: String,
     #[serde(borrow)]
     conversation: KeyV1<'a>,
@@ -243,6 +250,7 @@ struct KeptAnswerV1<'a> {
 
 pub fn write_kept(kept: &KeptAnswer) -> Vec<u8> {
     write(&KeptAnswerV1 {
+        key: Some(Cow::Borrowed(&kept.key.0)),
         request: base64(&kept.request),
         conversation: (&kept.conversation).into(),
         message: kept.message.into(),
@@ -251,7 +259,16 @@ pub fn write_kept(kept: &KeptAnswer) -> Vec<u8> {
 
 /// What was kept for a key, which whoever looks for it has.
 pub fn read_kept(key: IdempotencyKey, octets: &[u8]) -> Result<KeptAnswer, ReadError> {
-    let kept: KeptAnswerV1<'_> = read(octets)?;
+    kept(key, read(octets)?)
+}
+
+/// What was kept, with its key; `None` when it was kept without.
+pub fn read_kept_whole(octets: &[u8]) -> Result<Option<KeptAnswer>, ReadError> {
+    let mut found: KeptAnswerV1<'_> = read(octets)?;
+    found.key.take().map(|key| kept(IdempotencyKey(key.into()), found)).transpose()
+}
+
+fn kept(key: IdempotencyKey, kept: KeptAnswerV1<'_>) -> Result<KeptAnswer, ReadError> {
     Ok(KeptAnswer {
         key,
         request: self::octets(&kept.request)?,
@@ -269,11 +286,15 @@ struct DeadLetterV1<'a> {
 }
 
 pub fn write_dead_letter(letter: &DeadLetter) -> Vec<u8> {
-    write(&DeadLetterV1 { at: nanoseconds(letter.at), reason: letter.reason.into(), raw: base64(&letter.raw) })
+    write_letter(letter.at, letter.reason, &letter.raw)
 }
 
-/// Nothing reads dead letters in this program; this shows that they can be read.
-#[cfg(test)]
+/// A dead letter whose reason was read from somewhere.
+pub fn write_letter(at: Timestamp, reason: &str, raw: &[u8]) -> Vec<u8> {
+    write(&DeadLetterV1 { at: nanoseconds(at), reason: reason.into(), raw: base64(raw) })
+}
+
+/// When, why, and the PDU as it came.
 pub fn read_dead_letter(octets: &[u8]) -> Result<(Timestamp, String, Vec<u8>), ReadError> {
     use ::base64::Engine;
     let letter: DeadLetterV1<'_> = read(octets)?;
@@ -491,6 +512,11 @@ mod tests {
 
         let said = br#"1{"kind":{"staff_text":{"staff":null}},"text":"hello \"you\""}"#;
         assert_eq!(read_said(said).unwrap(), (Kind::StaffText { staff: None }, Body::new("hello \"you\"")));
+        let kept = br#"1{"request":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","conversation":{"practice":"riverside","phone":"+13035550123"},"message":[95,2]}"#;
+        let answer = read_kept(IdempotencyKey("k".into()), kept).unwrap();
+        assert_eq!((answer.request, answer.message.seq), ([7; 32], Seq(2)));
+        assert_eq!(read_kept_whole(kept), Ok(None));
+        assert_eq!(read_kept_whole(&write_kept(&answer)), Ok(Some(answer)));
         assert_eq!(read_said(b"2{}").unwrap_err(), ReadError::UnknownForm);
         assert_eq!(read_said(b"").unwrap_err(), ReadError::Malformed);
     }

@@ -78,7 +78,7 @@ pub fn version(database: &Connection, look_up: Lookup) -> Read<Version> {
 }
 
 /// A conversation from its id, version, operation and snapshot, which must belong together.
-fn stored(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Stored> {
+pub fn stored(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Stored> {
     let id = row.get::<_, i64>(0)?.cast_unsigned();
     let version = row.get::<_, i64>(1)?.cast_unsigned();
     let operation = u128::from_be_bytes(row.get(2)?);
@@ -103,7 +103,7 @@ pub fn due(database: &Connection, cipher: &Cipher, until: Timestamp, limit: usiz
     Ok(due)
 }
 
-fn ends(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<ConversationKey> {
+pub fn ends(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<ConversationKey> {
     Ok(record::read_key(&cipher.open(&Cipher::ends(look_up), &sealed)?)?)
 }
 
@@ -176,7 +176,7 @@ pub fn message(database: &Connection, cipher: &Cipher, look_up: Lookup, id: Mess
     rows.next()?.map(|row| read_message(cipher, look_up, row)).transpose()
 }
 
-fn read_message(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Message> {
+pub fn read_message(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Message> {
     let id = MessageId {
         conversation: ConversationId(row.get::<_, i64>(0)?.cast_unsigned()),
         seq: Seq(row.get::<_, i64>(1)?.cast_unsigned()),
@@ -335,7 +335,7 @@ pub fn record(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<O
     sealed.map(|sealed| open_record(cipher, look_up, sealed)).transpose()
 }
 
-fn open_record(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<Record> {
+pub fn open_record(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<Record> {
     Ok(record::read_record(&cipher.open(&Cipher::record(look_up), &sealed)?)?)
 }
 

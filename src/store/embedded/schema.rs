@@ -6,9 +6,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::super::cipher::{KeyRing, Lookups};
+use super::super::copy::Origin;
+use super::super::record::time;
 use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError, files};
 use super::directory;
+use crate::ports::{OccurrenceId, RecordsVersion};
 
 /// The version of the tables below. A database with a later one is not opened.
 const SCHEMA: i64 = 1;
@@ -87,6 +90,30 @@ CREATE TABLE records (row INTEGER PRIMARY KEY, look_up BLOB NOT NULL UNIQUE, rec
 CREATE TABLE dead_letters (row INTEGER PRIMARY KEY, at INTEGER NOT NULL, letter BLOB NOT NULL);
 ";
 
+/// One row, in a store that is or was made by copying another: which, at which moment, and how far it is.
+pub const COPY: &str = "CREATE TABLE copy (
+    store TEXT NOT NULL,
+    last_commit INTEGER,
+    records INTEGER NOT NULL,
+    newest_occurrence INTEGER NOT NULL,
+    kind TEXT,
+    place TEXT,
+    is_finished INTEGER NOT NULL
+)";
+
+/// What a database says of the copy that made it.
+pub struct CopyIn {
+    pub of: Origin,
+    pub finished: Finished,
+}
+
+/// Whether a copy came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finished {
+    Yes,
+    No,
+}
+
 /// A database that may be written to.
 pub struct Opened {
     pub database: Connection,
@@ -120,6 +147,37 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     change.commit().map_err(opening.failed())?;
     files::sync(directory).map_err(opening.unusable())?;
     Ok(Opened { database, cipher: Cipher { ring, lookups }, last_commit })
+}
+
+/// The copy that made a database; `None` when none did.
+pub fn copy_in(database: &Connection) -> rusqlite::Result<Option<CopyIn>> {
+    let is_there = database
+        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'copy')", [], |row| row.get(0))
+        .map(|found: i64| found == 1)?;
+    if !is_there {
+        return Ok(None);
+    }
+    let sql = "SELECT store, last_commit, records, newest_occurrence, is_finished FROM copy";
+    database
+        .query_row(sql, [], |row| {
+            let of = Origin {
+                store: row.get(0)?,
+                last_commit: row.get::<_, Option<i64>>(1)?.map(time),
+                records_version: RecordsVersion(row.get::<_, i64>(2)?.cast_unsigned()),
+                newest_occurrence: OccurrenceId(row.get::<_, i64>(3)?.cast_unsigned()),
+            };
+            let finished = if row.get::<_, i64>(4)? == 1 { Finished::Yes } else { Finished::No };
+            Ok(CopyIn { of, finished })
+        })
+        .optional()
+}
+
+/// Half a store would forget who opted out: nobody runs on one.
+pub fn refuse_unfinished(database: &Connection, directory: &Path) -> Result<(), OpenError> {
+    match copy_in(database).map_err(Opening { directory }.failed())? {
+        Some(CopyIn { finished: Finished::No, .. }) => Err(OpenError::Unfinished { directory: directory.to_owned() }),
+        Some(CopyIn { finished: Finished::Yes, .. }) | None => Ok(()),
+    }
 }
 
 /// A connection that reads.

@@ -3,6 +3,7 @@
 -- because what a script wrote before it failed stays written.
 --
 -- KEYS  1 conversation  2 thread  3 journal  4 due  5 inbox read  6 inbox unread  7 totals  8 events  9 kept answer
+--       10 kept answers  11 conversations
 -- ARGV  1 store id  2 schema  3 newest occurrence that the caller knows of  4 look-up, 32 hexadecimal digits
 --       5 expected version  6 next version  7 operation, 16 octets  8 conversation id  9 at  10 wake at, or empty
 --       11 active at  12 unread  13 last, or empty  14 ends  15 snapshot  16 kept answer, or empty
@@ -14,7 +15,7 @@
 -- Returns {1, newest occurrence of its own, or 0} when it was written, {1, 0} when an earlier call of the same operation
 --         wrote it; {0} when the version is not the expected one; {2, kept answer} when the idempotency key is taken.
 
-local TYPES = {'hash', 'hash', 'list', 'zset', 'zset', 'zset', 'hash', 'stream', 'string'}
+local TYPES = {'hash', 'hash', 'list', 'zset', 'zset', 'zset', 'hash', 'stream', 'string', 'zset', 'list'}
 if #KEYS ~= #TYPES then return redis.error_reply('ASSENTARGS wrong number of keys') end
 for index, expected in ipairs(TYPES) do
   local found = redis.call('TYPE', KEYS[index]).ok
@@ -22,7 +23,8 @@ for index, expected in ipairs(TYPES) do
     return redis.error_reply('ASSENTTYPE key ' .. index .. ' is a ' .. found .. ' and not a ' .. expected)
   end
 end
-local conversation, thread, journal, due, inbox_read, inbox_unread, totals, events, answer = unpack(KEYS)
+local conversation, thread, journal, due, inbox_read, inbox_unread, totals, events, answer, answers, conversations =
+  unpack(KEYS)
 
 local function is_time(text) return text ~= nil and #text == 16 and text:find('^%x+$') ~= nil end
 local function is_number(text) return text ~= nil and text:find('^%d+$') ~= nil end
@@ -89,7 +91,10 @@ end
 local row = old.row or redis.call('HINCRBY', totals, 'rows', 1)
 redis.call('HSET', conversation, 'version', version, 'operation', operation, 'row', row, 'wake', wake,
            'active', active, 'unread', unread, 'last', last, 'snapshot', snapshot)
-if not old.row then redis.call('HSET', conversation, 'id', id, 'ends', ends) end
+if not old.row then
+  redis.call('HSET', conversation, 'id', id, 'ends', ends)
+  redis.call('RPUSH', conversations, look_up)
+end
 
 if old.wake ~= wake then
   if old.wake ~= '' then redis.call('ZREM', due, old.wake .. look_up) end
@@ -109,8 +114,7 @@ local counted_before = old.last ~= '' and old.unread or 0
 local counted = last ~= '' and unread_messages or 0
 if counted ~= counted_before then
   redis.call('HINCRBY', totals, 'unread_messages', counted - counted_before)
-  local conversations = (counted > 0 and 1 or 0) - (counted_before > 0 and 1 or 0)
-  redis.call('HINCRBY', totals, 'unread_conversations', conversations)
+  redis.call('HINCRBY', totals, 'unread_conversations', (counted > 0 and 1 or 0) - (counted_before > 0 and 1 or 0))
 end
 
 for _, entry in ipairs(entries) do
@@ -129,10 +133,15 @@ if #changes > 0 then
   for index, change in ipairs(changes) do
     local occurrence = string.format('%.0f', own - #changes + index)
     redis.call('XADD', events, 'MAXLEN', '~', events_max, occurrence .. '-0', 'c', look_up, 'k', change.kind,
-               's', change.place, 'o', operation)
+               's', change.place, 'o', operation, 't', at)
   end
 end
-if kept ~= '' then redis.call('SET', answer, at .. kept, 'PX', kept_for) end
+if kept ~= '' then
+  redis.call('SET', answer, at .. kept, 'PX', kept_for)
+  -- Those that are forgotten leave the index, which is in the order of time.
+  redis.call('ZREMRANGEBYLEX', answers, '-', '(' .. kept_since)
+  redis.call('ZADD', answers, 0, at .. answer:sub(-32))
+end
 local last_commit = redis.call('HGET', totals, 'last_commit')
 if not last_commit or at > last_commit then redis.call('HSET', totals, 'last_commit', at) end
 redis.call('PUBLISH', channel, string.format('%.0f', own) .. ' ' .. news)

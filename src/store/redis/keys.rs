@@ -66,6 +66,16 @@ impl Of<'_> {
         self.key("events")
     }
 
+    /// The look-ups of kept answers, in the order of time.
+    pub fn answers(&self) -> String {
+        self.key("answers")
+    }
+
+    /// The look-ups of all conversations, in the order in which they came.
+    pub fn all_conversations(&self) -> String {
+        self.key("conversations")
+    }
+
     /// What the keys of conversations begin with; the look-up follows.
     pub fn conversations(&self) -> String {
         self.key("c:")
@@ -148,6 +158,8 @@ mod tests {
             of.inbox_read(),
             of.inbox_unread(),
             of.events(),
+            of.answers(),
+            of.all_conversations(),
             of.conversation(found),
             of.thread(found),
             of.journal(found),

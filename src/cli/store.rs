@@ -1,0 +1,128 @@
+//! `assent store`: what is done to a store while no daemon runs on it.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+use super::Failure;
+use crate::store::{self, Compared, CopyError, Done, KeySource, Location, Step};
+use crate::telemetry;
+
+/// How often a copy says how far it is where there is no terminal, in percent.
+const PERCENT_PER_LINE: u64 = 5;
+
+/// Work on a store while no daemon runs on it.
+#[derive(clap::Args)]
+pub struct Store {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    Copy(Copy),
+}
+
+/// Copy everything from one store to another, and compare them
+///
+/// Stop the daemon first. The target must be empty. A copy that was interrupted goes on when the same command is started
+/// again. Until every item was read back and compared, `assent serve` refuses the target.
+#[derive(clap::Args)]
+struct Copy {
+    /// The store to copy, such as file:///var/lib/assent
+    #[arg(long, value_name = "URL")]
+    from: String,
+    /// Where to, such as file:///var/lib/assent-2
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// The keys that the source is sealed with; left out, the store.key in its directory
+    #[arg(long, value_name = "FILE")]
+    from_keys: Option<PathBuf>,
+    /// The keys to seal the target with; left out, the store.key in its directory, which is made if there is none
+    #[arg(long, value_name = "FILE")]
+    to_keys: Option<PathBuf>,
+}
+
+impl Store {
+    pub async fn run(self) -> Result<(), Failure> {
+        match self.action {
+            Action::Copy(copy) => copy.run().await,
+        }
+    }
+}
+
+impl Copy {
+    async fn run(self) -> Result<(), Failure> {
+        telemetry::start_logging("warn")?;
+        let location =
+            |url, keys: Option<PathBuf>| Location::new(url, keys.map_or(KeySource::InDirectory, KeySource::File));
+        let (from, to) = (location(self.from, self.from_keys), location(self.to, self.to_keys));
+        let mut progress = Progress::default();
+        let done = store::copy(&from, &to, &mut |step| progress.step(step)).await;
+        progress.finish();
+        match done {
+            Ok(Done::Already) => println!("the copy was finished before; nothing was changed"),
+            Ok(Done::Copied(compared)) => compared.iter().for_each(print),
+            Err(error) => {
+                if let CopyError::Differs(compared) = &error {
+                    compared.iter().for_each(print);
+                }
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print(compared: &Compared) {
+    let (name, count) = (compared.kind.name(), HumanCount(compared.source.count).to_string());
+    if compared.is_same() {
+        println!("{name:<14}  {count:>13}  ok");
+    } else {
+        println!("{name:<14}  {count:>13}  DIFFERS ({} in the target)", HumanCount(compared.target.count));
+    }
+}
+
+/// Shows how far it is: a bar on a terminal, a line now and then elsewhere.
+#[derive(Default)]
+struct Progress {
+    phase: Option<(&'static str, ProgressBar)>,
+    /// In percent.
+    said: u64,
+}
+
+impl Progress {
+    fn step(&mut self, step: Step) {
+        let (name, done, total) = match step {
+            Step::Copied { done, total } => ("copied", done, total),
+            Step::Compared { done, total } => ("compared", done, total),
+        };
+        if self.phase.as_ref().is_none_or(|(phase, _)| *phase != name) {
+            self.finish();
+            self.phase = Some((name, bar(name, total)));
+            self.said = 0;
+        }
+        if let Some((_, bar)) = &self.phase {
+            bar.set_position(done);
+        }
+        let percent = (done * 100).checked_div(total).unwrap_or(100);
+        if !std::io::stderr().is_terminal() && percent >= self.said + PERCENT_PER_LINE {
+            self.said = percent - percent % PERCENT_PER_LINE;
+            eprintln!("{name} {} % of {}", self.said, HumanCount(total));
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some((_, bar)) = self.phase.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar that is drawn to standard error, and nowhere if that is no terminal.
+fn bar(name: &'static str, total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:>8} [{bar:40}] {human_pos} of {human_len}, {eta} left");
+    let style = style.expect("the template is well formed").progress_chars("=> ");
+    ProgressBar::new(total).with_style(style).with_message(name)
+}

@@ -1,0 +1,81 @@
+//! What a store has to do to be copied, and to be copied into. Each backend has one of its own.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::item::{Item, Kind};
+use crate::ports::{OccurrenceId, RecordsVersion, StoreError};
+
+/// Which store it is, and at which moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// What the store is called, without a secret: the same whenever it is opened, and no two are called the same.
+    pub store: String,
+    pub last_commit: Option<Timestamp>,
+    pub records_version: RecordsVersion,
+    /// The newest place that the stream of any practice ever gave.
+    pub newest_occurrence: OccurrenceId,
+}
+
+/// A place among the items of one kind; only its own source can read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place(pub String);
+
+/// Items of one kind, in order.
+pub struct Page {
+    pub items: Vec<Item>,
+    /// The place of the last; `None` when there are no more.
+    pub last: Option<Place>,
+}
+
+/// How far a copy has come: everything of the kinds before this one, and of this one all up to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    pub kind: Kind,
+    pub place: Place,
+}
+
+/// What is in a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetState {
+    Empty,
+    Unfinished {
+        of: Origin,
+        reached: Option<Reached>,
+    },
+    Finished {
+        of: Origin,
+    },
+    /// What no copy wrote.
+    Occupied,
+}
+
+/// A store that is read from one end to the other. Nobody else writes to it meanwhile: whoever opens it sees to that.
+#[async_trait]
+pub trait Source: Send {
+    async fn origin(&mut self) -> Result<Origin, StoreError>;
+
+    async fn count(&mut self, kind: Kind) -> Result<u64, StoreError>;
+
+    /// Items after a place, at most so many, in an order that is the same each time. Occurrences are in order of time.
+    async fn page(&mut self, kind: Kind, after: Option<&Place>, limit: usize) -> Result<Page, StoreError>;
+}
+
+/// A store that is made from another. It is read back to be compared.
+#[async_trait]
+pub trait Target: Source {
+    async fn state(&mut self) -> Result<TargetState, StoreError>;
+
+    /// Remembers, durably, whose copy this is to become. Until it is finished no daemon may run on it. The time of the
+    /// last commit and the version of the records become those of the origin.
+    async fn begin(&mut self, of: &Origin) -> Result<(), StoreError>;
+
+    /// Writes items, and how far the copy has come with them, durably: never the second without the first. Items may be
+    /// given again after a crash in between, and are then there once. An occurrence gets an id above every id of the
+    /// origin by two at least, so that whoever resumes from one of those is told to start over. What is written
+    /// stays until the end, however old it is: it is read back to be compared.
+    async fn write(&mut self, items: Vec<Item>, reached: &Reached) -> Result<(), StoreError>;
+
+    /// From here on a daemon may run on it.
+    async fn finish(&mut self) -> Result<(), StoreError>;
+}

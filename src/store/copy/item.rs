@@ -1,0 +1,139 @@
+//! What is moved from store to store: one item is one thing that a store keeps, opened.
+
+use jiff::Timestamp;
+
+use super::super::record::{self, nanoseconds};
+use crate::domain::{ConversationKey, Entry, Message, Summary};
+use crate::ports::{Changed, KeptAnswer, Record, Stored, Version};
+
+/// What a store keeps many of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Records,
+    Conversations,
+    Messages,
+    Evidence,
+    Answers,
+    DeadLetters,
+    Occurrences,
+}
+
+impl Kind {
+    /// In the order in which they are moved: what others belong to goes first.
+    pub const ALL: [Self; 7] = [
+        Self::Records,
+        Self::Conversations,
+        Self::Messages,
+        Self::Evidence,
+        Self::Answers,
+        Self::DeadLetters,
+        Self::Occurrences,
+    ];
+
+    /// For the operator, and for a target to remember how far it is.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Conversations => "conversations",
+            Self::Messages => "messages",
+            Self::Evidence => "evidence",
+            Self::Answers => "kept answers",
+            Self::DeadLetters => "dead letters",
+            Self::Occurrences => "occurrences",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// One thing that a store keeps.
+pub enum Item {
+    Record(Record),
+    Conversation(Box<Moved>),
+    /// One of a thread.
+    Message(ConversationKey, Message),
+    /// One entry of the journal.
+    Evidence {
+        conversation: ConversationKey,
+        version: Version,
+        /// Its place among the entries of its commit.
+        place: u64,
+        entry: Entry,
+    },
+    /// What was answered to an idempotency key, and when.
+    Answer {
+        kept: KeptAnswer,
+        at: Timestamp,
+    },
+    DeadLetter(Letter),
+    /// One of the stream. It has no id here: the target gives it one that its source never gave.
+    Occurrence {
+        conversation: ConversationKey,
+        change: Changed,
+        at: Timestamp,
+    },
+}
+
+/// A conversation, and what the store knows of it beside it.
+pub struct Moved {
+    pub stored: Stored,
+    pub wake_at: Option<Timestamp>,
+    pub summary: Summary,
+}
+
+/// A dead letter as it is read back.
+pub struct Letter {
+    pub at: Timestamp,
+    /// Why, in words without personal data.
+    pub reason: String,
+    pub raw: Vec<u8>,
+}
+
+impl Item {
+    /// Everything that is in it, written one way whichever store it comes from.
+    pub fn canonical(&self) -> Vec<Vec<u8>> {
+        let number = |number: u64| number.to_be_bytes().to_vec();
+        let time = |at: Timestamp| nanoseconds(at).to_be_bytes().to_vec();
+        match self {
+            Self::Record(record) => vec![record::write_record(record)],
+            Self::Conversation(moved) => {
+                let Moved { stored, wake_at, summary } = &**moved;
+                vec![
+                    record::write_conversation(&stored.conversation),
+                    number(stored.version.0),
+                    stored.operation.0.to_be_bytes().to_vec(),
+                    wake_at.map(time).unwrap_or_default(),
+                    number(summary.unread.into()),
+                    summary.last.map(|seq| number(seq.0)).unwrap_or_default(),
+                    time(summary.active_at),
+                ]
+            }
+            Self::Message(conversation, message) => {
+                vec![record::write_key(conversation), record::write_message(message)]
+            }
+            Self::Evidence { conversation, version, place, entry } => vec![
+                record::write_key(conversation),
+                number(version.0),
+                number(*place),
+                record::write_evident(entry).unwrap_or_default(),
+            ],
+            Self::Answer { kept, at } => vec![record::write_kept(kept), time(*at)],
+            Self::DeadLetter(letter) => vec![record::write_letter(letter.at, &letter.reason, &letter.raw)],
+            Self::Occurrence { conversation, change, at } => {
+                vec![record::write_key(conversation), change_in_words(*change).into_bytes(), time(*at)]
+            }
+        }
+    }
+}
+
+fn change_in_words(change: Changed) -> String {
+    match change {
+        Changed::MessageReceived(seq) => format!("received {}", seq.0),
+        Changed::MessageUpdated(seq) => format!("updated {}", seq.0),
+        Changed::Consent => "consent".to_owned(),
+        Changed::Unread => "unread".to_owned(),
+    }
+}
