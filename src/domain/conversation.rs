@@ -90,6 +90,7 @@ impl Conversation {
             Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
             Event::Woken => Outcome::Recorded,
             Event::Restored(others) => turn.restored(others),
+            Event::StoreWentBack => turn.store_went_back(),
         };
         turn.close(self, outcome)
     }
@@ -306,6 +307,12 @@ impl Turn<'_> {
         let finished = self.outbox(|outbox, step| outbox.doubt(is_lost, step));
         self.conclude(finished);
         self.next.outbox.forget_slots();
+        Outcome::Recorded
+    }
+
+    /// Nothing that may have gone out is sent again by itself, and all that waits may have.
+    fn store_went_back(&mut self) -> Outcome {
+        self.outbox(Outbox::doubt_everything);
         Outcome::Recorded
     }
 

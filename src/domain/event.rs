@@ -25,6 +25,8 @@ pub enum Event {
     Woken,
     /// The conversation was loaded from the store.
     Restored(OtherDaemons),
+    /// The store lost what came last, and an operator has accepted that: whatever waits may have gone out since.
+    StoreWentBack,
 }
 
 /// Whether another daemon may be at work on the same store.

@@ -23,6 +23,7 @@ use crate::ports::{Clock, Store};
 
 pub use cipher::KeyRingError;
 pub use copy::{Compared, CopyError, Digest, Done, Kind, Step, Watch, copy};
+pub use redis::{AcceptError, Accepted, Loss};
 
 /// Where the keys come from that seal what is at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +158,15 @@ pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) ->
     let opened = tokio::task::spawn_blocking(move || embedded::Embedded::open(directory, &keys, clock)).await;
     let store = opened.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
     Ok(Arc::new(store))
+}
+
+/// Lets the daemons go on with a store that went back in time. `who` and `why` are written down in it.
+pub async fn accept(location: &Location, clock: Arc<dyn Clock>, who: &str, why: &str) -> Result<Accepted, AcceptError> {
+    let (scheme, _) = location.url.split_once("://").unwrap_or(("", &location.url));
+    if !redis::Address::is_meant_by(scheme) {
+        return Err(AcceptError::NotOnRedis);
+    }
+    redis::accept(location, clock, who, why).await
 }
 
 /// Looks at everything about a store on a server that opening it would look at, and changes nothing.

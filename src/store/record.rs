@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::redis::Accepted;
 use crate::domain::{
     Consent, Conversation, ConversationId, ConversationKey, Entry, Evidence, Message, MessageId, Phone, PracticeId, Seq,
 };
@@ -300,6 +301,31 @@ pub fn read_dead_letter(octets: &[u8]) -> Result<(Timestamp, String, Vec<u8>), R
     let letter: DeadLetterV1<'_> = read(octets)?;
     let raw = ::base64::engine::general_purpose::STANDARD_NO_PAD.decode(letter.raw);
     Ok((time(letter.at), letter.reason.into_owned(), raw.map_err(|_| ReadError::Malformed)?))
+}
+
+// ------------------------------------------------------------------------------------------------- the audit
+
+/// An operator accepted that the store went back in time.
+#[derive(Serialize)]
+struct AcceptanceV1<'a> {
+    at: i64,
+    who: &'a str,
+    why: &'a str,
+    lost_since: Option<i64>,
+    /// Practice, newest occurrence that was seen, newest that is there.
+    losses: Vec<(&'a str, u64, u64)>,
+    conversations_doubted: usize,
+}
+
+pub fn write_acceptance(at: Timestamp, who: &str, why: &str, accepted: &Accepted) -> Vec<u8> {
+    write(&AcceptanceV1 {
+        at: nanoseconds(at),
+        who,
+        why,
+        lost_since: accepted.lost_since.map(nanoseconds),
+        losses: accepted.losses.iter().map(|loss| (loss.practice.as_str(), loss.seen, loss.has)).collect(),
+        conversations_doubted: accepted.conversations,
+    })
 }
 
 // -------------------------------------------------------------------------------------------------- records

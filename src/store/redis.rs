@@ -4,6 +4,7 @@
 //! `commit.lua` and its neighbours say what is where; `line` keeps the connection; `suitability` refuses a server that may
 //! lose what it has acknowledged; `seen` notices when one did.
 
+mod accept;
 mod address;
 mod keys;
 mod line;
@@ -41,6 +42,7 @@ use seen::Mark;
 use wire::Wire;
 use writes::{Committed, Row, Writing};
 
+pub use accept::{AcceptError, Accepted, Loss, accept};
 pub use address::Address;
 pub use open::{OpenRedisError, check, open};
 

@@ -51,6 +51,10 @@ impl Cipher {
         Identity::of("record key").with(&lookup.0)
     }
 
+    pub fn audit() -> Identity {
+        Identity::of("audit")
+    }
+
     pub fn dead_letter() -> Identity {
         Identity::of("dead letters")
     }

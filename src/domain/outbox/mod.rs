@@ -267,6 +267,14 @@ impl Outbox {
         self.replay_early_receipts(step)
     }
 
+    /// Moves everything that waits to `unconfirmed`.
+    pub(in crate::domain) fn doubt_everything(&mut self, step: &mut Step<'_>) {
+        while let Some(first) = self.waiting.first() {
+            let segments = first.message.segments;
+            self.track(0, Fate::Unconfirmed { segments }, step);
+        }
+    }
+
     /// Finishes queued messages whose time ran out, and forgets receipts that never came.
     pub(in crate::domain) fn expire(&mut self, step: &mut Step<'_>) -> Vec<Finished> {
         let mut expired = Vec::new();

@@ -14,6 +14,8 @@ pub const PRACTICES: &str = "assent:{/}:practices";
 /// Whose number is whose.
 pub const NUMBERS: &str = "assent:{/}:numbers";
 pub const DEAD_LETTERS: &str = "assent:{/}:dead_letters";
+/// What operators have done to the store.
+pub const AUDIT: &str = "assent:{/}:audit";
 pub const DAEMONS: &str = "assent:{/}:daemons";
 /// Written, read and deleted when a server is looked at.
 pub const PROBE: &str = "assent:{/}:probe";

@@ -335,6 +335,10 @@ impl Line {
         }
         let seen = self.memory.seen();
         let found = found(&wire, founding.filter(|_| seen.store.is_none())).await?;
+        let is_accepted = seen.store.is_some() && found.accepted > seen.accepted;
+        if !is_accepted {
+            self.compare(&wire, &seen, &found).await?;
+        }
         self.recognize(&wire, &seen, &found).await?;
         self.daemons.send_replace(beat(wire.clone(), Some(self.daemon)).await?.daemons);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
@@ -344,28 +348,28 @@ impl Line {
     }
 
     /// Whether everything that was seen of the store is still there.
-    async fn recognize(&self, wire: &Wire, seen: &Seen, found: &Found) -> Result<(), Trouble> {
-        let is_accepted = seen.store.is_some() && found.accepted > seen.accepted;
-        if let Some(known) = &seen.store
-            && !is_accepted
-        {
-            if found.store.is_empty() {
-                return Err(Trouble::WentBack("it is empty, and was not".into()));
-            }
-            if *known != found.store {
-                return Err(Trouble::WentBack("it is not the store that this daemon has worked with".into()));
-            }
-            stream::iter(seen.marks.clone())
-                .map(|(practice, mark)| is_still_there(wire.clone(), practice, mark))
-                .buffer_unordered(SIDE_BY_SIDE)
-                .try_collect::<()>()
-                .await?;
+    pub async fn compare(&self, wire: &Wire, seen: &Seen, found: &Found) -> Result<(), Trouble> {
+        let Some(known) = &seen.store else { return Ok(()) };
+        if found.store.is_empty() {
+            return Err(Trouble::WentBack("it is empty, and was not".into()));
         }
+        if *known != found.store {
+            return Err(Trouble::WentBack("it is not the store that this daemon has worked with".into()));
+        }
+        stream::iter(seen.marks.clone())
+            .map(|(practice, mark)| is_still_there(wire.clone(), practice, mark))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect::<()>()
+            .await
+    }
+
+    /// Remembers the store as it is.
+    async fn recognize(&self, wire: &Wire, seen: &Seen, found: &Found) -> Result<(), Trouble> {
         if self.opened.get().is_some_and(|opened| *opened != found.store) {
             self.replaced.send_replace(true);
             return Err(Trouble::Unreachable("another store has taken its place".into()));
         }
-        if is_accepted || seen.store.is_none() {
+        if seen.store.is_none() || found.accepted > seen.accepted {
             let marks = Default::default();
             let store = Some(found.store.clone()).filter(|store| !store.is_empty());
             self.memory.start_over(Seen { store, accepted: found.accepted, marks });
@@ -409,7 +413,8 @@ pub struct Founding {
     pub look_ups: Vec<u8>,
 }
 
-async fn found(wire: &Wire, founding: Option<&Founding>) -> Result<Found, Trouble> {
+/// What is at the other end; founds it where there is nothing, if it is told with what.
+pub async fn found(wire: &Wire, founding: Option<&Founding>) -> Result<Found, Trouble> {
     let mut invocation = FOUND.key(keys::META);
     invocation.key(keys::SEALING_KEYS);
     match founding {

@@ -69,8 +69,18 @@ pub enum OpenRedisError {
 
 /// Opens the store that many daemons share, and founds it where there is none.
 pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) -> Result<Redis, OpenRedisError> {
-    let opening = Opening::of(location)?;
     let memory = Memory::open(&location.directory)?;
+    open_with(location, daemon, clock, memory).await
+}
+
+/// The same, with what is remembered of the store.
+pub async fn open_with(
+    location: &Location,
+    daemon: BootId,
+    clock: Arc<dyn Clock>,
+    memory: Memory,
+) -> Result<Redis, OpenRedisError> {
+    let opening = Opening::of(location)?;
     let dialler = opening.dialler(location)?;
     let line = Line::new(dialler, location.durability, daemon, memory);
 
