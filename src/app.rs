@@ -79,9 +79,8 @@ impl Daemon {
     /// Starts everything: store, records, conversations, links, API. `extra` routes are served beside the API.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>, extra: Router) -> Result<Self, StartError> {
         let figures = telemetry::metrics();
-        let keys = config.store.key_file.clone().map_or(KeySource::InDirectory, KeySource::File);
         let boot = boot();
-        let store = store::open(&Location::new(&config.store.url, keys), boot, Arc::clone(&clock)).await?;
+        let store = store::open(&location(&config.store), boot, Arc::clone(&clock)).await?;
         let records = Records::open(Arc::clone(&store), Arc::clone(&clock), boot, limits(config)).await?;
 
         let directory = Directory::start(Doors {
@@ -193,7 +192,14 @@ async fn start_links(
     Ok(Links::start(configs, directory.reception(), Arc::clone(clock), earlier_session_ended))
 }
 
-fn link(carrier: &config::Carrier) -> LinkConfig {
+/// The store that is configured.
+pub fn location(store: &config::Store) -> Location {
+    let keys = store.key_file.clone().map_or(KeySource::InDirectory, KeySource::File);
+    Location::new(&store.url, keys)
+}
+
+/// A link that is configured.
+pub fn link(carrier: &config::Carrier) -> LinkConfig {
     LinkConfig {
         name: carrier.name.clone(),
         address: carrier.address.clone(),
@@ -246,6 +252,7 @@ async fn report_figures(directory: Arc<Directory>) {
     }
 }
 
-fn boot() -> BootId {
+/// A name for this run of this process.
+pub fn boot() -> BootId {
     BootId(getrandom::u64().expect("the operating system has random numbers"))
 }

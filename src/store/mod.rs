@@ -1,8 +1,10 @@
 //! Durable state: what a [`Store`] says is done is on disk.
 //!
 //! [`open`] is the door. Behind it, `embedded` keeps everything in SQLite on this machine; `writer` groups what is to be made
-//! durable, `record` is the written form, and `cipher` seals it. [`copy()`] moves everything from one store to another.
+//! durable, `record` is the written form, and `cipher` seals it. [`copy()`] moves everything from one store to another, and
+//! [`check()`] says whether one can be opened.
 
+mod check;
 mod cipher;
 mod copy;
 mod embedded;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use crate::domain::BootId;
 use crate::ports::{Clock, Store};
 
+pub use check::{Checked, check};
 pub use cipher::KeyRingError;
 pub use copy::{Compared, CopyError, Digest, Done, Kind, Step, Watch, copy};
 
