@@ -19,7 +19,7 @@ pub use item::{Item, Kind, Letter, Moved};
 
 use digest::Digester;
 
-/// Items that are in memory at once.
+/// Items that are in memory at once. The largest is a dead letter with a PDU of 70,000 octets.
 const ITEMS_PER_PAGE: usize = 500;
 
 /// Why a store was not copied. For operators: each says what to do.
