@@ -63,7 +63,10 @@ impl Copy {
         progress.finish();
         match done {
             Ok(Done::Already) => println!("the copy was finished before; nothing was changed"),
-            Ok(Done::Copied(compared)) => compared.iter().for_each(print),
+            Ok(Done::Copied(compared)) => {
+                compared.iter().for_each(print);
+                println!("finished: from here on run a daemon on one of the two only, or texts go out twice");
+            }
             Err(error) => {
                 if let CopyError::Differs(compared) = &error {
                     compared.iter().for_each(print);
