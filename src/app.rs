@@ -209,7 +209,8 @@ pub fn location(store: &config::Store) -> Location {
     }
 }
 
-fn link(carrier: &config::Carrier) -> LinkConfig {
+/// A link that is configured.
+pub fn link(carrier: &config::Carrier) -> LinkConfig {
     LinkConfig {
         name: carrier.name.clone(),
         address: carrier.address.clone(),
@@ -262,6 +263,7 @@ async fn report_figures(directory: Arc<Directory>) {
     }
 }
 
-fn boot() -> BootId {
+/// A name for this run of this process.
+pub fn boot() -> BootId {
     BootId(getrandom::u64().expect("the operating system has random numbers"))
 }

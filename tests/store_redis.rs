@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use assent::app::SystemClock;
 use assent::domain::policy::BootId;
-use assent::domain::{OtherDaemons, PracticeId, Seq};
+use assent::domain::{OtherDaemons, PracticeId, Seq, Status};
 use assent::ports::{Clock, CommitError, News, OccurrenceId, PutError, Record, RecordKey, Store, StoreError, Version};
-use assent::store::{Durability, KeySource, Location, open};
+use assent::store::{AcceptError, Durability, KeySource, Location, open};
 use redis::Value;
 use redis_server::proxy::Proxy;
 use redis_server::{Redis, comes_to};
@@ -230,7 +230,7 @@ async fn tls_is_verified() {
     assert_eq!(store.load(talk.key()).await.unwrap().unwrap().conversation, talk.now);
     let stranger = Redis::start_with_tls().await;
     let wrong = Location { authority: Some(stranger.authority()), ..scene.location("a") };
-    let looked = assent::store::check(&wrong).await;
+    let looked = assent::store::check(&wrong, BootId(9), Arc::new(SystemClock)).await;
     let refusal = looked.iter().find_map(|one| one.result.clone().err()).expect("its certificate is another's");
     assert!(refusal.contains("certificate"), "{refusal}");
 }
@@ -437,6 +437,42 @@ async fn another_history_of_the_same_length_is_noticed() {
     }
     let refusal = scene.refusal(&scene.location("a")).await;
     assert!(refusal.contains("has another history than this daemon has seen"), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_an_operator_accepts_is_written_down_and_the_daemon_goes_on() {
+    let mut scene = Scene::new().await;
+    let store = scene.open("a").await;
+    store.put(some_records()).await.unwrap();
+    let mut talk = talk(&store, key("riverside", 100), "START", at(1)).await;
+    talk.hear(draft("take two of the white ones"), at(2)).await;
+    let waits = talk.id(talk.now.last.0);
+    let backup = log_of(&scene);
+    talk.hear(text("STOP"), at(3)).await;
+    let location = scene.location("a");
+    let accept = async |why: &str| {
+        let clock = Arc::new(HandClock(AtomicI64::new(at(9).as_second())));
+        assent::store::accept(&location, clock, "operator at the clinic", why).await
+    };
+    assert!(matches!(accept("too early").await, Err(AcceptError::NothingLost)));
+    restore(&mut scene, &backup).await;
+    has_gone_back(&store).await;
+
+    let accepted = accept("restored the backup of Monday").await.unwrap();
+    let [loss] = &accepted.losses[..] else { panic!("{accepted:?}") };
+    assert!(loss.practice.as_str() == "riverside" && loss.seen > loss.has, "{loss:?}");
+    assert_eq!((accepted.lost_since, accepted.conversations), (Some(at(2)), 1));
+    works_again(&store).await;
+    // It may have gone out in what was lost: it is never sent again by itself.
+    assert_eq!(store.message(talk.key(), waits).await.unwrap().unwrap().status, Status::Unconfirmed);
+    assert!(store.load(talk.key()).await.unwrap().unwrap().conversation.outbox.waiting.is_empty());
+    let audit: Vec<Vec<u8>> =
+        redis::from_redis_value(scene.must(&["LRANGE", "assent:{/}:audit", "0", "-1"]).await).unwrap();
+    assert_eq!(audit.len(), 1);
+    assert!(!audit[0].windows(6).any(|window| window == b"Monday"), "it is sealed");
+    assert!(matches!(accept("twice").await, Err(AcceptError::NothingLost)));
+    drop((store, talk));
+    scene.open("a").await.probe().await.unwrap();
 }
 
 // --------------------------------------------------------------------------------------------- many daemons

@@ -208,19 +208,14 @@ impl Link {
             Ok(bind) => bind,
             Err(error) => return no_connection(error.to_string()),
         };
-        let address = &self.config.address;
         let connected = tokio::select! {
-            connected = timeout(CONNECT, TcpStream::connect(address)) => connected,
+            connected = connect(&self.config.address) => connected,
             () = self.stop.cancelled() => return no_connection(Reason::Stopped.to_string()),
         };
         let stream = match connected {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return no_connection(format!("could not connect to {address}: {error}")),
-            Err(_) => return no_connection(format!("{address} did not take the connection within 10 seconds")),
+            Ok(stream) => stream,
+            Err(error) => return no_connection(error),
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            return no_connection(format!("could not set up the connection to {address}: {error}"));
-        }
         let settings =
             Settings { bind, window: self.config.window, enquire_link: self.config.enquire_link, last_sequence: 0 };
         Drive::new(self, stream, settings, earlier_session_ended).run().await
@@ -253,6 +248,19 @@ impl Link {
             statuses[self.index].window_in_use = in_use;
             false
         });
+    }
+}
+
+/// Opens the connection to a carrier; an error is in words for whoever runs the server.
+pub(super) async fn connect(address: &str) -> Result<TcpStream, String> {
+    let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(format!("could not connect to {address}: {error}")),
+        Err(_) => return Err(format!("{address} did not take the connection within 10 seconds")),
+    };
+    match stream.set_nodelay(true) {
+        Ok(()) => Ok(stream),
+        Err(error) => Err(format!("could not set up the connection to {address}: {error}")),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
 //! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`translate`] stands
-//! between their words and the wire's.
+//! between their words and the wire's. [`try_bind`] is a session with nothing in it, to see whether there can be one.
 //!
 //! What may have gone out is never sent again from here: a message whose PDU was wholly written is answered as the
 //! carrier answers it, be it late, and with [`Answer::Unknown`](crate::domain::Answer::Unknown) when the session ends
@@ -23,6 +23,7 @@ pub mod short_message;
 pub mod text;
 pub mod timers;
 pub mod translate;
+mod trial;
 pub mod udh;
 pub mod window;
 
@@ -36,6 +37,7 @@ use smpp::values::InterfaceVersion;
 
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use trial::{TrialError, try_bind};
 
 use crate::domain::Phone;
 

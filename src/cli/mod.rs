@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod carrier;
+mod check;
 mod demo;
 mod serve;
 mod store;
@@ -16,7 +17,7 @@ use crate::app::{Daemon, StartError};
 use crate::config::Mistakes;
 use crate::ports::StoreError;
 use crate::service;
-use crate::store::CopyError;
+use crate::store::{AcceptError, CopyError};
 use crate::telemetry::LogError;
 
 /// Two-way patient texting: consent first, over SMPP.
@@ -33,6 +34,7 @@ enum Command {
     Demo(demo::Demo),
     /// Run the daemon
     Serve(serve::Serve),
+    Check(check::Check),
     /// Run the simulated carrier alone
     Carrier(carrier::Carrier),
     Store(store::Store),
@@ -43,6 +45,7 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(demo) => on_runtime(demo.run()),
         Command::Serve(serve) => on_runtime(serve.run()),
+        Command::Check(check) => on_runtime(check.run()),
         Command::Carrier(carrier) => on_runtime(carrier.run()),
         Command::Store(store) => on_runtime(store.run()),
     };
@@ -70,8 +73,12 @@ enum Failure {
     Demo(#[from] demo::DemoError),
     #[error("stopped, because what is not durable must not be said: {0}")]
     Store(#[source] StoreError),
+    #[error("{failed} of {all} checks failed")]
+    Check { failed: usize, all: usize },
     #[error(transparent)]
     Copy(#[from] CopyError),
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -86,6 +93,8 @@ impl Failure {
             | Self::Listen { .. }
             | Self::Demo(_)
             | Self::Store(_)
+            | Self::Check { .. }
+            | Self::Accept(_)
             | Self::Copy(_)
             | Self::Io(_) => ExitCode::FAILURE,
         }

@@ -1,18 +1,21 @@
-//! `assent store`: what is done to a store while no daemon runs on it.
+//! `assent store`: what an operator does to a store.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::Failure;
-use crate::store::{self, Compared, CopyError, Done, KeySource, Location, Step};
+use crate::app::{self, SystemClock};
+use crate::config::Config;
+use crate::store::{self, Compared, CopyError, Done, KeySource, Location, Loss, Step};
 use crate::telemetry;
 
 /// How often a copy says how far it is where there is no terminal, in percent.
 const PERCENT_PER_LINE: u64 = 5;
 
-/// Work on a store while no daemon runs on it.
+/// Work on a store
 #[derive(clap::Args)]
 pub struct Store {
     #[command(subcommand)]
@@ -22,6 +25,45 @@ pub struct Store {
 #[derive(clap::Subcommand)]
 enum Action {
     Copy(Copy),
+    Accept(Accept),
+}
+
+/// Let the daemons go on with a Redis that went back in time
+///
+/// A failover that lost writes, or a restored backup, is noticed: nothing is sent and nothing is taken until this is run.
+/// Before that, look at what was lost, and bring it back if you can. What came in since then, a STOP among it, is not known:
+/// ask the carrier for the inbound texts of that time, and opt those patients out. Everything that waits in the store may have
+/// gone out in what was lost; it becomes unconfirmed, and staff decide. Who accepts it, and why, is written down in the store.
+#[derive(clap::Args)]
+struct Accept {
+    /// The configuration of a daemon that noticed, in TOML
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Who accepts it
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+impl Accept {
+    async fn run(self) -> Result<(), Failure> {
+        let config = Config::load(&self.config)?;
+        telemetry::start_logging("warn")?;
+        let location = app::location(&config.store);
+        let accepted = store::accept(&location, Arc::new(SystemClock), &self.by, &self.reason).await?;
+        for Loss { practice, seen, has } in accepted.losses.iter().filter(|loss| loss.seen != loss.has) {
+            println!("{practice}: this daemon had seen {seen} events, and the store has {has}");
+        }
+        match accepted.lost_since {
+            Some(since) => println!("what came after {since} may be lost, opt-outs among it: ask the carrier for it"),
+            None => println!("the store is empty: nothing that was in it is left"),
+        }
+        println!("{} conversations had texts that wait; all of them are unconfirmed now", accepted.conversations);
+        println!("accepted: the daemons go on within seconds");
+        Ok(())
+    }
 }
 
 /// Copy everything from one store to another, and compare them
@@ -48,6 +90,7 @@ impl Store {
     pub async fn run(self) -> Result<(), Failure> {
         match self.action {
             Action::Copy(copy) => copy.run().await,
+            Action::Accept(accept) => accept.run().await,
         }
     }
 }
@@ -63,7 +106,10 @@ impl Copy {
         progress.finish();
         match done {
             Ok(Done::Already) => println!("the copy was finished before; nothing was changed"),
-            Ok(Done::Copied(compared)) => compared.iter().for_each(print),
+            Ok(Done::Copied(compared)) => {
+                compared.iter().for_each(print);
+                println!("finished: from here on run a daemon on one of the two only, or texts go out twice");
+            }
             Err(error) => {
                 if let CopyError::Differs(compared) = &error {
                     compared.iter().for_each(print);

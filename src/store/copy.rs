@@ -19,7 +19,7 @@ pub use item::{Item, Kind, Letter, Moved};
 
 use digest::Digester;
 
-/// Items that are in memory at once.
+/// Items that are in memory at once. The largest is a dead letter with a PDU of 70,000 octets.
 const ITEMS_PER_PAGE: usize = 500;
 
 /// Why a store was not copied. For operators: each says what to do.
@@ -41,6 +41,10 @@ pub enum CopyError {
         "the source changed since this copy of it began: remove the unfinished target, keep every daemon off the source, and start again"
     )]
     SourceChanged,
+    #[error(
+        "the target is a finished copy of what the source was earlier, and the source changed since: give --to a place where there is no store yet"
+    )]
+    Outdated,
     #[error("the source can't be read ({0}): nothing was left out, and nothing more was copied")]
     Read(#[source] StoreError),
     #[error(
@@ -122,7 +126,8 @@ async fn copy_between(
         TargetState::Unfinished { of, reached } if of == origin => reached,
         TargetState::Unfinished { of, .. } if of.store == origin.store => return Err(CopyError::SourceChanged),
         TargetState::Unfinished { .. } => return Err(CopyError::OfAnother),
-        TargetState::Finished { of } if of.store == origin.store => return Ok(Done::Already),
+        TargetState::Finished { of } if of == origin => return Ok(Done::Already),
+        TargetState::Finished { of } if of.store == origin.store => return Err(CopyError::Outdated),
         TargetState::Finished { .. } | TargetState::Occupied => return Err(CopyError::NotEmpty),
     };
     write_what_is_missing(source, target, reached, page, watch).await?;

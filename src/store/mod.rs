@@ -1,8 +1,10 @@
 //! Durable state: what a [`Store`] says is done is on disk.
 //!
 //! [`open`] is the door. Behind it, `embedded` keeps everything in SQLite on this machine; `writer` groups what is to be made
-//! durable, `record` is the written form, and `cipher` seals it. [`copy()`] moves everything from one store to another.
+//! durable, `record` is the written form, and `cipher` seals it. [`copy()`] moves everything from one store to another, and
+//! [`check()`] says whether one can be opened.
 
+mod check;
 mod cipher;
 mod copy;
 mod embedded;
@@ -21,6 +23,7 @@ use secrecy::SecretString;
 use crate::domain::BootId;
 use crate::ports::{Clock, Store};
 
+pub use check::{Checked, check};
 pub use cipher::KeyRingError;
 pub use copy::{Compared, CopyError, Digest, Done, Kind, Step, Watch, copy};
 pub use redis::{AcceptError, Accepted, Loss};
@@ -43,13 +46,6 @@ pub enum Durability {
     Enforced,
     /// Whoever runs the server vouches for what can't be seen.
     Attested,
-}
-
-/// One thing that was looked at, and what is wrong with it if anything is, in words for operators.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
-    pub what: String,
-    pub result: Result<(), String>,
 }
 
 /// Which store, and how to open it.
@@ -98,12 +94,9 @@ impl Location {
             plaintext: Plaintext::OnThisMachine,
         }
     }
-}
 
-impl Checked {
-    /// Whether it is only that the server is still reading its data.
-    fn is_loading(&self) -> bool {
-        self.what == redis::NOT_LOADING && self.result.is_err()
+    fn is_on_redis(&self) -> bool {
+        self.url.split_once("://").is_some_and(|(scheme, _)| redis::Address::is_meant_by(scheme))
     }
 }
 
@@ -149,8 +142,7 @@ pub enum OpenError {
 /// Opens the store that a url names, and makes it where there is none. `file:///DIRECTORY` is a directory on this
 /// machine, taken as it is written. `daemon` is this run of this daemon, as others on the same store see it.
 pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
-    let (scheme, _) = location.url.split_once("://").unwrap_or(("", &location.url));
-    if redis::Address::is_meant_by(scheme) {
+    if location.is_on_redis() {
         return Ok(Arc::new(redis::open(location, daemon, clock).await?));
     }
     let (directory, keys) = (directory_of(&location.url)?, location.keys.clone());
@@ -162,19 +154,10 @@ pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) ->
 
 /// Lets the daemons go on with a store that went back in time. `who` and `why` are written down in it.
 pub async fn accept(location: &Location, clock: Arc<dyn Clock>, who: &str, why: &str) -> Result<Accepted, AcceptError> {
-    let (scheme, _) = location.url.split_once("://").unwrap_or(("", &location.url));
-    if !redis::Address::is_meant_by(scheme) {
+    if !location.is_on_redis() {
         return Err(AcceptError::NotOnRedis);
     }
     redis::accept(location, clock, who, why).await
-}
-
-/// Looks at everything about a store on a server that opening it would look at, and changes nothing.
-pub async fn check(location: &Location) -> Vec<Checked> {
-    match redis::check(location).await {
-        Ok(checked) => checked,
-        Err(error) => vec![Checked { what: location.to_string(), result: Err(error.to_string()) }],
-    }
 }
 
 fn directory_of(url: &str) -> Result<PathBuf, OpenError> {

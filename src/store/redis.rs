@@ -49,7 +49,7 @@ pub use open::{OpenRedisError, check, open};
 /// The version of what is where. A store with a later one is not opened.
 const SCHEMA: u64 = 1;
 /// What is looked at and may pass by itself.
-pub const NOT_LOADING: &str = "not loading";
+const NOT_LOADING: &str = "not loading";
 /// Events of a practice that are kept for those who come back: a day and more of a busy one.
 const EVENTS_KEPT: u64 = 20_000;
 /// A kept answer counts for a day; it is forgotten a while later.
@@ -283,11 +283,12 @@ impl Store for Redis {
     async fn due(&self, until: Timestamp, limit: usize) -> Result<Vec<ConversationKey>, StoreError> {
         // Everything up to that time sorts before the next one.
         let end = format!("({}", keys::sortable(nanoseconds(until).saturating_add(1)));
+        let at_most = i64::try_from(limit).unwrap_or(i64::MAX);
         let due = self.of_every_practice(|mut wire, practice| {
             let end = end.clone();
             async move {
                 let mut range = redis::cmd("ZRANGEBYLEX");
-                range.arg(Of(&practice).due()).arg("-").arg(end).arg("LIMIT").arg(0).arg(limit);
+                range.arg(Of(&practice).due()).arg("-").arg(end).arg("LIMIT").arg(0).arg(at_most);
                 let places: Vec<String> = range.query_async(&mut wire).await?;
                 Ok(places.into_iter().map(|place| (practice.clone(), place)).collect::<Vec<_>>())
             }

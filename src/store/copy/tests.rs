@@ -49,11 +49,11 @@ impl Scene {
         Connection::open(self.directory.path().join(name).join("assent.db")).unwrap()
     }
 
-    /// Copies, four items at a time.
+    /// Copies, ten items at a time.
     async fn copy(&self, from: &str, to: &str, fails: Fails) -> Result<Done, CopyError> {
         let mut source = source(&self.location(from)).map_err(CopyError::From)?;
         let target = target(&self.location(to)).map_err(CopyError::To)?;
-        copy_between(&mut *source, &mut Failing { target, fails }, 4, &mut |_| {}).await
+        copy_between(&mut *source, &mut Failing { target, fails }, 10, &mut |_| {}).await
     }
 }
 
@@ -203,7 +203,8 @@ async fn filled() -> Scene {
 async fn a_copy_goes_on_wherever_it_was_interrupted() {
     let scene = filled().await;
     let Done::Copied(whole) = scene.copy("a", "whole", Fails::Never).await.unwrap() else { panic!("it was not there") };
-    assert!(whole.iter().all(|one| one.source.count >= 5), "every kind takes more than a page: {whole:?}");
+    assert_eq!(scene.copy("a", "whole", Fails::Never).await.unwrap(), Done::Already);
+    assert!(whole.iter().all(|one| one.source.count >= 5), "there is some of every kind: {whole:?}");
 
     let mut interruptions = 0;
     loop {
@@ -217,10 +218,9 @@ async fn a_copy_goes_on_wherever_it_was_interrupted() {
             assert!(matches!(error, OpenError::Unfinished { .. }), "{error}");
         }
         assert_eq!(scene.copy("a", &name, Fails::Never).await.unwrap(), Done::Copied(whole.clone()), "{name}");
-        assert_eq!(scene.copy("a", &name, Fails::Never).await.unwrap(), Done::Already);
         interruptions += 1;
     }
-    assert!(interruptions > 15, "it was interrupted {interruptions} times");
+    assert!(interruptions > 15, "it was interrupted {interruptions} times, and within kinds too");
 }
 
 #[tokio::test]
@@ -274,6 +274,12 @@ async fn a_source_that_changed_meanwhile_is_not_mixed_with_what_it_was() {
     drop(store);
     let error = scene.copy("a", "b", Fails::Never).await.unwrap_err();
     assert!(matches!(error, CopyError::SourceChanged), "{error}");
+    assert!(matches!(scene.copy("a", "c", Fails::Never).await, Ok(Done::Copied(_))));
+    let store = scene.open("a").await.unwrap();
+    store.put(vec![Record::Practice(practice())]).await.unwrap();
+    drop(store);
+    let error = scene.copy("a", "c", Fails::Never).await.unwrap_err();
+    assert!(matches!(error, CopyError::Outdated), "it is not called a copy of what the source is: {error}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::domain::{
     Body, Conversation, ConversationId, Draft, Entry, Event, Limits, Message, Phone, Policy, Practice,
 };
 use crate::ports::{Occurrence, OperationId};
+use crate::store::copy::{Kind, Source as _};
 use crate::store::writer::{Backend as _, Broken};
 
 struct HandClock(AtomicI64);
@@ -157,6 +158,33 @@ async fn kept_answers_are_removed_after_their_day() {
     store.probe().await.unwrap();
     store.probe().await.unwrap();
     assert_eq!(kept(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_kept_without_its_key_is_found_and_not_moved() {
+    let scene = Scene::new();
+    let store = scene.open(BOUNDS);
+    let mut commit = scene.commit(1, "hello");
+    let (us, key) = (commit.next.key.practice.clone(), IdempotencyKey("k".into()));
+    let answer = KeptAnswer {
+        key: key.clone(),
+        request: [0; 32],
+        conversation: commit.next.key.clone(),
+        message: MessageId { conversation: commit.next.id, seq: Seq(1) },
+    };
+    commit.idempotency = Some(answer.clone());
+    store.commit(commit).await.unwrap();
+    // As the first release wrote it.
+    let written = String::from_utf8(record::write_kept(&answer)).unwrap().replace(r#""key":"k","#, "");
+    let look_up = store.cipher.lookups.idempotency(&us, &key);
+    let sealed = store.cipher.ring.seal(&Cipher::answer(look_up), written.as_bytes());
+    scene.database().execute("UPDATE idempotency SET answer = ?1", [sealed]).unwrap();
+    assert_eq!(store.kept_answer(&us, &key).await.unwrap(), Some(answer));
+
+    drop(store);
+    let mut source = Transfer::source(scene.directory.path(), &KeySource::InDirectory).unwrap();
+    let Err(error) = source.page(Kind::Answers, None, 10).await else { panic!("nobody could find it again") };
+    assert!(error.to_string().contains("run this version on the store for a day first"), "{error}");
 }
 
 #[test]

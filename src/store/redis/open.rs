@@ -18,7 +18,7 @@ use super::address::{Address, AddressError, Tls};
 use super::line::{Found, Founding, Line, Trouble, practices};
 use super::seen::{Memory, MemoryError};
 use super::wire::Dialler;
-use super::{Redis, SCHEMA, keys, news, suitability};
+use super::{NOT_LOADING, Redis, SCHEMA, keys, news, suitability};
 use crate::domain::BootId;
 use crate::ports::{Clock, StoreError};
 
@@ -119,22 +119,42 @@ pub async fn open_with(
     })
 }
 
-/// Looks at everything that opening would look at, without opening.
-pub async fn check(location: &Location) -> Result<Vec<Checked>, OpenRedisError> {
-    let opening = Opening::of(location)?;
-    let dialler = opening.dialler(location)?;
-    let unreachable = |error: RedisError| opening.unreachable(error.to_string());
+/// Looks at everything that opening looks at, and opens. What comes after the first step that does not hold was not tried.
+pub async fn check(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) -> Vec<Checked> {
+    let mut checked = Vec::new();
+    let looked = look(location, &mut checked).await;
+    let (what, result) = match looked {
+        Err((step, error)) => (step, Err(error)),
+        Ok(()) if checked.iter().any(|one| one.result.is_err()) => return checked,
+        Ok(()) => ("store: keys, schema, and all that was seen of it", open(location, daemon, clock).await.map(drop)),
+    };
+    checked.push(Checked::new(what, result.map_err(|error| error.to_string())));
+    checked
+}
+
+/// The step that does not hold, and why.
+type Looked = Result<(), (&'static str, OpenRedisError)>;
+
+async fn look(location: &Location, checked: &mut Vec<Checked>) -> Looked {
+    let settings = |error| ("store: url and files", error);
+    let opening = Opening::of(location).map_err(settings)?;
+    let dialler = opening.dialler(location).map_err(settings)?;
+    checked.push(Checked::new("store: url and files", Ok(())));
+    let unreachable = |error: RedisError| ("store: connection", opening.unreachable(error.to_string()));
     let dialled = dialler.dial().await.map_err(unreachable)?;
-    let mut checked = vec![Checked { what: format!("connection to the {}", opening.place), result: Ok(()) }];
+    checked.push(Checked::new(format!("store: connection to the {}", opening.place), Ok(())));
     for master in &dialled.masters {
         let mut server = dialler.connect(master).await.map_err(unreachable)?;
         let of_master = suitability::look_at(&mut server, location.durability).await.map_err(unreachable)?;
-        checked.extend(of_master.into_iter().map(|one| Checked { what: format!("{master}: {}", one.what), ..one }));
+        checked.extend(
+            of_master.into_iter().map(|one| Checked::new(format!("store: {master}: {}", one.what), one.result)),
+        );
     }
     if checked.iter().all(|one| one.result.is_ok()) {
-        checked.push(suitability::probe(&mut dialled.wire.clone()).await.map_err(unreachable)?);
+        let probed = suitability::probe(&mut dialled.wire.clone()).await.map_err(unreachable)?;
+        checked.push(Checked::new(format!("store: {}", probed.what), probed.result));
     }
-    Ok(checked)
+    Ok(())
 }
 
 /// What the steps of opening have in common.
@@ -181,7 +201,9 @@ impl Opening {
             };
             let may_pass = match &trouble {
                 Trouble::Unreachable(_) => true,
-                Trouble::Unsuitable(checked) => checked.iter().any(|one| one.is_loading()),
+                Trouble::Unsuitable(checked) => {
+                    checked.iter().any(|one| one.what == NOT_LOADING && one.result.is_err())
+                }
                 Trouble::WentBack(_) => false,
             };
             let reason = trouble.in_words();
