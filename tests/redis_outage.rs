@@ -83,7 +83,8 @@ async fn it_loads() {
     })
     .await;
     clinic.does_nothing(Reads::AreRefused).await;
-    redis.comes_up().await;
+    redis.kill().await;
+    redis.start_again().await;
     clinic.recovers().await;
 }
 
