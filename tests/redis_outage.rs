@@ -35,6 +35,16 @@ async fn it_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_is_away_for_longer_than_the_carrier_is_kept_waiting() {
+    let (mut redis, mut clinic) = at_work().await;
+    redis.stop().await;
+    clinic.does_nothing(Reads::AreRefused).await;
+    daemon::within("the carrier is left", clinic.simulator.wait_for_binds(0)).await;
+    redis.start_again().await;
+    clinic.recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_is_killed() {
     let (mut redis, mut clinic) = at_work().await;
     redis.kill().await;
