@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod proxy;
+mod redis_faults;
 pub mod sentinels;
 
 use std::fs::{self, File};
