@@ -23,13 +23,23 @@ mod outage {
 use daemon::SharedStore;
 use outage::clinic::{Clinic, Reads};
 use servers::proxy::Proxy;
-use servers::{LOADS_SLOWLY, Redis, comes_to, free_port};
+use servers::{LOADS_SLOWLY, Redis, comes_to};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_stopped() {
     let (mut redis, mut clinic) = at_work().await;
     redis.stop().await;
     clinic.does_nothing(Reads::AreRefused).await;
+    redis.start_again().await;
+    clinic.recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_away_for_longer_than_the_carrier_is_kept_waiting() {
+    let (mut redis, mut clinic) = at_work().await;
+    redis.stop().await;
+    clinic.does_nothing(Reads::AreRefused).await;
+    daemon::within("the carrier is left", clinic.simulator.wait_for_binds(0)).await;
     redis.start_again().await;
     clinic.recovers().await;
 }
@@ -55,19 +65,18 @@ async fn it_is_frozen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_full() {
     let (redis, mut clinic) = at_work().await;
-    redis.must(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    redis.is_full().await;
     clinic.does_nothing(Reads::MayBeAnswered).await;
-    redis.must(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    redis.has_room().await;
     clinic.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_a_replica() {
     let (redis, mut clinic) = at_work().await;
-    // Of a master that is not there, so that it keeps what it has.
-    redis.must(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]).await;
+    redis.is_a_replica().await;
     clinic.does_nothing(Reads::MayBeAnswered).await;
-    redis.must(&["REPLICAOF", "NO", "ONE"]).await;
+    redis.is_a_master().await;
     clinic.recovers().await;
 }
 
@@ -83,23 +92,17 @@ async fn it_loads() {
     })
     .await;
     clinic.does_nothing(Reads::AreRefused).await;
-    redis.comes_up().await;
+    redis.kill().await;
+    redis.start_again().await;
     clinic.recovers().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_snapshots_fail() {
     let (redis, mut clinic) = at_work().await;
-    // A file can't take the place of a directory, whoever asks for it.
-    let snapshot = redis.directory().join("dump.rdb");
-    std::fs::create_dir(&snapshot).unwrap();
-    redis.must(&["CONFIG", "SET", "save", "3600 1000000"]).await;
-    redis.must(&["BGSAVE"]).await;
-    last_snapshot_is(&redis, "err").await;
+    redis.fails_snapshots().await;
     clinic.does_nothing(Reads::MayBeAnswered).await;
-    std::fs::remove_dir(&snapshot).unwrap();
-    redis.must(&["BGSAVE"]).await;
-    last_snapshot_is(&redis, "ok").await;
+    redis.takes_snapshots().await;
     clinic.recovers().await;
 }
 
@@ -180,13 +183,4 @@ async fn at_work() -> (Redis, Clinic) {
     let clinic = Clinic::on(&SharedStore::at(redis.url())).await;
     clinic.a_text_waits().await;
     (redis, clinic)
-}
-
-async fn last_snapshot_is(redis: &Redis, wanted: &str) {
-    comes_to("the snapshot is over", async || {
-        let status = redis.info("rdb_last_bgsave_status").await;
-        let is_over = redis.info("rdb_bgsave_in_progress").await.as_deref() == Some("0");
-        if is_over && status.as_deref() == Some(wanted) { Ok(()) } else { Err(format!("{status:?}")) }
-    })
-    .await;
 }

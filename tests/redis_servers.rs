@@ -72,7 +72,8 @@ async fn a_redis_that_loads_says_so() {
         other => Err(format!("{other:?}")),
     })
     .await;
-    redis.comes_up().await;
+    redis.kill().await;
+    redis.start_again().await;
     assert_eq!(redis.text(&["GET", "filler"]).await.as_deref(), Some("x"));
 }
 
@@ -88,6 +89,38 @@ async fn a_redis_whose_backup_is_restored_has_forgotten_what_came_later() {
     redis.restore(&copy);
     redis.start_again().await;
     assert_eq!(redis.text(&["GET", "key"]).await.as_deref(), Some("earlier"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_it_suffers_from_it_says_so_and_writes_nothing() {
+    let redis = Redis::start().await;
+    writes(&redis, "well").await.unwrap();
+    redis.is_full().await;
+    refuses(&redis, "OOM").await;
+    redis.has_room().await;
+    writes(&redis, "not full").await.unwrap();
+
+    redis.is_a_replica().await;
+    refuses(&redis, "READONLY").await;
+    redis.is_a_master().await;
+    writes(&redis, "not a replica").await.unwrap();
+
+    redis.fails_snapshots().await;
+    refuses(&redis, "MISCONF").await;
+    redis.takes_snapshots().await;
+    writes(&redis, "not failing").await.unwrap();
+}
+
+/// The way of the store: a script that writes.
+async fn writes(redis: &Redis, value: &str) -> RedisResult<redis::Value> {
+    redis.cli(&["EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", "1", "key", value]).await
+}
+
+async fn refuses(redis: &Redis, code: &str) {
+    let before = redis.text(&["GET", "key"]).await;
+    let error = writes(redis, "must not be").await.unwrap_err();
+    assert_eq!(error.code(), Some(code), "{error}");
+    assert_eq!(redis.text(&["GET", "key"]).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,10 +203,6 @@ async fn sentinels_put_a_replica_in_a_dead_masters_place() {
     set.has_changed(dead).await;
     let master = &set.servers[set.current_master().await];
     assert_eq!(master.text(&["GET", "key"]).await.as_deref(), Some("value"));
-    // The dead one comes back as a replica.
-    set.servers[dead].start_again().await;
-    set.is_well().await;
-    assert_eq!(set.servers[dead].info("role").await.as_deref(), Some("slave"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

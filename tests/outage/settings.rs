@@ -32,7 +32,7 @@ async fn an_unsuitable_redis_is_refused_at_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_and_nobody_are_refused_at_the_start() {
     let redis = Redis::start().await;
-    redis.must(&["REPLICAOF", "127.0.0.1", &free_port().to_string()]).await;
+    redis.is_a_replica().await;
     let nowhere = format!("redis://127.0.0.1:{}/0", free_port());
     for (url, word) in [(redis.url(), "replica"), (nowhere, "store")] {
         let site = Site::sharing(&SharedStore::at(url), nobody(), "");

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod proxy;
+mod redis_faults;
 pub mod sentinels;
 
 use std::fs::{self, File};
@@ -29,10 +30,10 @@ const TRIES_MAX: usize = 100;
 const RACES_MAX: usize = 5;
 
 /// How much is written to make loading slow. A server that loads looks up after every thousandth write.
-const FILL_ROUNDS: usize = 40;
+const FILL_ROUNDS: usize = 60;
 const FILL_WRITES: usize = 1_000;
-/// With this line, loading what [`Redis::fill`] wrote takes some seconds.
-pub const LOADS_SLOWLY: &str = "key-load-delay 50";
+/// With this line, loading what [`Redis::fill`] wrote takes a quarter of a minute: longer than a test looks at it.
+pub const LOADS_SLOWLY: &str = "key-load-delay 200";
 
 /// What a Redis needs so that it never loses an acknowledged write.
 const DURABLE: &str = "appendonly yes\nappendfsync always\nno-appendfsync-on-rewrite no\nmaxmemory-policy noeviction\n";
