@@ -386,6 +386,7 @@ mod tests {
             1 => Just(Happening::Event(Event::MarkedUnread)),
             1 => Just(Happening::Event(Event::Woken)),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
+            1 => Just(Happening::Event(Event::Restored(OtherDaemons::Possible { alive: [BootId(1)].into() }))),
         ]
     }
 
@@ -477,6 +478,9 @@ mod tests {
             + r#""arrivals":[["AAAAAAAAAAAAAAAAAAAAAA",1790000000000000000,1]],"#
             + r#""partial":[{"reference":7,"opened_at":1790000000000000000,"parts":["half",null]}]}"#;
         let conversation = read_conversation(written.as_bytes()).unwrap();
+        assert_eq!(conversation.arrivals[0].taken_by, None);
+        let asked = written.replace(r#""asked_until":null"#, r#""asked_until":1790000060000000000"#);
+        assert_eq!(read_conversation(asked.as_bytes()).unwrap(), conversation, "whoever asked for that slot is gone");
         assert!(matches!(conversation.consent, Consent::OptedOut { .. }));
         assert_eq!(conversation.outbox.waiting[0].message.kind, Kind::OptOutConfirmation);
         assert_eq!(String::from_utf8(write_conversation(&conversation)).unwrap(), written);
