@@ -436,10 +436,23 @@ pub trait Turn: Send {
 // ------------------------------------------------------------------------------------------------- practices
 
 /// What the conversations need to know of the practices.
+#[async_trait]
 pub trait Practices: Send + Sync + 'static {
     /// The policy in force; `None` for a practice that does not exist.
     fn policy(&self, practice: &PracticeId) -> Option<Policy>;
 
     /// Whose number it is.
     fn owner(&self, number: &Phone) -> Option<PracticeId>;
+
+    /// Learns what another daemon wrote down of practices, for whoever did not find what may be there.
+    async fn catch_up(&self) -> Result<CaughtUp, StoreError>;
+}
+
+/// Whether there was anything to learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaughtUp {
+    /// It makes sense to look again.
+    Learnt,
+    /// What is not found is not there.
+    NothingNew,
 }
