@@ -71,7 +71,7 @@ pub struct Daemon {
     links: Arc<Links>,
     intake: CancellationToken,
     server: JoinHandle<io::Result<()>>,
-    /// Wakes, watchdog, figures: what runs beside and ends with the daemon.
+    /// Wakes, news of other daemons, watchdog, figures: what runs beside and ends with the daemon.
     beside: JoinSet<()>,
 }
 
@@ -119,6 +119,8 @@ impl Daemon {
 
         let mut beside = JoinSet::new();
         beside.spawn(Arc::clone(&directory).wake_the_due(WAKE_TICK));
+        beside.spawn(Arc::clone(&directory).follow_the_news());
+        beside.spawn(Arc::clone(&records).follow_the_news());
         beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
         beside.spawn(report_figures(Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));

@@ -404,6 +404,10 @@ pub enum Delivery {
 pub trait Reception: Send + Sync + 'static {
     /// `Ok` when it is durable, and only then may the carrier hear that we have it.
     async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken>;
+
+    /// A link session that delivered something ended at this time: what was answered shortly before may be delivered
+    /// again, to whichever daemon. Returns when that is durable, or can't become so.
+    async fn session_ended(&self, at: Timestamp);
 }
 
 /// It is not durable, or nobody knows whether it is: the carrier must not hear that we have it.
