@@ -7,7 +7,7 @@ mod scene;
 
 use assent::domain::{
     Answer, BootId, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, OtherDaemons, Outcome, Receipt,
-    ReceiptState, Refusal, Retry, Status,
+    ReceiptState, Refusal, Retry, SessionEnd, Status,
 };
 use jiff::SignedDuration;
 use scene::{Scene, accepted, taken};
@@ -553,19 +553,34 @@ fn the_end_of_another_daemons_session_puts_in_doubt_what_it_answered_shortly_bef
         scene.later(SignedDuration::from_secs(until_end));
         let ended = scene.now;
         scene.later(SignedDuration::from_secs(until_again));
-        scene.event(Event::SessionsEnded(vec![ended]));
+        let end = SessionEnd { at: ended, of: Some(BootId(1)) };
+        scene.event(Event::SessionsEnded(vec![end]));
         scene.event(Event::Received(first));
         assert_eq!(scene.thread.len() - before, shows, "{until_end} s, then {until_again} s");
     }
 }
 
 #[test]
+fn the_end_of_a_session_says_nothing_about_what_another_daemon_answered() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("ok");
+    scene.event(Event::Received(first.clone()));
+    let shown = scene.thread.len();
+    scene.passes_to(2, &[1, 2]);
+    let end = SessionEnd { at: scene.now, of: Some(BootId(2)) };
+    scene.event(Event::SessionsEnded(vec![end]));
+    scene.event(Event::Received(first));
+    assert_eq!(scene.thread.len(), shown + 1);
+}
+
+#[test]
 fn what_ended_long_before_or_after_every_text_is_not_remembered() {
     let mut scene = in_state("opted_in");
     scene.texts("ok");
-    let ends = (1..100).map(|number| scene.now + MINUTE * number).collect();
+    let end = |number| SessionEnd { at: scene.now + MINUTE * number, of: Some(BootId(1)) };
+    let (ends, kept) = ((1..100).map(end).collect(), end(1));
     scene.event(Event::SessionsEnded(ends));
-    assert_eq!(scene.conversation.session_ends, [scene.now + MINUTE]);
+    assert_eq!(scene.conversation.session_ends, [kept]);
 }
 
 // ----------------------------------------------------------------------------------------------------- in flight

@@ -23,7 +23,7 @@ use assent::domain::{
 use assent::inbox::{Inbox, Told};
 use assent::ports::{Changed, Clock, Delivery, IdempotencyKey, NotTaken, Store};
 use futures_util::StreamExt;
-use shared_store::Shared;
+use shared_store::{Shared, SharedStore};
 use shell::{Shell, TestCarrier, TestClock};
 use tokio::task::JoinHandle;
 
@@ -35,6 +35,7 @@ const B: BootId = BootId(2);
 struct Two {
     a: Arc<Shell>,
     b: Arc<Shell>,
+    store_of_a: Arc<SharedStore>,
     shared: Arc<Shared>,
     clock: Arc<TestClock>,
     key: ConversationKey,
@@ -53,15 +54,16 @@ impl Two {
     async fn start_on(patience: Patience, of_a: Arc<TestCarrier>, of_b: Arc<TestCarrier>) -> Self {
         let clock = TestClock::new();
         let shared = Shared::open(Arc::clone(&clock) as Arc<dyn Clock>).await;
-        let daemon = |boot, carrier| {
-            let store = shared.handle(boot);
+        let (store_of_a, store_of_b) = (shared.handle(A), shared.handle(B));
+        let daemon = |boot, store: &Arc<SharedStore>, carrier| {
+            let store = Arc::clone(store) as Arc<dyn Store>;
             let daemon = Arc::new(Shell::on(store, boot, Arc::clone(&clock), carrier, patience));
             let follower = tokio::spawn(Arc::clone(&daemon.directory).follow_the_news());
             (daemon, follower)
         };
-        let ((a, of_a), (b, of_b)) = (daemon(A, of_a), daemon(B, of_b));
+        let ((a, of_a), (b, of_b)) = (daemon(A, &store_of_a, of_a), daemon(B, &store_of_b, of_b));
         let key = a.key(PATIENT);
-        Self { a, b, shared, clock, key, followers: vec![of_a, of_b] }
+        Self { a, b, store_of_a, shared, clock, key, followers: vec![of_a, of_b] }
     }
 
     /// Staff wrote at the first daemon, and the patient said YES there.
@@ -206,6 +208,64 @@ async fn a_request_is_answered_the_same_by_every_daemon() {
     assert_eq!(ask(&two.b, [2; 32]).await, Reply::KeyReused);
 }
 
+// ------------------------------------------------------------------------------------------------- lost answers
+
+impl Two {
+    /// The first daemon drafts; the commit is made, and its answer does not come yet.
+    async fn draft_without_an_answer(self: &Arc<Self>) -> JoinHandle<Result<Outcome, AskError>> {
+        self.store_of_a.loses_answers.store(1, Ordering::SeqCst);
+        let two = Arc::clone(self);
+        let draft = tokio::spawn(async move { two.a.drafts(&two.key, "hello").await });
+        self.store_of_a.made.notified().await;
+        draft
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_was_lost_is_read_back_when_the_store_can_be_read_again() {
+    let two = Arc::new(Two::start().await);
+    let draft = two.draft_without_an_answer().await;
+    two.a.store.fail();
+    two.store_of_a.let_go.notify_one();
+    two.a.store.was_down.notified().await;
+    assert!(!draft.is_finished());
+    two.a.store.work();
+    assert!(matches!(draft.await.unwrap(), Ok(Outcome::Accepted(_))));
+    two.a.invited().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_acts_on_a_commit_that_another_daemon_has_written_over() {
+    let two = Arc::new(Two::start().await);
+    two.lose_news();
+    let draft = two.draft_without_an_answer().await;
+    // What stands was made by another; whether ours was made before it nobody can say.
+    two.b.texts(&two.key, "STOP").await.unwrap();
+    two.store_of_a.let_go.notify_one();
+    assert_eq!(draft.await.unwrap(), Err(AskError::StoreUnavailable));
+    two.a.directory.ask(&two.key, Event::Woken).await.unwrap();
+    assert!(!two.a.left().iter().any(|(kind, _)| *kind == Kind::Invitation), "nothing is asked of who opted out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_whose_commit_took_too_long_is_not_written_on_its_account() {
+    let two = Two::opted_in().await;
+    let gate = &two.a.carrier.gate;
+    gate.forget_permits(usize::MAX);
+    two.a.drafts(&two.key, "see you at 3").await.unwrap();
+    two.store_of_a.loses_answers.store(1, Ordering::SeqCst);
+    gate.add_permits(1);
+    // It is written down as being sent. Two seconds pass, which on the actors' own threads nobody can hurry.
+    two.store_of_a.made.notified().await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    two.store_of_a.let_go.notify_one();
+    two.thread_where(|thread| has_status(thread, "see you at 3", Status::Queued)).await;
+    assert!(
+        !two.a.left().iter().any(|(_, text)| text == "see you at 3"),
+        "it is proved unsent, and waits its turn again"
+    );
+}
+
 // ---------------------------------------------------------------------------------------------------- redelivery
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,6 +294,15 @@ async fn a_patient_who_says_the_same_twice_is_heard_twice_whoever_takes_it() {
     two.a.directory.reception().session_ended(two.clock.now()).await;
     two.deliver(&two.b, &text).await.unwrap();
     assert_eq!(two.shown("ok").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_lost_its_own_session_does_not_doubt_what_another_answered() {
+    let two = Two::opted_in().await;
+    let text = two.b.inbound("fine");
+    two.deliver(&two.b, &text).await.unwrap();
+    two.deliver(&two.a, &Inbound { earlier_session_ended: Some(two.clock.now()), ..text }).await.unwrap();
+    assert_eq!(two.shown("fine").await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

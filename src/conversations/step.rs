@@ -14,6 +14,7 @@ use super::letter::{AskError, Idempotency, Reply};
 use super::read_back::{ReadBack, read_back};
 use crate::domain::{
     Conversation, ConversationId, ConversationKey, Decision, Effect, Event, Inbound, OtherDaemons, Outcome, Policy,
+    SessionEnd,
 };
 use crate::ports::{Commit, CommitError, KeptAnswer, OperationId, Store, StoreError, Stored, Version};
 
@@ -95,8 +96,9 @@ impl Step {
         Stepped { held: self.held, effects: self.effects, committed_from: self.committed_from, reply }
     }
 
-    async fn settle(&mut self, event: Event, idempotency: Option<Idempotency>) -> Result<Reply, AskError> {
+    async fn settle(&mut self, mut event: Event, idempotency: Option<Idempotency>) -> Result<Reply, AskError> {
         let mut taken_elsewhere = None;
+        let mut session_ended = None;
         for _ in 0..CONFLICTS_MAX {
             self.is_still_waited_for()?;
             let mut held = match self.held.take() {
@@ -104,7 +106,11 @@ impl Step {
                 Held::Overtaken => self.load(Event::Overtaken).await?,
                 Held::Nothing => self.load(Event::Restored).await?,
             };
-            if let (Event::Received(inbound), OtherDaemons::Possible { .. }) = (&event, self.store().other_daemons()) {
+            if let (Event::Received(inbound), OtherDaemons::Possible { .. }) =
+                (&mut event, self.store().other_daemons())
+            {
+                // It says nothing about what another daemon answered.
+                session_ended = inbound.earlier_session_ended.take().or(session_ended);
                 let taken = self.ask_core(|now, policy| held.conversation.taken_lately(inbound, now, policy))?;
                 if taken_elsewhere.replace(taken).is_some_and(|before| before < taken) {
                     // Another daemon took the same words while these were being written down. They may be this delivery
@@ -112,7 +118,7 @@ impl Step {
                     self.held = Held::Stored(held);
                     return Err(AskError::Overloaded);
                 }
-                match self.learn_of_ended_sessions(held, inbound).await? {
+                match self.learn_of_ended_sessions(held, inbound, session_ended).await? {
                     Some(learnt) => held = learnt,
                     None => continue,
                 }
@@ -180,16 +186,24 @@ impl Step {
     /// Whether a text is another that the patient sent or the same delivered again depends on whether the answer to
     /// the first may have been lost with a session, and sessions of another daemon are told by the store alone. `None`
     /// when somebody else wrote meanwhile.
-    async fn learn_of_ended_sessions(&mut self, held: Stored, inbound: &Inbound) -> Result<Option<Stored>, AskError> {
-        let others = self.ask_core(|now, policy| held.conversation.taken_elsewhere(inbound, now, policy))?;
-        let mut ends = Vec::new();
+    async fn learn_of_ended_sessions(
+        &mut self,
+        held: Stored,
+        inbound: &Inbound,
+        our_session_ended: Option<Timestamp>,
+    ) -> Result<Option<Stored>, AskError> {
+        let (ours, others) =
+            self.ask_core(|now, policy| (policy.boot, held.conversation.taken_elsewhere(inbound, now, policy)))?;
+        let our_end = our_session_ended.map(|at| SessionEnd { at, of: Some(ours) });
+        let mut ends: Vec<SessionEnd> = our_end.into_iter().collect();
         for other in others {
-            ends.extend(self.store().session_ends_of(other).await.map_err(unavailable)?);
-        }
-        if ends.is_empty() {
-            return Ok(Some(held));
+            let told = self.store().session_ends_of(other).await.map_err(unavailable)?;
+            ends.extend(told.into_iter().map(|at| SessionEnd { at, of: Some(other) }));
         }
         let learnt = self.decide(&held.conversation, Event::SessionsEnded(ends))?;
+        if learnt.next.session_ends == held.conversation.session_ends {
+            return Ok(Some(held));
+        }
         match self.commit(held, learnt, None).await {
             Ok(()) => Ok(Some(self.what_was_written())),
             Err(CommitError::Conflict { .. }) => {

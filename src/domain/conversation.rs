@@ -1,6 +1,6 @@
 //! A conversation is a value: what happened to it decides the next value, and what to do about it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
@@ -44,7 +44,7 @@ pub struct Conversation {
     pub arrivals: Vec<Arrival>,
     /// When link sessions ended, as far as the patient's texts told and other daemons did: what was answered shortly
     /// before may come again.
-    pub session_ends: Vec<Timestamp>,
+    pub session_ends: Vec<SessionEnd>,
     pub reassembly: Reassembly,
 }
 
@@ -58,6 +58,22 @@ pub struct Arrival {
     pub seq: Seq,
     /// The run of a daemon to which it was delivered; unknown of those that were written before it was kept.
     pub taken_by: Option<BootId>,
+}
+
+/// The end of a link session, which leaves in doubt what was answered shortly before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionEnd {
+    pub at: Timestamp,
+    /// Whose session it was; where a daemon is alone on its store every session is its own.
+    pub of: Option<BootId>,
+}
+
+impl SessionEnd {
+    /// Whether the answer to a text may have been lost with this session.
+    fn puts_in_doubt(&self, arrival: &Arrival, doubt: SignedDuration) -> bool {
+        let may_have_carried_it = self.of.is_none() || arrival.taken_by.is_none() || self.of == arrival.taken_by;
+        may_have_carried_it && (self.at - doubt..=self.at).contains(&arrival.at)
+    }
 }
 
 impl Conversation {
@@ -152,7 +168,10 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn received(&mut self, inbound: Inbound) -> Outcome {
-        self.remember_session_end(inbound.earlier_session_ended);
+        self.forget_old_session_ends();
+        if let Some(at) = inbound.earlier_session_ended {
+            self.remember_session_end(SessionEnd { at, of: None });
+        }
         let reading = read(&inbound);
         // The same STOP again may be another: after a START in between it has to be heard.
         if let Some((index, ended)) = self.delivered_before(&inbound)
@@ -180,11 +199,11 @@ impl Turn<'_> {
     }
 
     /// Keeps those that put an answer in doubt; the others say nothing about this conversation.
-    fn sessions_ended(&mut self, ends: Vec<Timestamp>) -> Outcome {
+    fn sessions_ended(&mut self, ends: Vec<SessionEnd>) -> Outcome {
         let doubt = self.policy.limits.answer_doubt;
         for end in ends {
-            if self.next.arrivals.iter().any(|arrival| (end - doubt..=end).contains(&arrival.at)) {
-                self.remember_session_end(Some(end));
+            if self.next.arrivals.iter().any(|arrival| end.puts_in_doubt(arrival, doubt)) {
+                self.remember_session_end(end);
             }
         }
         Outcome::Recorded
@@ -421,22 +440,23 @@ impl Turn<'_> {
     /// the end of some session that it may not have arrived. With it, the last such end.
     fn delivered_before(&self, inbound: &Inbound) -> Option<(usize, Timestamp)> {
         let doubt = self.policy.limits.answer_doubt;
-        let ended = |at: Timestamp| {
-            let ends = self.next.session_ends.iter().copied();
-            ends.filter(|end| (*end - doubt..=*end).contains(&at)).max()
+        let ended = |arrival: &Arrival| {
+            let ends = self.next.session_ends.iter().filter(|end| end.puts_in_doubt(arrival, doubt));
+            ends.map(|end| end.at).max()
         };
         let known = |arrival: &Arrival| arrival.fingerprint == inbound.fingerprint;
         let arrivals = self.next.arrivals.iter().enumerate().rev();
-        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, ended(arrival.at)?)))
+        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, ended(arrival)?)))
     }
 
-    fn remember_session_end(&mut self, ended: Option<Timestamp>) {
+    fn forget_old_session_ends(&mut self) {
         let (now, redelivery) = (self.now, self.policy.limits.redelivery);
+        self.next.session_ends.retain(|end| now.duration_since(end.at) < redelivery);
+    }
+
+    fn remember_session_end(&mut self, ended: SessionEnd) {
         let ends = &mut self.next.session_ends;
-        ends.retain(|end| now.duration_since(*end) < redelivery);
-        if let Some(ended) = ended
-            && !ends.contains(&ended)
-        {
+        if !ends.contains(&ended) {
             if ends.len() == SESSION_ENDS_MAX {
                 ends.remove(0);
             }

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq};
+use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The patient texted.
     Received(Inbound),
-    /// Link sessions of another daemon ended at these times: what it answered shortly before may be delivered again.
-    SessionsEnded(Vec<Timestamp>),
+    /// Link sessions ended, where several daemons have some: what was answered shortly before may be delivered again.
+    SessionsEnded(Vec<SessionEnd>),
     /// Staff wrote.
     Drafted(Draft),
     /// The rate limit and the carrier have room for this message at this instant.

@@ -300,7 +300,7 @@ mod tests {
     use crate::domain::policy::BootId;
     use crate::domain::{
         Answer, Body, CarrierId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits, OtherDaemons, Part,
-        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, StaffId,
+        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -321,6 +321,8 @@ mod tests {
         Event(Event),
         Granted,
         Answered(Answer),
+        /// At this moment, and with it what was taken before is in doubt.
+        SessionEnded,
     }
 
     fn words() -> impl Strategy<Value = Body> {
@@ -387,6 +389,7 @@ mod tests {
             1 => Just(Happening::Event(Event::Woken)),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Possible { alive: [BootId(1)].into() }))),
+            1 => Just(Happening::SessionEnded),
         ]
     }
 
@@ -422,6 +425,9 @@ mod tests {
                         Some((id, attempt)) => Event::Answered { id, attempt, answer },
                         None => continue,
                     },
+                    Happening::SessionEnded => {
+                        Event::SessionsEnded(vec![SessionEnd { at: now, of: Some(policy.boot) }])
+                    }
                 };
                 // Answers come at once, everything else when it comes.
                 if !matches!(event, Event::Answered { .. } | Event::SlotGranted(_)) {

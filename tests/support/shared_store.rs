@@ -1,7 +1,7 @@
 //! One store that several daemons share: a handle for each, news of what the others wrote, ends of sessions by boot.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use assent::domain::{BootId, Conversation, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
@@ -12,7 +12,7 @@ use assent::ports::{
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 /// News that a daemon may leave unread.
 const NEWS_MAX: usize = 1_024;
@@ -51,7 +51,15 @@ impl Shared {
         let news = broadcast::Sender::new(NEWS_MAX);
         self.daemons.lock().unwrap().push((boot, news.clone()));
         self.alive.lock().unwrap().push(boot);
-        Arc::new(SharedStore { shared: Arc::clone(self), boot, news, version_looks: AtomicUsize::new(0) })
+        Arc::new(SharedStore {
+            shared: Arc::clone(self),
+            boot,
+            news,
+            version_looks: AtomicUsize::new(0),
+            loses_answers: AtomicU64::new(0),
+            made: Notify::new(),
+            let_go: Notify::new(),
+        })
     }
 
     pub fn is_dead(&self, boot: BootId) {
@@ -83,6 +91,10 @@ pub struct SharedStore {
     news: broadcast::Sender<News>,
     /// How often this daemon asked for the version of the records.
     pub version_looks: AtomicUsize,
+    /// So many commits to come are made, say so, and wait until they are let go; then their answers are lost.
+    pub loses_answers: AtomicU64,
+    pub made: Notify,
+    pub let_go: Notify,
 }
 
 #[async_trait]
@@ -100,6 +112,12 @@ impl Store for SharedStore {
         let version = self.shared.inner.commit(commit).await?;
         self.shared.committed.lock().unwrap().push(next);
         self.shared.tell_others(self.boot, &News::Conversation(key));
+        let left = &self.loses_answers;
+        if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            self.made.notify_one();
+            self.let_go.notified().await;
+            return Err(StoreError::Unavailable("a test said so".into()).into());
+        }
         Ok(version)
     }
 

@@ -10,7 +10,7 @@ use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octet
 use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
-use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq};
+use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq, SessionEnd};
 
 #[derive(Serialize, Deserialize)]
 pub struct ConversationV1<'a> {
@@ -33,7 +33,7 @@ pub struct ConversationV1<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     arrivals: Vec<ArrivalV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    session_ends: Vec<i64>,
+    session_ends: Vec<SessionEndV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     partial: Vec<PartSetV1<'a>>,
 }
@@ -42,6 +42,14 @@ pub struct ConversationV1<'a> {
 /// what was written by the first release.
 #[derive(Serialize, Deserialize)]
 struct ArrivalV1(String, i64, u64, #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>);
+
+/// Its time alone, or with the boot whose session it was.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SessionEndV1 {
+    At(i64),
+    Of(i64, u64),
+}
 
 #[derive(Serialize, Deserialize)]
 struct WaitingV1<'a> {
@@ -129,7 +137,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             invitations: invitations.iter().copied().map(nanoseconds).collect(),
             help_sent_at: help_sent_at.map(nanoseconds),
             arrivals: arrivals.iter().map(ArrivalV1::from).collect(),
-            session_ends: session_ends.iter().copied().map(nanoseconds).collect(),
+            session_ends: session_ends.iter().copied().map(SessionEndV1::from).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
         }
     }
@@ -158,7 +166,7 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             invitations: written.invitations.into_iter().map(time).collect(),
             help_sent_at: written.help_sent_at.map(time),
             arrivals: written.arrivals.into_iter().map(Arrival::try_from).collect::<Result<_, _>>()?,
-            session_ends: written.session_ends.into_iter().map(time).collect(),
+            session_ends: written.session_ends.into_iter().map(SessionEnd::from).collect(),
             reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
         })
     }
@@ -177,6 +185,24 @@ impl TryFrom<ArrivalV1> for Arrival {
     fn try_from(ArrivalV1(fingerprint, at, seq, taken_by): ArrivalV1) -> Result<Self, ReadError> {
         let fingerprint = Fingerprint(octets(&fingerprint)?);
         Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by: taken_by.map(BootId) })
+    }
+}
+
+impl From<SessionEnd> for SessionEndV1 {
+    fn from(SessionEnd { at, of }: SessionEnd) -> Self {
+        match of {
+            None => Self::At(nanoseconds(at)),
+            Some(boot) => Self::Of(nanoseconds(at), boot.0),
+        }
+    }
+}
+
+impl From<SessionEndV1> for SessionEnd {
+    fn from(written: SessionEndV1) -> Self {
+        match written {
+            SessionEndV1::At(at) => Self { at: time(at), of: None },
+            SessionEndV1::Of(at, boot) => Self { at: time(at), of: Some(BootId(boot)) },
+        }
     }
 }
 
