@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::carrier::{LinkConfig, LinkConfigError, LinkState, LinkStatus, Links};
 use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors, Patience};
-use crate::domain::{BootId, Limits};
+use crate::domain::{BootId, Limits, OtherDaemons};
 use crate::inbox::Inbox;
 use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
 use crate::records::Records;
@@ -71,7 +71,7 @@ pub struct Daemon {
     links: Arc<Links>,
     intake: CancellationToken,
     server: JoinHandle<io::Result<()>>,
-    /// Wakes, watchdog, figures: what runs beside and ends with the daemon.
+    /// Wakes, news of other daemons, watchdog, figures: what runs beside and ends with the daemon.
     beside: JoinSet<()>,
 }
 
@@ -119,6 +119,8 @@ impl Daemon {
 
         let mut beside = JoinSet::new();
         beside.spawn(Arc::clone(&directory).wake_the_due(WAKE_TICK));
+        beside.spawn(Arc::clone(&directory).follow_the_news());
+        beside.spawn(Arc::clone(&records).follow_the_news());
         beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
         beside.spawn(report_figures(Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));
@@ -189,7 +191,11 @@ async fn start_links(
     for link in &configs {
         link.check().map_err(|source| StartError::Carrier { name: link.name.clone(), source })?;
     }
-    let earlier_session_ended = store.last_commit_before_start().await?;
+    let earlier_session_ended = match store.other_daemons() {
+        OtherDaemons::Impossible => store.last_commit_before_start().await?,
+        // The last commit is another daemon's, which may be well. When each run ended the store says.
+        OtherDaemons::Possible { .. } => None,
+    };
     Ok(Links::start(configs, directory.reception(), Arc::clone(clock), earlier_session_ended))
 }
 

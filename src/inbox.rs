@@ -1,19 +1,22 @@
 //! What staff look at: threads, the list of conversations, what is unread, and the feed of what happens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, stream};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::conversations::Directory;
-use crate::domain::{Conversation, ConversationKey, Message, MessageId, PracticeId, Seq};
+use crate::conversations::{Change, Directory};
+use crate::domain::{Conversation, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
 use crate::ports::{
     InboxCursor, InboxFilter, InboxRow, Occurrence, OccurrenceId, Occurrences, Store, StoreError, Unread,
 };
 
 /// Occurrences that are read from the store at once.
 const FEED_PAGE: usize = 100;
+/// How often a feed looks by itself, where other daemons write too and news of them may be lost.
+const FEED_LOOKS_AGAIN: Duration = Duration::from_secs(10);
 
 /// Reads what the conversations have written.
 pub struct Inbox {
@@ -121,7 +124,7 @@ struct Feed {
     inbox: Arc<Inbox>,
     practice: PracticeId,
     after: OccurrenceId,
-    changes: broadcast::Receiver<PracticeId>,
+    changes: broadcast::Receiver<Change>,
     /// Read and not told yet, the next one last.
     read: Vec<Occurrence>,
 }
@@ -151,13 +154,25 @@ impl Feed {
 
     /// Waits until there may be more to read; `false` when there never will be.
     async fn something_changes(&mut self) -> bool {
-        loop {
-            match self.changes.recv().await {
-                Ok(practice) if practice == self.practice => return true,
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return true,
-                Err(RecvError::Closed) => return false,
+        let look_again = async {
+            match self.inbox.store.other_daemons() {
+                OtherDaemons::Impossible => std::future::pending().await,
+                OtherDaemons::Possible { .. } => tokio::time::sleep(FEED_LOOKS_AGAIN).await,
             }
+        };
+        let told = async {
+            loop {
+                match self.changes.recv().await {
+                    Ok(Change::In(practice)) if practice == self.practice => return true,
+                    Ok(Change::In(_)) => {}
+                    Ok(Change::Anywhere) | Err(RecvError::Lagged(_)) => return true,
+                    Err(RecvError::Closed) => return false,
+                }
+            }
+        };
+        tokio::select! {
+            told = told => told,
+            () = look_again => true,
         }
     }
 }

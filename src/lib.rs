@@ -45,6 +45,14 @@
 //! | [`app`] | the composition root: starts the parts in order, drains them in reverse |
 //! | [`cli`] | one file per command |
 //!
+//! # Several daemons on one store
+//!
+//! No daemon leads, and none owns a conversation. An actor is a cache: what it decides is fenced by the version that it
+//! was decided on, and a [`ports::CommitError::Conflict`] makes it read what another daemon wrote and decide anew. A
+//! decision that changes nothing is confirmed by a look at the version. [`ports::News`] make the others prompt: actors
+//! forget, what a STOP recalls is recalled, [`records`] catch up, and whoever looks on looks again. No promise hangs on
+//! news that come, on who is thought to be alive, or on clocks that agree.
+//!
 //! # What is deliberately absent
 //!
 //! - No way to opt a patient in but the patient's own text.

@@ -416,6 +416,10 @@ pub enum Delivery {
 pub trait Reception: Send + Sync + 'static {
     /// `Ok` when it is durable, and only then may the carrier hear that we have it.
     async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken>;
+
+    /// A link session that delivered something ended at this time: what was answered shortly before may be delivered
+    /// again, to whichever daemon. Returns when that is durable, or can't become so.
+    async fn session_ended(&self, at: Timestamp);
 }
 
 /// It is not durable, or nobody knows whether it is: the carrier must not hear that we have it.
@@ -448,10 +452,23 @@ pub trait Turn: Send {
 // ------------------------------------------------------------------------------------------------- practices
 
 /// What the conversations need to know of the practices.
+#[async_trait]
 pub trait Practices: Send + Sync + 'static {
     /// The policy in force; `None` for a practice that does not exist.
     fn policy(&self, practice: &PracticeId) -> Option<Policy>;
 
     /// Whose number it is.
     fn owner(&self, number: &Phone) -> Option<PracticeId>;
+
+    /// Learns what another daemon wrote down of practices, for whoever did not find what may be there.
+    async fn catch_up(&self) -> Result<CaughtUp, StoreError>;
+}
+
+/// Whether there was anything to learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaughtUp {
+    /// It makes sense to look again.
+    Learnt,
+    /// What is not found is not there.
+    NothingNew,
 }

@@ -6,9 +6,13 @@
 #[path = "support/faulty_store.rs"]
 #[allow(dead_code)]
 mod faulty_store;
+#[path = "support/shared_store.rs"]
+#[allow(dead_code)]
+mod shared_store;
 
 mod api {
     mod access;
+    mod daemons;
     mod events;
     mod fields;
     mod inbox;

@@ -6,14 +6,29 @@
 mod scene;
 
 use assent::domain::{
-    Answer, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, Outcome, Receipt, ReceiptState, Refusal,
-    Retry, Status,
+    Answer, BootId, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, OtherDaemons, Outcome, Receipt,
+    ReceiptState, Refusal, Retry, SessionEnd, Status,
 };
 use jiff::SignedDuration;
 use scene::{Scene, accepted, taken};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Other daemons, of which these are alive.
+fn others(alive: &[u64]) -> OtherDaemons {
+    OtherDaemons::Possible { alive: alive.iter().copied().map(BootId).collect() }
+}
+
+impl Scene {
+    /// Another daemon, which shares the store, goes on with the conversation; these are alive.
+    fn passes_to(&mut self, boot: u64, alive: &[u64]) {
+        self.policy.boot = BootId(boot);
+        self.slots.clear();
+        self.submitted.clear();
+        self.event(Event::Restored(others(alive)));
+    }
+}
 
 // ------------------------------------------------------------------------------------- every cell of the table
 
@@ -508,7 +523,121 @@ fn a_start_delivered_again_two_sessions_later_does_not_undo_the_stop_in_between(
     assert_eq!(scene.consent(), "opted_out");
 }
 
+#[test]
+fn a_text_that_another_daemon_took_is_asked_about_before_it_is_decided() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("ok");
+    scene.event(Event::Received(first.clone()));
+    let asked = |scene: &Scene| scene.conversation.taken_elsewhere(&first, scene.now, &scene.policy);
+    assert_eq!(asked(&scene), [], "what this daemon took it knows about");
+    scene.passes_to(2, &[1, 2]);
+    assert_eq!(asked(&scene), [BootId(1)]);
+    let another = scene.inbound("ok then");
+    assert_eq!(scene.conversation.taken_elsewhere(&another, scene.now, &scene.policy), []);
+    scene.later(MINUTE * 60 * 25);
+    assert_eq!(asked(&scene), [], "no carrier delivers again after a day");
+}
+
+#[test]
+fn the_end_of_another_daemons_session_puts_in_doubt_what_it_answered_shortly_before() {
+    // Seconds from the answer to the end of the session, from there to the second delivery, and how often it shows.
+    let cases = [(5, 1, 1), (59, 500, 1), (5, 700, 2), (61, 1, 2)];
+    for (until_end, until_again, shows) in cases {
+        let mut scene = in_state("opted_in");
+        let began = scene.now;
+        scene.later(MINUTE * 180);
+        let first = Inbound { session_began: Some(began), ..scene.inbound("see you then") };
+        scene.event(Event::Received(first.clone()));
+        let before = scene.thread.len() - 1;
+        scene.passes_to(2, &[1, 2]);
+        scene.later(SignedDuration::from_secs(until_end));
+        let ended = scene.now;
+        scene.later(SignedDuration::from_secs(until_again));
+        let end = SessionEnd { at: ended, of: Some(BootId(1)) };
+        scene.event(Event::SessionsEnded(vec![end]));
+        scene.event(Event::Received(first));
+        assert_eq!(scene.thread.len() - before, shows, "{until_end} s, then {until_again} s");
+    }
+}
+
+#[test]
+fn the_end_of_a_session_says_nothing_about_what_another_daemon_answered() {
+    let mut scene = in_state("opted_in");
+    let first = scene.inbound("ok");
+    scene.event(Event::Received(first.clone()));
+    let shown = scene.thread.len();
+    scene.passes_to(2, &[1, 2]);
+    let end = SessionEnd { at: scene.now, of: Some(BootId(2)) };
+    scene.event(Event::SessionsEnded(vec![end]));
+    scene.event(Event::Received(first));
+    assert_eq!(scene.thread.len(), shown + 1);
+}
+
+#[test]
+fn what_ended_long_before_or_after_every_text_is_not_remembered() {
+    let mut scene = in_state("opted_in");
+    scene.texts("ok");
+    let end = |number| SessionEnd { at: scene.now + MINUTE * number, of: Some(BootId(1)) };
+    let (ends, kept) = ((1..100).map(end).collect(), end(1));
+    scene.event(Event::SessionsEnded(ends));
+    assert_eq!(scene.conversation.session_ends, [kept]);
+}
+
 // ----------------------------------------------------------------------------------------------------- in flight
+
+#[test]
+fn a_slot_that_a_daemon_alive_waits_for_is_not_asked_for_by_another() {
+    for (alive, asks) in [(&[1, 2][..], 0), (&[2][..], 1), (&[][..], 1)] {
+        let mut scene = in_state("opted_in");
+        accepted(scene.drafts("hello"));
+        scene.passes_to(2, alive);
+        assert_eq!(scene.slots.len(), asks, "alive: {alive:?}");
+        // Who froze does not keep the text for ever.
+        scene.slots.clear();
+        scene.later(MINUTE);
+        scene.event(Event::Woken);
+        assert_eq!(scene.slots.len(), 1, "alive: {alive:?}");
+    }
+}
+
+#[test]
+fn an_actor_that_is_overtaken_waits_on_and_one_that_starts_anew_asks_again() {
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("hello"));
+    scene.slots.clear();
+    scene.event(Event::Overtaken(others(&[1, 2])));
+    assert_eq!(scene.slots.len(), 0);
+    scene.event(Event::Restored(others(&[1, 2])));
+    assert_eq!(scene.slots.len(), 1);
+}
+
+#[test]
+fn what_another_daemon_is_sending_is_unconfirmed_at_its_deadline_and_not_before() {
+    let mut scene = in_state("opted_in");
+    let id = accepted(scene.drafts("hello"));
+    scene.grant().unwrap();
+    scene.passes_to(2, &[2]);
+    assert_eq!(scene.status(id), Status::Sending, "who is not counted among the living may go on all the same");
+    scene.later(scene.policy.limits.sending);
+    scene.event(Event::Woken);
+    assert_eq!(scene.status(id), Status::Unconfirmed);
+}
+
+#[test]
+fn a_stop_that_another_daemon_took_recalls_what_this_one_is_writing() {
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("hello"));
+    let cleared = scene.grant().unwrap();
+    // The other daemon takes the STOP; only this one has anything to recall.
+    scene.policy.boot = BootId(2);
+    scene.texts("STOP");
+    scene.recalled.clear();
+    scene.event(Event::Overtaken(others(&[1, 2])));
+    assert_eq!(scene.recalled, []);
+    scene.policy.boot = BootId(1);
+    scene.event(Event::Overtaken(others(&[1, 2])));
+    assert_eq!(scene.recalled, [(cleared.id(), cleared.attempt())]);
+}
 
 #[test]
 fn what_was_sending_when_the_daemon_died_is_unconfirmed_and_never_sent_again() {

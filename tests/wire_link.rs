@@ -4,8 +4,8 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent::carrier::{LinkConfig, LinkState, Links};
@@ -43,6 +43,8 @@ struct TestReception {
     seen: mpsc::UnboundedSender<Delivery>,
     /// One for each delivery that may be finished.
     allowed: Semaphore,
+    /// The ends of sessions that were told.
+    ended: Mutex<Vec<Timestamp>>,
 }
 
 #[async_trait::async_trait]
@@ -51,6 +53,10 @@ impl Reception for TestReception {
         self.seen.send(delivery).map_err(|_| NotTaken)?;
         self.allowed.acquire().await.map_err(|_| NotTaken)?.forget();
         Ok(())
+    }
+
+    async fn session_ended(&self, at: Timestamp) {
+        self.ended.lock().unwrap().push(at);
     }
 }
 
@@ -70,7 +76,8 @@ impl Wire {
     async fn start_with(change: impl Fn(&mut LinkConfig)) -> Self {
         let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
         let (sender, seen) = mpsc::unbounded_channel();
-        let reception = Arc::new(TestReception { seen: sender, allowed: Semaphore::new(1_000_000) });
+        let reception =
+            Arc::new(TestReception { seen: sender, allowed: Semaphore::new(1_000_000), ended: Mutex::default() });
         let mut config = link_to(carrier.address());
         change(&mut config);
         let links = Links::start(vec![config], reception.clone(), clock(), None);
@@ -347,7 +354,11 @@ async fn a_stop_whose_acknowledgement_was_lost_comes_again_and_can_be_known() {
     let (_, again) = wire.text().await;
     assert_eq!(first.fingerprint, again.fingerprint);
     assert_eq!(first.earlier_session_ended, None);
-    assert!(again.earlier_session_ended.is_some());
+    let ended = again.earlier_session_ended.unwrap();
+    assert!(
+        wire.reception.ended.lock().unwrap().contains(&ended),
+        "it was told before the next session brought a text"
+    );
     let stops = |entry: &&WireEntry| entry.text.as_deref() == Some("STOP");
     assert_eq!(wire.carrier.wire_log().iter().filter(stops).count(), 2);
 }
@@ -369,7 +380,7 @@ impl Clock for FaultyClock {
 async fn of_two_gateways_each_is_brought_its_share_and_the_one_what_the_other_left() {
     let mut first = Wire::start().await;
     let (sender, mut seen) = mpsc::unbounded_channel();
-    let reception = Arc::new(TestReception { seen: sender, allowed: Semaphore::new(0) });
+    let reception = Arc::new(TestReception { seen: sender, allowed: Semaphore::new(0), ended: Mutex::default() });
     let config = vec![link_to(first.carrier.address())];
     // What runs there ends with it, in the middle of whatever it does.
     let elsewhere = tokio::runtime::Runtime::new().unwrap();
@@ -393,7 +404,7 @@ async fn of_two_gateways_each_is_brought_its_share_and_the_one_what_the_other_le
 async fn a_fault_of_our_own_costs_a_session_and_no_text() {
     let carrier = carrier_on("127.0.0.1:0".parse().unwrap()).await;
     let (seen, mut delivered) = mpsc::unbounded_channel();
-    let reception = TestReception { seen, allowed: Semaphore::new(10) };
+    let reception = TestReception { seen, allowed: Semaphore::new(10), ended: Mutex::default() };
     let faulty = Arc::new(FaultyClock { clock: TestClock(Instant::now()), faulty: AtomicBool::new(false) });
     let links = Links::start(vec![link_to(carrier.address())], Arc::new(reception), faulty.clone(), None);
     links.changes().wait_for(|links| links[0].state == LinkState::Bound).await.unwrap();
@@ -410,7 +421,7 @@ async fn a_wrong_password_is_said_in_words() {
     config.password = Some("other".into());
     let carrier = Simulator::start(config).await.unwrap();
     let (seen, _) = mpsc::unbounded_channel();
-    let reception = TestReception { seen, allowed: Semaphore::new(0) };
+    let reception = TestReception { seen, allowed: Semaphore::new(0), ended: Mutex::default() };
     let links = Links::start(vec![link_to(carrier.address())], Arc::new(reception), clock(), None);
     let mut changes = links.changes();
     let status = changes.wait_for(|links| links[0].last_error.is_some()).await.unwrap().clone();

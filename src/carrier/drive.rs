@@ -143,6 +143,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         drop((self.reader, self.writer));
         let bound_for = self.bound_at.map(|at| at.elapsed());
         let delivered = self.deliveries.were_any();
+        if !self.deliveries.is_idle() {
+            // The carrier may deliver again at once, to another daemon, what was durable before this moment.
+            self.link.begin_to_tell_end(self.link.clock.now());
+        }
         self.deliveries.settle(DRAIN).await;
         // Only here: what became durable after the session must count as before its end, or it would show twice.
         let at = delivered.then(|| self.link.clock.now());

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use smpp::pdus::SubmitSm;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -25,6 +26,8 @@ use crate::domain::{Answer, Phone};
 use crate::ports::{Clock, Reception};
 
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long the next session waits for the end of this one to be written down.
+const TELL_END: Duration = Duration::from_secs(2);
 /// No place is granted for this long after the carrier said that we are too fast.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
 /// The rate limit lets through at once what it would let through in this part of a second.
@@ -176,6 +179,9 @@ impl Link {
             let driven = AssertUnwindSafe(self.connect_and_drive(earlier_session_ended)).catch_unwind().await;
             let ended = driven.unwrap_or_else(|_| self.faulted());
             earlier_session_ended = ended.at.or(earlier_session_ended);
+            if let Some(at) = ended.at {
+                self.tell_end(at).await;
+            }
             let error = match &ended.why {
                 Why::NoConnection(error) => error.clone(),
                 Why::Session(reason) => reason.to_string(),
@@ -193,6 +199,18 @@ impl Link {
                 () = self.stop.cancelled() => return,
             }
         }
+    }
+
+    /// Other daemons hear of the end before the next session begins, so that what is delivered again to one of them is
+    /// known for what it is. A store that does not take it does not keep us from the carrier.
+    async fn tell_end(&self, at: Timestamp) {
+        let _ = timeout(TELL_END, self.begin_to_tell_end(at)).await;
+    }
+
+    /// Goes on by itself when it is not waited for.
+    pub fn begin_to_tell_end(&self, at: Timestamp) -> JoinHandle<()> {
+        let reception = Arc::clone(&self.reception);
+        tokio::spawn(async move { reception.session_ended(at).await })
     }
 
     /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.

@@ -120,6 +120,8 @@ mod tests {
         async fn deliver(&self, _: Delivery) -> Result<(), NotTaken> {
             Err(NotTaken)
         }
+
+        async fn session_ended(&self, _: Timestamp) {}
     }
 
     impl Clock for Nothing {

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
@@ -9,15 +10,16 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::directory::{Directory, Seat};
-use super::letter::{AskError, Letter, Reply};
-use super::step::{Step, Stepped};
+use super::directory::{Change, Directory, Seat};
+use super::letter::{AskError, Letter, Overtaken, Reply};
+use super::step::{Held, Step, Stepped};
 use crate::domain::{Answer, Cleared, ConversationKey, Effect, Event, MessageId, Precedence};
-use crate::ports::{Place, Stored};
+use crate::ports::Place;
 
 /// Letters that may wait for one conversation; senders of more wait, and give up in time.
 const MAILBOX_LETTERS_MAX: usize = 16;
-/// From the commit of `sending` to the first octet on the wire; later it is not written.
+/// From asking for the commit of `sending` to the first octet on the wire; later it is not written. Not from the answer:
+/// that may come late, and another daemon may have taken a STOP since the commit was made.
 const COMMIT_TO_WIRE_MAX: Duration = Duration::from_secs(2);
 
 /// Owns one conversation: its consent, and its outbox.
@@ -25,8 +27,10 @@ pub(super) struct ConversationActor {
     directory: Arc<Directory>,
     key: ConversationKey,
     seat: Seat,
-    /// What the store has; `None` when that must be read again.
-    held: Option<Stored>,
+    /// What the store has, as far as is known.
+    held: Held,
+    /// Set while the news that another daemon wrote is on its way here.
+    overtaken: Arc<AtomicBool>,
     slot: Option<SlotRequest>,
     submission: Option<Submission>,
     last_letter: Instant,
@@ -53,26 +57,31 @@ struct Submission {
 }
 
 impl ConversationActor {
-    pub fn new(directory: Arc<Directory>, key: ConversationKey, seat: Seat) -> Self {
-        Self { directory, key, seat, held: None, slot: None, submission: None, last_letter: Instant::now() }
+    pub fn new(directory: Arc<Directory>, key: ConversationKey, seat: Seat, overtaken: Arc<AtomicBool>) -> Self {
+        let last_letter = Instant::now();
+        Self { directory, key, seat, held: Held::Nothing, overtaken, slot: None, submission: None, last_letter }
     }
 
     /// Gives the memory back when nothing has been said for a while; everything is in the store.
     fn passivate_when_idle(&mut self, ctx: &mut Context<Self>) {
-        let nothing_under_way = self.slot.as_ref().is_none_or(SlotRequest::is_over)
-            && self.submission.as_ref().is_none_or(|submission| submission.answer.is_finished());
+        let nothing_under_way = self.slot.as_ref().is_none_or(SlotRequest::is_over) && !self.is_submitting();
         if nothing_under_way && self.last_letter.elapsed() >= self.directory.patience().idle {
             ctx.stop();
         }
     }
 
-    fn perform(&mut self, effects: Vec<Effect>, mut place: Option<Box<dyn Place>>) {
+    fn is_submitting(&self) -> bool {
+        self.submission.as_ref().is_some_and(|submission| !submission.answer.is_finished())
+    }
+
+    /// Does what a decision asked for, whose commit was asked for not before `committed_from`.
+    fn perform(&mut self, effects: Vec<Effect>, mut place: Option<Box<dyn Place>>, committed_from: Instant) {
         for effect in effects {
             match effect {
                 Effect::RequestSlot { id, segments, precedence } => self.request_slot(id, segments, precedence),
-                Effect::Submit(cleared) => self.submit(cleared, place.take()),
+                Effect::Submit(cleared) => self.submit(cleared, place.take(), committed_from + COMMIT_TO_WIRE_MAX),
                 Effect::Recall { id, attempt } => self.recall(id, attempt),
-                Effect::Publish(_) => self.directory.publish(&self.key.practice),
+                Effect::Publish(_) => self.directory.publish(Change::In(self.key.practice.clone())),
             }
         }
     }
@@ -90,12 +99,12 @@ impl ConversationActor {
         }
     }
 
-    fn submit(&mut self, cleared: Cleared, place: Option<Box<dyn Place>>) {
+    fn submit(&mut self, cleared: Cleared, place: Option<Box<dyn Place>>, write_by: Instant) {
         let (directory, key) = (Arc::clone(&self.directory), self.key.clone());
         let (id, attempt) = (cleared.id(), cleared.attempt());
         let recalled = CancellationToken::new();
         let until_recalled = recalled.clone();
-        let write_by = Instant::now() + COMMIT_TO_WIRE_MAX;
+        let place = place.filter(|_| Instant::now() <= write_by);
         // Here and not in the task: it takes its turn on the link before the next letter, which may be a STOP, is read.
         // A panic there must not take the arbiter's other conversations along.
         let submit = |place: Box<dyn Place>| {
@@ -149,13 +158,45 @@ impl Handler<Letter> for ConversationActor {
         if let Event::SlotGranted(id) = letter.event {
             self.slot.take_if(|slot| slot.id == id);
         }
-        let Letter { event, idempotency, place } = letter;
-        let step = Step::new(Arc::clone(&self.directory), self.key.clone(), self.held.take());
+        let Letter { event, idempotency, place, until } = letter;
+        let step = Step::new(Arc::clone(&self.directory), self.key.clone(), self.held.take(), until);
         let stepped = step.take(event, idempotency).into_actor(self);
-        AtomicResponse::new(Box::pin(stepped.map(move |Stepped { held, effects, reply }, actor, _| {
+        AtomicResponse::new(Box::pin(stepped.map(move |stepped, actor, _| {
+            let Stepped { held, effects, committed_from, reply } = stepped;
             actor.held = held;
-            actor.perform(effects, place);
+            actor.perform(effects, place, committed_from);
             reply
+        })))
+    }
+}
+
+impl Message for Overtaken {
+    type Result = ();
+}
+
+impl Handler<Overtaken> for ConversationActor {
+    type Result = AtomicResponse<Self, ()>;
+
+    /// Forgets what is held; the next letter reads it. Only what is being written to the carrier can't wait for that:
+    /// what the other daemon took may be a STOP.
+    fn handle(&mut self, Overtaken: Overtaken, _: &mut Self::Context) -> Self::Result {
+        self.overtaken.store(false, Ordering::SeqCst);
+        self.held = match self.held.take() {
+            Held::Stored(_) | Held::Overtaken => Held::Overtaken,
+            Held::Nothing => Held::Nothing,
+        };
+        if !self.is_submitting() {
+            return AtomicResponse::new(Box::pin(std::future::ready(()).into_actor(self)));
+        }
+        let until = Instant::now() + self.directory.patience().delivery;
+        let step = Step::new(Arc::clone(&self.directory), self.key.clone(), Held::Overtaken, until);
+        AtomicResponse::new(Box::pin(step.catch_up().into_actor(self).map(|stepped, actor, _| {
+            let Stepped { held, effects, committed_from, reply } = stepped;
+            if let Err(error) = reply {
+                tracing::warn!(%error, practice = %actor.key.practice, "what another daemon wrote was not read");
+            }
+            actor.held = held;
+            actor.perform(effects, None, committed_from);
         })))
     }
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{SetOnce, broadcast, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::actor::ConversationActor;
@@ -25,7 +26,7 @@ pub const LIVE_CONVERSATIONS_MAX: usize = 100_000;
 const PANICS_MAX: u32 = 3;
 /// How often an actor that has just stopped is started again for one letter.
 const RESTARTS_MAX: usize = 8;
-/// Practices that changed, kept for those who read slowly; they look at everything when they fall behind.
+/// Changes that are kept for those who read slowly; they look at everything when they fall behind.
 const CHANGES_MAX: usize = 1_024;
 
 /// What the conversations need from the rest of the daemon.
@@ -40,16 +41,37 @@ pub struct Doors {
 /// How long the shell waits.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For a letter to be answered: the wait for the mailbox and the commit.
+    /// For a caller of the API to be answered: the wait for the mailbox and the commit.
     pub answer: Duration,
+    /// For what the carrier brought, and what comes by itself.
+    pub delivery: Duration,
     /// For the next letter, before an actor gives its memory back.
     pub idle: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { answer: Duration::from_secs(5), idle: Duration::from_mins(1) }
+        // A caller hears within two seconds that the store takes nothing. The carrier is left after five.
+        let (answer, delivery) = (Duration::from_millis(1_800), Duration::from_secs(5));
+        Self { answer, delivery, idle: Duration::from_mins(1) }
     }
+}
+
+/// Where something changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// In a conversation of this practice.
+    In(PracticeId),
+    /// Perhaps anywhere: some news of other daemons were missed.
+    Anywhere,
+}
+
+/// An actor that lives.
+pub(super) struct Live {
+    seat: Seat,
+    pub addr: Addr<ConversationActor>,
+    /// Set while the news that another daemon wrote is on its way there.
+    pub overtaken: Arc<AtomicBool>,
 }
 
 /// An actor's place in the directory; the next actor of the same conversation has another.
@@ -63,12 +85,12 @@ pub struct Directory {
     arbiters: Arbiters,
     runtime: Handle,
     hasher: RandomState,
-    live: Mutex<HashMap<ConversationKey, (Seat, Addr<ConversationActor>)>>,
+    live: Mutex<HashMap<ConversationKey, Live>>,
     panics: Mutex<HashMap<ConversationKey, u32>>,
     seats: AtomicU64,
     stopping: AtomicBool,
     submissions: TaskTracker,
-    changes: broadcast::Sender<PracticeId>,
+    changes: broadcast::Sender<Change>,
 }
 
 impl Directory {
@@ -96,9 +118,14 @@ impl Directory {
         }
     }
 
-    /// Brings an event to a conversation. `Ok` means that what came of it is durable.
+    /// Brings an event to a conversation for a caller of the API. `Ok` means that what came of it is durable.
     pub async fn ask(self: &Arc<Self>, key: &ConversationKey, event: Event) -> Result<Reply, AskError> {
-        self.bring(key, Letter::about(event)).await
+        self.bring(key, Letter::about(event, Instant::now() + self.doors.patience.answer)).await
+    }
+
+    /// Brings an event that nobody at a screen waits for: of the carrier's, or of the clock's.
+    pub(super) async fn tell(self: &Arc<Self>, key: &ConversationKey, event: Event) -> Result<Reply, AskError> {
+        self.bring(key, Letter::about(event, Instant::now() + self.doors.patience.delivery)).await
     }
 
     /// Brings a draft, under the caller's idempotency key if there is one.
@@ -108,11 +135,12 @@ impl Directory {
         draft: Draft,
         idempotency: Option<Idempotency>,
     ) -> Result<Reply, AskError> {
-        self.bring(key, Letter { idempotency, ..Letter::about(Event::Drafted(draft)) }).await
+        let until = Instant::now() + self.doors.patience.answer;
+        self.bring(key, Letter { idempotency, ..Letter::about(Event::Drafted(draft), until) }).await
     }
 
-    /// The practices in which something changed, as it becomes durable.
-    pub fn changes(&self) -> broadcast::Receiver<PracticeId> {
+    /// Where something changed, as it becomes durable, be it here or at another daemon.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
 
@@ -151,11 +179,12 @@ impl Directory {
     }
 
     async fn bring(self: &Arc<Self>, key: &ConversationKey, letter: Letter) -> Result<Reply, AskError> {
-        let Letter { event, idempotency, mut place } = letter;
+        let Letter { event, idempotency, mut place, until } = letter;
         for _ in 0..RESTARTS_MAX {
             let addr = self.find(key)?;
-            let letter = Letter { event: event.clone(), idempotency: idempotency.clone(), place: place.take() };
-            return match tokio::time::timeout(self.doors.patience.answer, addr.send(letter)).await {
+            let (event, idempotency) = (event.clone(), idempotency.clone());
+            let letter = Letter { event, idempotency, place: place.take(), until };
+            return match tokio::time::timeout_at(until, addr.send(letter)).await {
                 Ok(Ok(answer)) => answer,
                 Err(_) | Ok(Err(MailboxError::Timeout)) => Err(AskError::Overloaded),
                 // The actor stopped for idleness with the letter in its mailbox: it was not read.
@@ -175,23 +204,25 @@ impl Directory {
         }
         let mut live = self.lock_live();
         match live.get(key) {
-            Some((_, addr)) if addr.connected() => return Ok(addr.clone()),
+            Some(found) if found.addr.connected() => return Ok(found.addr.clone()),
             Some(_) | None if live.len() >= LIVE_CONVERSATIONS_MAX => return Err(AskError::Overloaded),
             Some(_) | None => {}
         }
         let seat = Seat(self.seats.fetch_add(1, Ordering::Relaxed));
         let arbiter = self.arbiters.of(self.hasher.hash_one(key));
         let (directory, owned) = (Arc::clone(self), key.clone());
+        let overtaken = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&overtaken);
         let addr =
-            ConversationActor::start_in_arbiter(arbiter, move |_| ConversationActor::new(directory, owned, seat));
-        live.insert(key.clone(), (seat, addr.clone()));
+            ConversationActor::start_in_arbiter(arbiter, move |_| ConversationActor::new(directory, owned, seat, told));
+        live.insert(key.clone(), Live { seat, addr: addr.clone(), overtaken });
         Ok(addr)
     }
 
     /// An actor has stopped.
     pub(super) fn vacate(&self, key: &ConversationKey, seat: Seat) {
         let mut live = self.lock_live();
-        if live.get(key).is_some_and(|(taken, _)| *taken == seat) {
+        if live.get(key).is_some_and(|taken| taken.seat == seat) {
             live.remove(key);
         }
     }
@@ -219,7 +250,8 @@ impl Directory {
         let carrier = self.carrier.wait().await;
         let Ok(place) = carrier.place(number, segments).await else { return };
         turn.spend();
-        let granted = Letter { place: Some(place), ..Letter::about(Event::SlotGranted(id)) };
+        let until = Instant::now() + self.doors.patience.delivery;
+        let granted = Letter { place: Some(place), ..Letter::about(Event::SlotGranted(id), until) };
         if let Err(error) = self.bring(&key, granted).await {
             // Nothing was sent; the conversation asks again when its wake comes.
             tracing::warn!(%error, message = %id, "slot was not used");
@@ -231,7 +263,7 @@ impl Directory {
     pub(super) async fn tell_until_heard(self: &Arc<Self>, key: &ConversationKey, event: Event) {
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.ask(key, event.clone()).await {
+            match self.tell(key, event.clone()).await {
                 Ok(_) | Err(AskError::UnknownPractice | AskError::Stopping | AskError::Quarantined) => return,
                 Err(
                     AskError::StoreUnavailable | AskError::StoreWentBack | AskError::Overloaded | AskError::Panicked,
@@ -242,9 +274,9 @@ impl Directory {
         }
     }
 
-    pub(super) fn publish(&self, practice: &PracticeId) {
+    pub(super) fn publish(&self, change: Change) {
         // Nobody may be looking.
-        let _ = self.changes.send(practice.clone());
+        let _ = self.changes.send(change);
     }
 
     pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
@@ -264,8 +296,8 @@ impl Directory {
         self.doors.practices.policy(practice)
     }
 
-    pub(super) fn owner(&self, number: &crate::domain::Phone) -> Option<PracticeId> {
-        self.doors.practices.owner(number)
+    pub(super) fn practices(&self) -> &dyn Practices {
+        &*self.doors.practices
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -276,7 +308,7 @@ impl Directory {
         self.doors.clock.now()
     }
 
-    fn lock_live(&self) -> MutexGuard<'_, HashMap<ConversationKey, (Seat, Addr<ConversationActor>)>> {
+    pub(super) fn lock_live(&self) -> MutexGuard<'_, HashMap<ConversationKey, Live>> {
         self.live.lock().expect("no holder of the lock panics")
     }
 

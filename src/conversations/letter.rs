@@ -1,5 +1,7 @@
 //! What is said to a conversation's actor, and what it answers.
 
+use tokio::time::Instant;
+
 use crate::domain::{Event, Outcome};
 use crate::ports::{IdempotencyKey, KeptAnswer, Place};
 
@@ -9,13 +11,19 @@ pub(super) struct Letter {
     pub idempotency: Option<Idempotency>,
     /// The room in the carrier's window that was granted together with a slot.
     pub place: Option<Box<dyn Place>>,
+    /// When whoever sent it gives up. What nobody waits for any more is not decided: a daemon that was frozen must not
+    /// write down a text that the carrier has delivered to another one meanwhile.
+    pub until: Instant,
 }
 
 impl Letter {
-    pub fn about(event: Event) -> Self {
-        Self { event, idempotency: None, place: None }
+    pub fn about(event: Event, until: Instant) -> Self {
+        Self { event, idempotency: None, place: None, until }
     }
 }
+
+/// Said to an actor whose conversation another daemon wrote: what it holds is old.
+pub(super) struct Overtaken;
 
 /// The caller's key for a draft, and the digest of what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

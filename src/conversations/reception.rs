@@ -1,12 +1,22 @@
 //! Where what the carrier brings comes in: finds the conversation that it is for, and answers when it is durable.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{AskError, Directory};
-use crate::domain::{ConversationKey, Event, Phone};
-use crate::ports::{DeadLetter, Delivery, NotTaken, Reception};
+use crate::domain::{ConversationKey, Event, Phone, PracticeId};
+use crate::ports::{CaughtUp, DeadLetter, Delivery, NotTaken, Reception};
+
+/// How long it is tried to tell other daemons of the end of a session: after that the carrier has delivered again what
+/// it had to.
+const RETELL_MAX: Duration = Duration::from_mins(10);
+/// Between two tries; it doubles.
+const RETELL_PAUSE: Duration = Duration::from_millis(100);
+const RETELL_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The directory's side that faces the carrier. It does not keep the directory alive: the links, which hold this, are
 /// held by the directory.
@@ -28,6 +38,22 @@ impl Reception for FrontDesk {
             Delivery::Unroutable(letter) => directory.keep(letter).await,
         }
     }
+
+    async fn session_ended(&self, at: Timestamp) {
+        let mut pause = RETELL_PAUSE;
+        let give_up_at = Instant::now() + RETELL_MAX;
+        loop {
+            let Some(directory) = self.0.upgrade() else { return };
+            let Err(error) = directory.store().session_ended(at).await else { return };
+            drop(directory);
+            if Instant::now() + pause > give_up_at {
+                tracing::warn!(%error, "other daemons were not told that a link session ended");
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETELL_PAUSE_MAX);
+        }
+    }
 }
 
 impl Directory {
@@ -43,11 +69,11 @@ impl Directory {
         event: Event,
         words: impl FnOnce() -> Vec<u8>,
     ) -> Result<(), NotTaken> {
-        let Some(practice) = self.owner(number) else {
+        let Some(practice) = self.owner(number).await? else {
             let raw = [number.expose().as_bytes(), b"\n", phone.expose().as_bytes(), b"\n", &words()].concat();
             return self.keep(DeadLetter { at: self.now(), reason: "no practice has this number", raw }).await;
         };
-        match self.ask(&ConversationKey { practice, phone }, event).await {
+        match self.tell(&ConversationKey { practice, phone }, event).await {
             Ok(_) => Ok(()),
             Err(
                 AskError::StoreUnavailable
@@ -58,6 +84,19 @@ impl Directory {
                 | AskError::UnknownPractice
                 | AskError::Stopping,
             ) => Err(NotTaken),
+        }
+    }
+
+    /// Whose number it is. A practice that another daemon has just put must not have its texts set aside.
+    async fn owner(&self, number: &Phone) -> Result<Option<PracticeId>, NotTaken> {
+        let known = self.practices().owner(number);
+        if known.is_some() {
+            return Ok(known);
+        }
+        match self.practices().catch_up().await {
+            Ok(CaughtUp::Learnt) => Ok(self.practices().owner(number)),
+            Ok(CaughtUp::NothingNew) => Ok(None),
+            Err(_) => Err(NotTaken),
         }
     }
 

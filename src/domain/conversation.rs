@@ -1,6 +1,6 @@
 //! A conversation is a value: what happened to it decides the next value, and what to do about it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
@@ -9,8 +9,9 @@ use super::outbox::{Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
 use super::{
-    Answer, Body, Consent, ConversationId, Decision, Draft, Effect, Entry, Event, Evidence, Failure, Fingerprint, Form,
-    Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt, Refusal, Seq, Status, Summary,
+    Answer, Body, BootId, Consent, ConversationId, Decision, Draft, Effect, Entry, Event, Evidence, Failure,
+    Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt, Refusal, Seq,
+    Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -41,8 +42,9 @@ pub struct Conversation {
     pub help_sent_at: Option<Timestamp>,
     /// The latest inbound texts.
     pub arrivals: Vec<Arrival>,
-    /// When link sessions ended, as far as the patient's texts told: what was answered shortly before may come again.
-    pub session_ends: Vec<Timestamp>,
+    /// When link sessions ended, as far as the patient's texts told and other daemons did: what was answered shortly
+    /// before may come again.
+    pub session_ends: Vec<SessionEnd>,
     pub reassembly: Reassembly,
 }
 
@@ -54,6 +56,24 @@ pub struct Arrival {
     pub at: Timestamp,
     /// Its message; the newest one at the time for a segment of a text that was not complete.
     pub seq: Seq,
+    /// The run of a daemon to which it was delivered; unknown of those that were written before it was kept.
+    pub taken_by: Option<BootId>,
+}
+
+/// The end of a link session, which leaves in doubt what was answered shortly before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionEnd {
+    pub at: Timestamp,
+    /// Whose session it was; where a daemon is alone on its store every session is its own.
+    pub of: Option<BootId>,
+}
+
+impl SessionEnd {
+    /// Whether the answer to a text may have been lost with this session.
+    fn puts_in_doubt(&self, arrival: &Arrival, doubt: SignedDuration) -> bool {
+        let may_have_carried_it = self.of.is_none() || arrival.taken_by.is_none() || self.of == arrival.taken_by;
+        may_have_carried_it && (self.at - doubt..=self.at).contains(&arrival.at)
+    }
 }
 
 impl Conversation {
@@ -82,6 +102,7 @@ impl Conversation {
         turn.time_passed();
         let outcome = match event {
             Event::Received(inbound) => turn.received(inbound),
+            Event::SessionsEnded(ends) => turn.sessions_ended(ends),
             Event::Drafted(draft) => turn.drafted(draft),
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
@@ -89,7 +110,8 @@ impl Conversation {
             Event::ReadUpTo(seq) => turn.read_up_to(seq),
             Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
             Event::Woken => Outcome::Recorded,
-            Event::Restored(others) => turn.restored(others),
+            Event::Restored(others) => turn.restored(&others),
+            Event::Overtaken(others) => turn.overtaken(&others),
             Event::StoreWentBack => turn.store_went_back(),
         };
         turn.close(self, outcome)
@@ -103,6 +125,32 @@ impl Conversation {
         };
         let partial_text_ends = self.reassembly.gives_up_at(policy.limits.partial_text);
         [self.outbox.wake_at(), invitation_ends, partial_text_ends].into_iter().flatten().min()
+    }
+
+    /// Who else took a text that this one may be again, so that the ends of their sessions are to be known before it is
+    /// decided. None for most texts.
+    pub fn taken_elsewhere(&self, inbound: &Inbound, now: Timestamp, policy: &Policy) -> Vec<BootId> {
+        let mut others = Vec::new();
+        for arrival in &self.arrivals {
+            let may_come_again =
+                arrival.fingerprint == inbound.fingerprint && now.duration_since(arrival.at) < policy.limits.redelivery;
+            if let Some(boot) = arrival.taken_by.filter(|boot| may_come_again && *boot != policy.boot)
+                && !others.contains(&boot)
+            {
+                others.push(boot);
+            }
+        }
+        others
+    }
+
+    /// How often another daemon took a text in these words lately: within the time in which its answer may be lost.
+    pub fn taken_lately(&self, inbound: &Inbound, now: Timestamp, policy: &Policy) -> usize {
+        let is_one = |arrival: &&Arrival| {
+            arrival.fingerprint == inbound.fingerprint
+                && arrival.taken_by.is_some_and(|boot| boot != policy.boot)
+                && now.duration_since(arrival.at) <= policy.limits.answer_doubt
+        };
+        self.arrivals.iter().filter(is_one).count()
     }
 
     pub fn summary(&self) -> Summary {
@@ -121,14 +169,18 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn received(&mut self, inbound: Inbound) -> Outcome {
-        self.remember_session_end(inbound.earlier_session_ended);
+        self.forget_old_session_ends();
+        if let Some(at) = inbound.earlier_session_ended {
+            self.remember_session_end(SessionEnd { at, of: None });
+        }
         let reading = read(&inbound);
         // The same STOP again may be another: after a START in between it has to be heard.
-        if let Some(index) = self.delivered_before(&inbound)
-            && self.may_come_again(&inbound, reading)
+        if let Some((index, ended)) = self.delivered_before(&inbound)
+            && self.may_come_again(&inbound, ended, reading)
         {
             // From here on it is the answer to this delivery that may be lost.
             self.next.arrivals[index].at = self.now;
+            self.next.arrivals[index].taken_by = Some(self.policy.boot);
             let of = self.message_id(self.next.arrivals[index].seq);
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
@@ -144,6 +196,17 @@ impl Turn<'_> {
             _ => self.said(inbound.text, inbound.form),
         }
         self.remember(inbound.fingerprint);
+        Outcome::Recorded
+    }
+
+    /// Keeps those that put an answer in doubt; the others say nothing about this conversation.
+    fn sessions_ended(&mut self, ends: Vec<SessionEnd>) -> Outcome {
+        let doubt = self.policy.limits.answer_doubt;
+        for end in ends {
+            if self.next.arrivals.iter().any(|arrival| end.puts_in_doubt(arrival, doubt)) {
+                self.remember_session_end(end);
+            }
+        }
         Outcome::Recorded
     }
 
@@ -301,12 +364,24 @@ impl Turn<'_> {
         Outcome::Recorded
     }
 
-    fn restored(&mut self, others: OtherDaemons) -> Outcome {
+    fn restored(&mut self, others: &OtherDaemons) -> Outcome {
         let ours = self.policy.boot;
         let is_lost = |boot| boot != ours && matches!(others, OtherDaemons::Impossible);
         let finished = self.outbox(|outbox, step| outbox.doubt(is_lost, step));
         self.conclude(finished);
-        self.next.outbox.forget_slots();
+        // Whoever waited for a slot here is no more.
+        self.next.outbox.forget_slots(|boot| boot == ours);
+        self.overtaken(others)
+    }
+
+    fn overtaken(&mut self, others: &OtherDaemons) -> Outcome {
+        let ours = self.policy.boot;
+        self.next.outbox.forget_slots(|boot| match others {
+            OtherDaemons::Impossible => boot != ours,
+            OtherDaemons::Possible { alive } => boot != ours && !alive.contains(&boot),
+        });
+        // A STOP that another daemon took reaches what is being written here this way.
+        self.effects.extend(self.next.outbox.recalled_from(ours));
         Outcome::Recorded
     }
 
@@ -336,7 +411,7 @@ impl Turn<'_> {
     }
 
     fn close(mut self, before: &Conversation, outcome: Outcome) -> Decision {
-        self.effects.extend(self.next.outbox.ask_for_slot(self.now, &self.policy.limits));
+        self.effects.extend(self.next.outbox.ask_for_slot(self.now, self.policy));
         if self.next.unread != before.unread {
             self.journal.push(Entry::UnreadChanged { unread: self.next.unread });
         }
@@ -354,36 +429,41 @@ impl Turn<'_> {
     }
 
     /// Whether a text in known words may be the known one. An opt-out always counts as another; what would opt in never
-    /// does; anything else does once the carrier has had the time to deliver again what it had to.
-    fn may_come_again(&self, inbound: &Inbound, reading: Reading) -> bool {
+    /// does; anything else does once the carrier has had the time to deliver again what it had to since the session of
+    /// this text began, or since the session that `ended` left the known text in doubt.
+    fn may_come_again(&self, inbound: &Inbound, ended: Timestamp, reading: Reading) -> bool {
+        let is_recent = |at: Timestamp| self.now.duration_since(at) <= self.policy.limits.redelivery_begins;
         match reading.meaning {
             Meaning::OptOut => {
                 let change = self.next.consent.change(Meaning::OptOut, Invitation::Forgotten, self.now);
                 !matches!(change, Change::OptsOut(_))
             }
             Meaning::Start | Meaning::OptIn => true,
-            Meaning::Help | Meaning::Other => inbound
-                .session_began
-                .is_none_or(|began| self.now.duration_since(began) <= self.policy.limits.redelivery_begins),
+            Meaning::Help | Meaning::Other => is_recent(ended) || inbound.session_began.is_none_or(is_recent),
         }
     }
 
     /// The place in `arrivals` of the delivery that this one may be again: one whose answer was given so shortly before
-    /// the end of some session that it may not have arrived.
-    fn delivered_before(&self, inbound: &Inbound) -> Option<usize> {
+    /// the end of some session that it may not have arrived. With it, the last such end.
+    fn delivered_before(&self, inbound: &Inbound) -> Option<(usize, Timestamp)> {
         let doubt = self.policy.limits.answer_doubt;
-        let in_doubt = |at: Timestamp| self.next.session_ends.iter().any(|end| (*end - doubt..=*end).contains(&at));
-        let may_be = |known: &Arrival| known.fingerprint == inbound.fingerprint && in_doubt(known.at);
-        self.next.arrivals.iter().rposition(may_be)
+        let ended = |arrival: &Arrival| {
+            let ends = self.next.session_ends.iter().filter(|end| end.puts_in_doubt(arrival, doubt));
+            ends.map(|end| end.at).max()
+        };
+        let known = |arrival: &Arrival| arrival.fingerprint == inbound.fingerprint;
+        let arrivals = self.next.arrivals.iter().enumerate().rev();
+        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, ended(arrival)?)))
     }
 
-    fn remember_session_end(&mut self, ended: Option<Timestamp>) {
+    fn forget_old_session_ends(&mut self) {
         let (now, redelivery) = (self.now, self.policy.limits.redelivery);
+        self.next.session_ends.retain(|end| now.duration_since(end.at) < redelivery);
+    }
+
+    fn remember_session_end(&mut self, ended: SessionEnd) {
         let ends = &mut self.next.session_ends;
-        ends.retain(|end| now.duration_since(*end) < redelivery);
-        if let Some(ended) = ended
-            && !ends.contains(&ended)
-        {
+        if !ends.contains(&ended) {
             if ends.len() == SESSION_ENDS_MAX {
                 ends.remove(0);
             }
@@ -395,7 +475,8 @@ impl Turn<'_> {
         if self.next.arrivals.len() == ARRIVALS_MAX {
             self.next.arrivals.remove(0);
         }
-        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last });
+        let taken_by = Some(self.policy.boot);
+        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last, taken_by });
     }
 
     /// Queues a text of our own.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq};
+use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The patient texted.
     Received(Inbound),
+    /// Link sessions ended, where several daemons have some: what was answered shortly before may be delivered again.
+    SessionsEnded(Vec<SessionEnd>),
     /// Staff wrote.
     Drafted(Draft),
     /// The rate limit and the carrier have room for this message at this instant.
@@ -23,8 +25,10 @@ pub enum Event {
     MarkedUnread,
     /// The conversation's `wake_at` has come.
     Woken,
-    /// The conversation was loaded from the store.
+    /// The conversation was loaded from the store, by an actor that starts anew.
     Restored(OtherDaemons),
+    /// Another daemon wrote the conversation, and it was loaded by an actor that waits still for what it waited for.
+    Overtaken(OtherDaemons),
     /// The store lost what came last, and an operator has accepted that: whatever waits may have gone out since.
     StoreWentBack,
 }
@@ -35,7 +39,8 @@ pub enum OtherDaemons {
     /// The store is locked by this daemon: whoever was sending under another boot is dead.
     Impossible,
     /// Another daemon may be sending still; its deadline decides. `alive` are those that gave a sign of life lately,
-    /// this one among them: a hint, because one that froze may go on.
+    /// this one among them. That is a hint for who does what first: one that froze may go on, and every decision is
+    /// fenced by the version that it was made on.
     Possible { alive: Arc<[BootId]> },
 }
 

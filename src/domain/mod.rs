@@ -22,7 +22,7 @@ mod summary;
 pub mod text;
 
 pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
-pub use conversation::{Arrival, Conversation, ConversationKey};
+pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Retry};
 pub use journal::Entry;

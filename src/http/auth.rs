@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 use super::Api;
 use super::problem::Problem;
 use crate::domain::{Practice, PracticeId, StaffId, StaffMember};
-use crate::ports::TokenRecord;
+use crate::ports::{CaughtUp, TokenRecord};
 use crate::records::Records;
 
 /// Names who acts, in calls with a practice's token.
@@ -125,7 +125,7 @@ pub async fn guard(
         let mut named = params.iter().filter(|(name, _)| *name == "practice");
         named.next().map(|(_, value)| value)
     });
-    match guard.admit(practice, request.headers(), request.extensions()) {
+    match guard.admit(practice, request.headers(), request.extensions()).await {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted.caller);
             if let Some(practice) = admitted.practice {
@@ -139,7 +139,7 @@ pub async fn guard(
 
 /// Nothing is here, which only those with a token get to hear.
 pub async fn nowhere(Given(api): Given<Arc<Api>>, request: Request) -> Problem {
-    match authenticate(&api, request.headers(), request.extensions()) {
+    match authenticate(&api, request.headers(), request.extensions()).await {
         Ok(_) => Problem::NotFound,
         Err(problem) => problem,
     }
@@ -151,12 +151,35 @@ struct Admitted {
 }
 
 impl Guard {
-    fn admit(&self, named: Option<&str>, headers: &HeaderMap, extensions: &Extensions) -> Result<Admitted, Problem> {
-        let credential = authenticate(&self.api, headers, extensions)?;
-        let practice = self.practice(&credential, named)?;
-        let staff = self.who_acts(&credential, practice.as_deref(), headers)?;
-        permits(self.permission, &credential, staff.as_ref())?;
-        Ok(Admitted { caller: Caller { credential, staff: staff.map(|member| member.id) }, practice })
+    /// What is refused for want of a record may have been put by another daemon a moment ago: it is looked for once
+    /// more before that is said.
+    async fn admit(
+        &self,
+        named: Option<&str>,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Admitted, Problem> {
+        let credential = authenticate(&self.api, headers, extensions).await?;
+        match self.admit_bearer(&credential, named, headers) {
+            Ok(admitted) if admitted.practice.is_some() || self.resource == Resource::Service => Ok(admitted),
+            refused_or_unknown => match self.api.records.catch_up().await? {
+                CaughtUp::Learnt => self.admit_bearer(&credential, named, headers),
+                CaughtUp::NothingNew => refused_or_unknown,
+            },
+        }
+    }
+
+    fn admit_bearer(
+        &self,
+        credential: &Credential,
+        named: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Admitted, Problem> {
+        let practice = self.practice(credential, named)?;
+        let staff = self.who_acts(credential, practice.as_deref(), headers)?;
+        permits(self.permission, credential, staff.as_ref())?;
+        let caller = Caller { credential: credential.clone(), staff: staff.map(|member| member.id) };
+        Ok(Admitted { caller, practice })
     }
 
     fn practice(&self, credential: &Credential, named: Option<&str>) -> Result<Option<Arc<Practice>>, Problem> {
@@ -237,19 +260,37 @@ fn permits(permission: Permission, credential: &Credential, staff: Option<&Staff
 }
 
 /// Whose token came with a request. Wrong ones are counted against the address that they came from; right ones
-/// are never refused for that, because many callers may share the address of a proxy.
-fn authenticate(api: &Api, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Problem> {
+/// are never refused for that, because many callers may share the address of a proxy. An address that has shown as many
+/// wrong ones as it may has the store asked for none: a token that another daemon has just made is known from the news
+/// in a moment.
+async fn authenticate(api: &Api, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Problem> {
     let Some(token) = bearer(headers) else { return Err(Problem::NotAuthenticated) };
-    if is_operators(token, &api.operator_token) {
-        return Ok(Credential::Operator);
+    if let Some(credential) = recognize(api, token) {
+        return Ok(credential);
     }
-    if let Some(TokenRecord { id, practice, staff, .. }) = api.records.authenticate(token) {
-        return Ok(Credential::Token { id, practice, session_of: staff });
+    let peer = peer(extensions);
+    if Records::may_be_token(token) && !api.failures.are_many(peer) {
+        match api.records.catch_up().await? {
+            CaughtUp::Learnt => {
+                if let Some(credential) = recognize(api, token) {
+                    return Ok(credential);
+                }
+            }
+            CaughtUp::NothingNew => {}
+        }
     }
-    match api.failures.count(peer(extensions)) {
+    match api.failures.count(peer) {
         Ok(()) => Err(Problem::NotAuthenticated),
         Err(retry_after_s) => Err(Problem::TooManyFailures { retry_after_s }),
     }
+}
+
+fn recognize(api: &Api, token: &str) -> Option<Credential> {
+    if is_operators(token, &api.operator_token) {
+        return Some(Credential::Operator);
+    }
+    let TokenRecord { id, practice, staff, .. } = api.records.authenticate(token)?;
+    Some(Credential::Token { id, practice, session_of: staff })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -20,6 +20,14 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// Whether an address has shown as many as it may, so that it is not worth while to look any further for its token.
+    pub fn are_many(&self, address: IpAddr) -> bool {
+        let now = Instant::now();
+        let by_address = self.by_address.lock().expect("no holder of the lock panics");
+        let known = by_address.get(&household(address));
+        known.is_some_and(|(since, failures)| now.duration_since(*since) < WINDOW && *failures >= FAILURES_MAX)
+    }
+
     /// Counts one more; `Err` with the seconds to wait when there were too many.
     pub fn count(&self, address: IpAddr) -> Result<(), u64> {
         let now = Instant::now();
@@ -66,12 +74,15 @@ mod tests {
         let address = "2001:db8::1".parse().unwrap();
         let neighbour = "2001:db8::2".parse().unwrap();
         for _ in 0..FAILURES_MAX {
+            assert!(!failures.are_many(address));
             assert_eq!(failures.count(address), Ok(()));
         }
+        assert!(failures.are_many(neighbour));
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(failures.count(neighbour), Err(40));
         assert_eq!(failures.count("2001:db8:0:1::1".parse().unwrap()), Ok(()));
         tokio::time::advance(Duration::from_secs(40)).await;
+        assert!(!failures.are_many(address));
         assert_eq!(failures.count(address), Ok(()));
     }
 

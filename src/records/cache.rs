@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::search::{Query, Searchable, fold};
 use crate::domain::{Patient, PatientId, Phone, Practice, PracticeId, StaffId, StaffMember};
-use crate::ports::{Record, TokenRecord};
+use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Default)]
 pub(super) struct Cache {
@@ -55,13 +55,14 @@ impl Cache {
         }
     }
 
-    /// Takes what the store has. Tokens come and go beside it, and are right as they are.
-    pub fn replace_all_but_tokens(&mut self, records: Vec<Record>) {
-        let without_tokens = records.into_iter().filter(|record| !matches!(record, Record::Token(_))).collect();
-        let fresh = Self::of(without_tokens);
-        let tokens = std::mem::take(&mut self.tokens);
-        let sessions = std::mem::take(&mut self.sessions);
-        *self = Self { tokens, sessions, ..fresh };
+    /// What the store has under this name, or nothing there.
+    pub fn learn(&mut self, key: &RecordKey, stored: Option<Record>) {
+        match (stored, key) {
+            (Some(record), _) => self.put(record),
+            (None, RecordKey::Token(_, id)) => self.remove_token(id),
+            // None of these is ever removed.
+            (None, RecordKey::Practice(_) | RecordKey::Staff(..) | RecordKey::Patient(..)) => {}
+        }
     }
 
     /// Whether a number is a practice's, or a patient's: a practice that texts itself would never stop.

@@ -1,6 +1,7 @@
 //! What the practice and the operator keep: practices, staff, patients, tokens. Read from memory, written to the store first.
 
 mod cache;
+mod others;
 mod search;
 mod token;
 
@@ -8,11 +9,15 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, watch};
 
 use crate::domain::{BootId, Limits, Patient, PatientId, Phone, Policy, Practice, PracticeId, StaffId, StaffMember};
-use crate::ports::{Clock, Practices, PutError, Record, RecordKey, Store, StoreError, TokenRecord};
+use crate::ports::{
+    CaughtUp, Clock, Practices, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, TokenRecord,
+};
+use async_trait::async_trait;
 use cache::Cache;
+use others::Backlog;
 use token::Presented;
 
 /// Patients that one search answers with.
@@ -35,6 +40,12 @@ pub struct Records {
     cache: RwLock<Cache>,
     /// Held from the check of a change until it is in the cache, so that checks hold when the change is made.
     changing: Mutex<Memory>,
+    /// Shared while a token is on its way into the store and the cache, which need not wait for other changes; alone
+    /// while everything is read again.
+    tokens: TurnLock<()>,
+    /// How often records were put or removed, as far as the cache knows.
+    seen: watch::Sender<RecordsVersion>,
+    backlog: Backlog,
     permissions: watch::Sender<()>,
 }
 
@@ -100,9 +111,19 @@ impl Records {
         boot: BootId,
         limits: Limits,
     ) -> Result<Arc<Self>, StoreError> {
-        let cache = RwLock::new(Cache::of(store.records().await?.0));
-        let changing = Mutex::new(Memory::Exact);
-        Ok(Arc::new(Self { store, clock, boot, limits, cache, changing, permissions: watch::Sender::new(()) }))
+        let (records, version) = store.records().await?;
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            boot,
+            limits,
+            cache: RwLock::new(Cache::of(records)),
+            changing: Mutex::new(Memory::Exact),
+            tokens: TurnLock::default(),
+            seen: watch::Sender::new(version),
+            backlog: Backlog::default(),
+            permissions: watch::Sender::new(()),
+        }))
     }
 
     // ------------------------------------------------------------------------------------------- practices
@@ -120,7 +141,7 @@ impl Records {
         let records = Arc::clone(self);
         finished(async move {
             let mut memory = records.begin().await?;
-            let known = records.practice(&practice.id);
+            let known = records.practice_as_stored(&practice.id).await?;
             if known.as_ref().is_some_and(|known| known.number != practice.number) {
                 return Err(RecordsError::NumberFixed);
             }
@@ -185,7 +206,7 @@ impl Records {
                 return Err(RecordsError::PhoneIsPractices);
             }
             let known = records.patient(&practice, &patient.id);
-            if known.as_deref() == Some(&patient) {
+            if known.as_deref() == Some(&patient) && records.is_level().await? {
                 // Who keeps patients in step with another system puts everybody again, every night.
                 return Ok(Put::Changed);
             }
@@ -228,7 +249,13 @@ impl Records {
         practice: &PracticeId,
         staff: &StaffId,
     ) -> Result<NewToken, RecordsError> {
-        let member = self.staff_member(practice, staff).ok_or(RecordsError::UnknownStaff)?;
+        let member = match self.staff_member(practice, staff) {
+            Some(member) => member,
+            None => {
+                self.catch_up().await?;
+                self.staff_member(practice, staff).ok_or(RecordsError::UnknownStaff)?
+            }
+        };
         let now = self.clock.now();
         self.clear_expired_sessions(practice).await?;
         if self.read().sessions_after(practice, now) >= SESSIONS_MAX {
@@ -249,8 +276,11 @@ impl Records {
 
     pub async fn revoke_token(self: &Arc<Self>, practice: &PracticeId, id: &str) -> Result<(), RecordsError> {
         let is_known =
-            self.read().tokens.get(id).is_some_and(|token| token.practice == *practice && token.staff.is_none());
-        if !is_known {
+            || self.read().tokens.get(id).is_some_and(|token| token.practice == *practice && token.staff.is_none());
+        if !is_known() {
+            self.catch_up().await?;
+        }
+        if !is_known() {
             return Err(RecordsError::UnknownToken);
         }
         self.forget_token(practice.clone(), id.to_owned()).await
@@ -264,6 +294,11 @@ impl Records {
             return None;
         }
         record.filter(|record| self.is_in_time(record))
+    }
+
+    /// Whether it has the shape of a token at all.
+    pub fn may_be_token(token: &str) -> bool {
+        Presented::parse(token).is_some()
     }
 
     /// Whether a token that was good once still is.
@@ -295,8 +330,10 @@ impl Records {
     async fn keep_token(self: &Arc<Self>, new: NewToken) -> Result<NewToken, RecordsError> {
         let records = Arc::clone(self);
         finished(async move {
+            let _turn = records.tokens.read().await;
             records.store.put(vec![Record::Token(new.record.clone())]).await?;
             records.write().put(Record::Token(new.record.clone()));
+            records.counts_one();
             Ok(new)
         })
         .await
@@ -305,8 +342,10 @@ impl Records {
     async fn forget_token(self: &Arc<Self>, practice: PracticeId, id: String) -> Result<(), RecordsError> {
         let records = Arc::clone(self);
         finished(async move {
+            let _turn = records.tokens.read().await;
             records.store.remove(&RecordKey::Token(practice, id.clone())).await?;
             records.write().remove_token(&id);
+            records.counts_one();
             records.permissions.send_replace(());
             Ok(())
         })
@@ -319,10 +358,7 @@ impl Records {
     async fn begin(&self) -> Result<MutexGuard<'_, Memory>, RecordsError> {
         let mut memory = self.changing.lock().await;
         if *memory == Memory::Doubtful {
-            let (records, _) = self.store.records().await?;
-            self.write().replace_all_but_tokens(records);
-            self.permissions.send_replace(());
-            *memory = Memory::Exact;
+            self.read_all(&mut memory).await?;
         }
         Ok(memory)
     }
@@ -331,8 +367,14 @@ impl Records {
         *memory = Memory::Doubtful;
         self.store.put(vec![record.clone()]).await?;
         self.write().put(record);
+        self.counts_one();
         *memory = Memory::Exact;
         Ok(())
+    }
+
+    /// A record was put or removed, and the cache has it.
+    fn counts_one(&self) {
+        self.seen.send_modify(|seen| seen.0 += 1);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Cache> {
@@ -344,6 +386,7 @@ impl Records {
     }
 }
 
+#[async_trait]
 impl Practices for Records {
     fn policy(&self, practice: &PracticeId) -> Option<Policy> {
         Some(Policy { practice: self.practice(practice)?, boot: self.boot, limits: self.limits })
@@ -351,6 +394,10 @@ impl Practices for Records {
 
     fn owner(&self, number: &Phone) -> Option<PracticeId> {
         self.read().numbers.get(number).cloned()
+    }
+
+    async fn catch_up(&self) -> Result<CaughtUp, StoreError> {
+        Records::catch_up(self).await
     }
 }
 

@@ -355,7 +355,7 @@ mod tests {
     use crate::domain::policy::BootId;
     use crate::domain::{
         Answer, Body, CarrierId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits, OtherDaemons, Part,
-        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, StaffId,
+        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -376,6 +376,8 @@ mod tests {
         Event(Event),
         Granted,
         Answered(Answer),
+        /// At this moment, and with it what was taken before is in doubt.
+        SessionEnded,
     }
 
     fn words() -> impl Strategy<Value = Body> {
@@ -441,6 +443,8 @@ mod tests {
             1 => Just(Happening::Event(Event::MarkedUnread)),
             1 => Just(Happening::Event(Event::Woken)),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
+            1 => Just(Happening::Event(Event::Restored(OtherDaemons::Possible { alive: [BootId(1)].into() }))),
+            1 => Just(Happening::SessionEnded),
         ]
     }
 
@@ -476,6 +480,9 @@ mod tests {
                         Some((id, attempt)) => Event::Answered { id, attempt, answer },
                         None => continue,
                     },
+                    Happening::SessionEnded => {
+                        Event::SessionsEnded(vec![SessionEnd { at: now, of: Some(policy.boot) }])
+                    }
                 };
                 // Answers come at once, everything else when it comes.
                 if !matches!(event, Event::Answered { .. } | Event::SlotGranted(_)) {
@@ -532,6 +539,9 @@ mod tests {
             + r#""arrivals":[["AAAAAAAAAAAAAAAAAAAAAA",1790000000000000000,1]],"#
             + r#""partial":[{"reference":7,"opened_at":1790000000000000000,"parts":["half",null]}]}"#;
         let conversation = read_conversation(written.as_bytes()).unwrap();
+        assert_eq!(conversation.arrivals[0].taken_by, None);
+        let asked = written.replace(r#""asked_until":null"#, r#""asked_until":1790000060000000000"#);
+        assert_eq!(read_conversation(asked.as_bytes()).unwrap(), conversation, "whoever asked for that slot is gone");
         assert!(matches!(conversation.consent, Consent::OptedOut { .. }));
         assert_eq!(conversation.outbox.waiting[0].message.kind, Kind::OptOutConfirmation);
         assert_eq!(String::from_utf8(write_conversation(&conversation)).unwrap(), written);

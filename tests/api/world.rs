@@ -32,6 +32,12 @@ pub const JANE: &str = "+13035550123";
 /// What time it is in a test: whatever the test says.
 pub struct TestClock(Mutex<Timestamp>);
 
+impl TestClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new("2026-03-04T05:00:00Z".parse().unwrap())))
+    }
+}
+
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
@@ -41,6 +47,7 @@ impl Clock for TestClock {
 pub struct World {
     pub address: SocketAddr,
     pub clock: Arc<TestClock>,
+    pub records: Arc<Records>,
     pub directory: Arc<Directory>,
     pub store: Arc<FaultyStore>,
     pub is_ready: Arc<AtomicBool>,
@@ -130,6 +137,13 @@ impl World {
     /// A daemon in which nothing happened but that the practices, their staff and one patient were put.
     pub async fn start() -> Self {
         let mut world = Self::empty().await;
+        world.populate().await;
+        world
+    }
+
+    /// Puts the practices, their staff, their tokens and one patient.
+    pub async fn populate(&mut self) {
+        let world = self;
         for (practice, number) in [("riverside", NUMBER), ("hilltop", "+13035550200")] {
             let path = format!("/v1/practices/{practice}");
             let body =
@@ -148,12 +162,10 @@ impl World {
         world.token = world.new_token("riverside").await;
         world.other_token = world.new_token("hilltop").await;
         world.put_patient("jane", "Jane", "Doe", JANE).await;
-        world
     }
 
     async fn empty() -> Self {
-        let clock = Arc::new(TestClock(Mutex::new("2026-03-04T05:00:00Z".parse().unwrap())));
-        Self::open(clock, tempfile::tempdir().unwrap()).await
+        Self::open(TestClock::new(), tempfile::tempdir().unwrap()).await
     }
 
     /// Another daemon on what this one has left. No conversation may have begun: its actor would keep the store
@@ -178,9 +190,20 @@ impl World {
         let url = format!("file://{}", files.path().display());
         let embedded =
             store::open(&Location::new(url, KeySource::InDirectory), BootId(0), as_clock.clone()).await.unwrap();
-        let faulty = Arc::new(FaultyStore::new(embedded));
+        Self::on(clock, embedded, BootId(1), Some(files)).await
+    }
+
+    /// A daemon on a store that is open.
+    pub async fn on(
+        clock: Arc<TestClock>,
+        inner: Arc<dyn Store>,
+        boot: BootId,
+        files: Option<tempfile::TempDir>,
+    ) -> Self {
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let faulty = Arc::new(FaultyStore::new(inner));
         let store: Arc<dyn Store> = faulty.clone();
-        let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();
+        let records = Records::open(store.clone(), as_clock.clone(), boot, Limits::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();
         let throttle = Arc::new(LocalThrottle::default());
         let doors =
@@ -191,7 +214,7 @@ impl World {
         let readiness = is_ready.clone();
         let state = http::State {
             inbox: Inbox::new(store, conversations.clone()),
-            records,
+            records: records.clone(),
             directory: conversations.clone(),
             clock: as_clock,
             operator_token: SecretString::from(OPERATOR),
@@ -209,6 +232,7 @@ impl World {
         Self {
             address,
             clock,
+            records,
             directory: conversations,
             store: faulty,
             is_ready,
@@ -216,7 +240,7 @@ impl World {
             token: String::new(),
             other_token: String::new(),
             client: Client::new(),
-            files: Some(files),
+            files,
             server,
         }
     }
@@ -277,6 +301,11 @@ impl World {
 
     /// A patient texts the practice.
     pub async fn receive(&self, from: &str, text: &str) {
+        self.receive_at(NUMBER, from, text).await;
+    }
+
+    /// A patient texts some number.
+    pub async fn receive_at(&self, number: &str, from: &str, text: &str) {
         static FINGERPRINT: AtomicU64 = AtomicU64::new(1);
         let mut fingerprint = [0; 16];
         fingerprint[..8].copy_from_slice(&FINGERPRINT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -288,7 +317,7 @@ impl World {
             earlier_session_ended: None,
             session_began: None,
         };
-        let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(NUMBER).unwrap());
+        let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(number).unwrap());
         self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();
     }
 

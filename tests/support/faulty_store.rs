@@ -27,6 +27,8 @@ pub struct FaultyStore {
     pub hold: AtomicBool,
     pub held: Notify,
     pub released: Notify,
+    /// Told whenever it is asked while it is down.
+    pub was_down: Notify,
 }
 
 impl FaultyStore {
@@ -39,6 +41,7 @@ impl FaultyStore {
             hold: AtomicBool::new(false),
             held: Notify::new(),
             released: Notify::new(),
+            was_down: Notify::new(),
         }
     }
 
@@ -60,7 +63,11 @@ impl FaultyStore {
     }
 
     fn up(&self) -> Result<&dyn Store, StoreError> {
-        if self.mode.load(Ordering::SeqCst) == IS_DOWN { Err(failed()) } else { Ok(&*self.inner) }
+        if self.mode.load(Ordering::SeqCst) == IS_DOWN {
+            self.was_down.notify_one();
+            return Err(failed());
+        }
+        Ok(&*self.inner)
     }
 
     fn answered<T>(&self, value: T) -> Result<T, StoreError> {

@@ -11,7 +11,7 @@ use assent::domain::{
     Answer, Body, BootId, CarrierId, Cleared, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind, Limits,
     Outcome, Phone, Policy, Practice, PracticeId, Precedence,
 };
-use assent::ports::{Carrier, CarrierClosed, Clock, Place, Practices, Store, Throttle, Turn};
+use assent::ports::{Carrier, CarrierClosed, CaughtUp, Clock, Place, Practices, Store, StoreError, Throttle, Turn};
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, ready};
@@ -43,22 +43,28 @@ impl Clock for TestClock {
 /// One practice; others, whose policy makes whoever asks for it panic.
 pub struct TestPractices {
     pub practice: Arc<Practice>,
+    pub boot: BootId,
     pub poisoned: Mutex<HashSet<PracticeId>>,
 }
 
+#[async_trait]
 impl Practices for TestPractices {
     fn policy(&self, practice: &PracticeId) -> Option<Policy> {
         let is_poisoned = self.poisoned.lock().unwrap().contains(practice);
         assert!(!is_poisoned, "this practice is poisoned");
         Some(Policy {
             practice: Arc::new(Practice { id: practice.clone(), ..(*self.practice).clone() }),
-            boot: BootId(1),
+            boot: self.boot,
             limits: Limits::default(),
         })
     }
 
     fn owner(&self, number: &Phone) -> Option<PracticeId> {
         (*number == self.practice.number).then(|| self.practice.id.clone())
+    }
+
+    async fn catch_up(&self) -> Result<CaughtUp, StoreError> {
+        Ok(CaughtUp::NothingNew)
     }
 }
 
@@ -88,9 +94,13 @@ impl Turn for Unlimited {
 
 /// A carrier that takes everything, when its gate is open.
 pub struct TestCarrier {
-    gate: Arc<Semaphore>,
+    /// One permit for each place in the window.
+    pub gate: Arc<Semaphore>,
     pub submitted: broadcast::Sender<Cleared>,
     pub log: Arc<Mutex<Vec<(Kind, String)>>>,
+    /// While it writes slowly, a text is not written until it is recalled.
+    pub slow: Arc<AtomicBool>,
+    pub begun: Arc<Notify>,
 }
 
 impl TestCarrier {
@@ -99,6 +109,8 @@ impl TestCarrier {
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             submitted: broadcast::Sender::new(1_024),
             log: Arc::default(),
+            slow: Arc::default(),
+            begun: Arc::default(),
         })
     }
 }
@@ -107,13 +119,20 @@ impl TestCarrier {
 impl Carrier for TestCarrier {
     async fn place(&self, _: &Phone, _: u32) -> Result<Box<dyn Place>, CarrierClosed> {
         self.gate.acquire().await.map_err(|_| CarrierClosed)?.forget();
-        Ok(Box::new(TestPlace { submitted: self.submitted.clone(), log: Arc::clone(&self.log) }))
+        Ok(Box::new(TestPlace {
+            submitted: self.submitted.clone(),
+            log: Arc::clone(&self.log),
+            slow: self.slow.load(Ordering::SeqCst),
+            begun: Arc::clone(&self.begun),
+        }))
     }
 }
 
 struct TestPlace {
     submitted: broadcast::Sender<Cleared>,
     log: Arc<Mutex<Vec<(Kind, String)>>>,
+    slow: bool,
+    begun: Arc<Notify>,
 }
 
 impl Place for TestPlace {
@@ -121,10 +140,17 @@ impl Place for TestPlace {
         self: Box<Self>,
         cleared: Cleared,
         write_by: Instant,
-        _: CancellationToken,
+        recalled: CancellationToken,
     ) -> BoxFuture<'static, Answer> {
         if Instant::now() > write_by {
             return Box::pin(ready(Answer::NotSent));
+        }
+        if self.slow {
+            self.begun.notify_one();
+            return Box::pin(async move {
+                recalled.cancelled().await;
+                Answer::NotSent
+            });
         }
         self.log.lock().unwrap().push((cleared.kind().clone(), cleared.text().expose().to_owned()));
         let id = CarrierId(format!("t{}", cleared.id()).into());
@@ -142,7 +168,7 @@ pub struct Shell {
     pub practices: Arc<TestPractices>,
     pub throttle: Arc<TestThrottle>,
     arrivals: AtomicU64,
-    _data: tempfile::TempDir,
+    _data: Option<tempfile::TempDir>,
 }
 
 impl Shell {
@@ -155,6 +181,18 @@ impl Shell {
         let clock = TestClock::new();
         let location = Location::new(format!("file://{}", data.path().display()), KeySource::InDirectory);
         let inner = assent::store::open(&location, BootId(1), Arc::clone(&clock) as Arc<dyn Clock>).await.unwrap();
+        let shell = Self::on(inner, BootId(1), clock, TestCarrier::open(), patience);
+        Self { _data: Some(data), ..shell }
+    }
+
+    /// The conversations of one daemon, on a store that is open and a carrier that others may use too.
+    pub fn on(
+        inner: Arc<dyn Store>,
+        boot: BootId,
+        clock: Arc<TestClock>,
+        carrier: Arc<TestCarrier>,
+        patience: Patience,
+    ) -> Self {
         let store = Arc::new(FaultyStore::new(inner));
         let practices = Arc::new(TestPractices {
             practice: Arc::new(Practice {
@@ -165,6 +203,7 @@ impl Shell {
                 contact: "303-555-0100".into(),
                 segments_per_minute: NonZeroU32::new(75).unwrap(),
             }),
+            boot,
             poisoned: Mutex::default(),
         });
         let throttle = Arc::new(TestThrottle::default());
@@ -176,9 +215,8 @@ impl Shell {
             patience,
         };
         let directory = Directory::start(doors).unwrap();
-        let carrier = TestCarrier::open();
         directory.connect(Arc::clone(&carrier) as Arc<dyn Carrier>);
-        Self { directory, store, carrier, clock, practices, throttle, arrivals: AtomicU64::new(0), _data: data }
+        Self { directory, store, carrier, clock, practices, throttle, arrivals: AtomicU64::new(0), _data: None }
     }
 
     pub fn key(&self, phone: &str) -> ConversationKey {
@@ -194,18 +232,23 @@ impl Shell {
     }
 
     pub async fn texts(&self, key: &ConversationKey, text: &str) -> Result<Reply, AskError> {
+        self.directory.ask(key, Event::Received(self.inbound(text))).await
+    }
+
+    /// A text as a link hands it on, with a fingerprint that no other text of this shell has.
+    pub fn inbound(&self, text: &str) -> Inbound {
         let arrival = self.arrivals.fetch_add(1, Ordering::SeqCst);
         let mut fingerprint = [0; 16];
         fingerprint[..8].copy_from_slice(&arrival.to_be_bytes());
-        let inbound = Inbound {
+        fingerprint[8..].copy_from_slice(&self.practices.boot.0.to_be_bytes());
+        Inbound {
             text: Body::new(text),
             form: Form::Text,
             part: None,
             fingerprint: Fingerprint(fingerprint),
             earlier_session_ended: None,
             session_began: None,
-        };
-        self.directory.ask(key, Event::Received(inbound)).await
+        }
     }
 
     /// Waits until the carrier has this text.

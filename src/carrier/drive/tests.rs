@@ -39,6 +39,8 @@ enum Store {
 struct TestReception {
     store: Store,
     begun: Mutex<Vec<Delivery>>,
+    /// The ends of sessions that were told.
+    ended: Mutex<Vec<Timestamp>>,
 }
 
 #[async_trait]
@@ -63,6 +65,10 @@ impl Reception for TestReception {
             }
         }
     }
+
+    async fn session_ended(&self, at: Timestamp) {
+        self.ended.lock().unwrap().push(at);
+    }
 }
 
 fn link_and(store: Store) -> (Link, Arc<TestReception>) {
@@ -78,7 +84,7 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
     };
-    let reception = Arc::new(TestReception { store, begun: Mutex::default() });
+    let reception = Arc::new(TestReception { store, begun: Mutex::default(), ended: Mutex::default() });
     let status = watch::Sender::new(vec![LinkStatus::at_start(&config, Timestamp::UNIX_EPOCH)]);
     let stop = CancellationToken::new();
     let link = Link::new(config, 0, status, stop, Arc::clone(&reception) as _, Arc::new(Stopped));
@@ -406,6 +412,30 @@ async fn an_unreadable_text_is_kept_for_a_person_before_it_is_refused() {
     let begun = reception.begun.lock().unwrap();
     let [Delivery::Unroutable(letter)] = begun.as_slice() else { panic!("{begun:?}") };
     assert_eq!(letter.raw.len(), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_session_is_told_while_what_it_brought_is_still_being_written_down() {
+    let (link, reception) = link_and(Store::Waits(Semaphore::new(0)));
+    let (drive, mut peer) = drive(&link, 1_024);
+    let carrier = async {
+        peer.binds().await;
+        peer.says(1, deliver_sm("13035550123")).await;
+        while reception.begun.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        drop(peer);
+        while reception.ended.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let Store::Waits(permits) = &reception.store else { unreachable!() };
+        permits.add_permits(1);
+    };
+    let (ended, ()) = tokio::join!(drive.run(), carrier);
+    assert!(
+        ended.at.is_some(),
+        "and again when it is: what became durable after the first end was not answered either"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,10 +40,17 @@ pub struct Waiting {
 pub enum Stage {
     /// For YES. The invitation's deadline is its own.
     Pending,
-    /// For a slot: not before `not_before`, asked for until `asked_until`, at the latest until `expires_at`.
-    Queued { not_before: Timestamp, asked_until: Option<Timestamp>, expires_at: Timestamp },
+    /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
+    Queued { not_before: Timestamp, asked: Option<Asked>, expires_at: Timestamp },
     /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
     Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled },
+}
+
+/// Who waits for a message's slot, and until when nobody else asks for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub by: BootId,
+    pub until: Timestamp,
 }
 
 /// Whether the patient opted out while a message was on its way.
@@ -102,8 +109,7 @@ impl Outbox {
     /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote.
     pub(in crate::domain) fn queue(&mut self, message: Message, expires_at: Timestamp) {
         let not_before = message.created_at;
-        let waiting =
-            Waiting { message, stage: Stage::Queued { not_before, asked_until: None, expires_at }, attempts: 0 };
+        let waiting = Waiting { message, stage: Stage::Queued { not_before, asked: None, expires_at }, attempts: 0 };
         let place = match waiting.message.kind {
             Kind::StaffText { .. } | Kind::Inbound => self.waiting.len(),
             Kind::Invitation | Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => self
@@ -123,7 +129,7 @@ impl Outbox {
         for waiting in &mut self.waiting {
             if waiting.stage == Stage::Pending {
                 let expires_at = step.now + step.limits.validity;
-                waiting.stage = Stage::Queued { not_before: step.now, asked_until: None, expires_at };
+                waiting.stage = Stage::Queued { not_before: step.now, asked: None, expires_at };
                 waiting.become_(Status::Queued, None, step);
             }
         }
@@ -169,9 +175,9 @@ impl Outbox {
         let first = self.waiting.iter().position(|waiting| matches!(waiting.stage, Stage::Queued { .. }));
         let index = self.waiting.iter().position(|waiting| waiting.message.id == id)?;
         let waiting = &mut self.waiting[index];
-        let Stage::Queued { not_before, asked_until, expires_at } = &mut waiting.stage else { return None };
+        let Stage::Queued { not_before, asked, expires_at } = &mut waiting.stage else { return None };
         // The slot is used or lost: whichever it is, this message has none any more.
-        *asked_until = None;
+        *asked = None;
         let expires_at = *expires_at;
         if is_sending || first != Some(index) || *not_before > step.now || expires_at <= step.now {
             return None;
@@ -291,20 +297,21 @@ impl Outbox {
     }
 
     /// Asks for a slot for the first queued message, unless one is in flight or asked for.
-    pub(in crate::domain) fn ask_for_slot(&mut self, now: Timestamp, limits: &Limits) -> Option<Effect> {
+    pub(in crate::domain) fn ask_for_slot(&mut self, now: Timestamp, policy: &Policy) -> Option<Effect> {
+        let limits = &policy.limits;
         if self.is_sending() {
             return None;
         }
         let waiting = self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
-        let Stage::Queued { not_before, asked_until, .. } = &mut waiting.stage else { return None };
+        let Stage::Queued { not_before, asked, .. } = &mut waiting.stage else { return None };
         // A wait that is longer than any that is ever set comes from a clock that was set back.
         let is_ahead = |at: Timestamp, longest: SignedDuration| at > now && at.duration_since(now) <= longest;
         if is_ahead(*not_before, limits.retry_pause_max)
-            || asked_until.is_some_and(|until| is_ahead(until, limits.slot_wait))
+            || asked.is_some_and(|asked| is_ahead(asked.until, limits.slot_wait))
         {
             return None;
         }
-        *asked_until = Some(now + limits.slot_wait);
+        *asked = Some(Asked { by: policy.boot, until: now + limits.slot_wait });
         let Message { id, segments, .. } = waiting.message;
         let precedence = match waiting.message.kind {
             Kind::StaffText { .. } | Kind::Invitation | Kind::Inbound => Precedence::InTurn,
@@ -313,13 +320,23 @@ impl Outbox {
         Some(Effect::RequestSlot { id, segments, precedence })
     }
 
-    /// Forgets which slots were asked for: whoever asked is gone.
-    pub(in crate::domain) fn forget_slots(&mut self) {
+    /// Forgets the slots of those who asked for one and are gone.
+    pub(in crate::domain) fn forget_slots(&mut self, is_gone: impl Fn(BootId) -> bool) {
         for waiting in &mut self.waiting {
-            if let Stage::Queued { asked_until, .. } = &mut waiting.stage {
-                *asked_until = None;
+            if let Stage::Queued { asked, .. } = &mut waiting.stage {
+                asked.take_if(|asked| is_gone(asked.by));
             }
         }
+    }
+
+    /// What a daemon is to write no more of: the patient opted out while this run of it was writing.
+    pub(in crate::domain) fn recalled_from(&self, ours: BootId) -> Option<Effect> {
+        self.waiting.iter().find_map(|waiting| match waiting.stage {
+            Stage::Sending { boot, recalled: Recalled::Yes, .. } if boot == ours => {
+                Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
+            }
+            Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => None,
+        })
     }
 
     /// When the outbox next needs attention by itself.
@@ -330,8 +347,8 @@ impl Outbox {
             .filter_map(|waiting| match waiting.stage {
                 Stage::Pending => None,
                 Stage::Sending { deadline, .. } => Some(deadline),
-                Stage::Queued { not_before, asked_until, expires_at } => {
-                    let next_slot = asked_until.unwrap_or(not_before).min(expires_at);
+                Stage::Queued { not_before, asked, expires_at } => {
+                    let next_slot = asked.map_or(not_before, |asked| asked.until).min(expires_at);
                     let is_first = std::mem::replace(&mut first_queued, false);
                     Some(if is_first && !self.is_sending() { next_slot } else { expires_at })
                 }
@@ -347,7 +364,7 @@ impl Outbox {
         }
         let doublings = (waiting.attempts.saturating_sub(1)).min(16);
         let pause = (step.limits.retry_pause * (1 << doublings)).min(step.limits.retry_pause_max);
-        waiting.stage = Stage::Queued { not_before: step.now + pause, asked_until: None, expires_at };
+        waiting.stage = Stage::Queued { not_before: step.now + pause, asked: None, expires_at };
         waiting.become_(Status::Queued, None, step);
         None
     }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{KindV1, MessageV1, ReceiptV1};
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
-use crate::domain::outbox::{Arrived, Fate, Outbox, Recalled, Stage, Tracked, Waiting};
+use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
-use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq};
+use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq, SessionEnd};
 
 #[derive(Serialize, Deserialize)]
 pub struct ConversationV1<'a> {
@@ -30,13 +30,25 @@ pub struct ConversationV1<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     invitations: Vec<i64>,
     help_sent_at: Option<i64>,
-    /// Fingerprint, time and place: there are up to 32 of them, so they are short.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    arrivals: Vec<(String, i64, u64)>,
+    arrivals: Vec<ArrivalV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    session_ends: Vec<i64>,
+    session_ends: Vec<SessionEndV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     partial: Vec<PartSetV1<'a>>,
+}
+
+/// Fingerprint, time, place, and the boot that took it: there are up to 32 of them, so they are short. The boot is not in
+/// what was written by the first release.
+#[derive(Serialize, Deserialize)]
+struct ArrivalV1(String, i64, u64, #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>);
+
+/// Its time alone, or with the boot whose session it was.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum SessionEndV1 {
+    At(i64),
+    Of(i64, u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +63,20 @@ struct WaitingV1<'a> {
 #[serde(rename_all = "snake_case")]
 enum StageV1 {
     Pending,
-    Queued { not_before: i64, asked_until: Option<i64>, expires_at: i64 },
-    Sending { boot: u64, deadline: i64, expires_at: i64, recalled: bool },
+    Queued {
+        not_before: i64,
+        asked_until: Option<i64>,
+        /// Without it a slot that was asked for is forgotten: the first release asked for it, and is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked_by: Option<u64>,
+        expires_at: i64,
+    },
+    Sending {
+        boot: u64,
+        deadline: i64,
+        expires_at: i64,
+        recalled: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,11 +136,8 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             early_receipts: early_receipts.iter().map(ReceiptV1::from).collect(),
             invitations: invitations.iter().copied().map(nanoseconds).collect(),
             help_sent_at: help_sent_at.map(nanoseconds),
-            arrivals: arrivals
-                .iter()
-                .map(|arrival| (base64(&arrival.fingerprint.0), nanoseconds(arrival.at), arrival.seq.0))
-                .collect(),
-            session_ends: session_ends.iter().copied().map(nanoseconds).collect(),
+            arrivals: arrivals.iter().map(ArrivalV1::from).collect(),
+            session_ends: session_ends.iter().copied().map(SessionEndV1::from).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
         }
     }
@@ -126,9 +147,6 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
     type Error = ReadError;
 
     fn try_from(written: ConversationV1<'_>) -> Result<Self, ReadError> {
-        let arrival = |(fingerprint, at, seq): (String, i64, u64)| {
-            Ok(Arrival { fingerprint: Fingerprint(octets(&fingerprint)?), at: time(at), seq: Seq(seq) })
-        };
         Ok(Self {
             id: ConversationId(written.id),
             key: written.key.try_into()?,
@@ -147,10 +165,44 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             unread: written.unread,
             invitations: written.invitations.into_iter().map(time).collect(),
             help_sent_at: written.help_sent_at.map(time),
-            arrivals: written.arrivals.into_iter().map(arrival).collect::<Result<_, _>>()?,
-            session_ends: written.session_ends.into_iter().map(time).collect(),
+            arrivals: written.arrivals.into_iter().map(Arrival::try_from).collect::<Result<_, _>>()?,
+            session_ends: written.session_ends.into_iter().map(SessionEnd::from).collect(),
             reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
         })
+    }
+}
+
+impl From<&Arrival> for ArrivalV1 {
+    fn from(arrival: &Arrival) -> Self {
+        let Arrival { fingerprint, at, seq, taken_by } = arrival;
+        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by.map(|boot| boot.0))
+    }
+}
+
+impl TryFrom<ArrivalV1> for Arrival {
+    type Error = ReadError;
+
+    fn try_from(ArrivalV1(fingerprint, at, seq, taken_by): ArrivalV1) -> Result<Self, ReadError> {
+        let fingerprint = Fingerprint(octets(&fingerprint)?);
+        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by: taken_by.map(BootId) })
+    }
+}
+
+impl From<SessionEnd> for SessionEndV1 {
+    fn from(SessionEnd { at, of }: SessionEnd) -> Self {
+        match of {
+            None => Self::At(nanoseconds(at)),
+            Some(boot) => Self::Of(nanoseconds(at), boot.0),
+        }
+    }
+}
+
+impl From<SessionEndV1> for SessionEnd {
+    fn from(written: SessionEndV1) -> Self {
+        match written {
+            SessionEndV1::At(at) => Self { at: time(at), of: None },
+            SessionEndV1::Of(at, boot) => Self { at: time(at), of: Some(BootId(boot)) },
+        }
     }
 }
 
@@ -158,9 +210,10 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
     fn from(waiting: &'a Waiting) -> Self {
         let stage = match waiting.stage {
             Stage::Pending => StageV1::Pending,
-            Stage::Queued { not_before, asked_until, expires_at } => StageV1::Queued {
+            Stage::Queued { not_before, asked, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
-                asked_until: asked_until.map(nanoseconds),
+                asked_until: asked.map(|asked| nanoseconds(asked.until)),
+                asked_by: asked.map(|asked| asked.by.0),
                 expires_at: nanoseconds(expires_at),
             },
             Stage::Sending { boot, deadline, expires_at, recalled } => StageV1::Sending {
@@ -180,9 +233,9 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
-            StageV1::Queued { not_before, asked_until, expires_at } => Stage::Queued {
+            StageV1::Queued { not_before, asked_until, asked_by, expires_at } => Stage::Queued {
                 not_before: time(not_before),
-                asked_until: asked_until.map(time),
+                asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },
             StageV1::Sending { boot, deadline, expires_at, recalled } => Stage::Sending {
