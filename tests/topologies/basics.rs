@@ -80,7 +80,8 @@ async fn keeps_what_it_is_given(shared: &SharedStore) {
 }
 
 async fn open_as(daemon: u64, shared: &SharedStore) -> Arc<dyn Store> {
-    let location = Location::new(&shared.url, KeySource::File(shared.key_file()));
+    let directory = shared.directory().join(format!("daemon {daemon}"));
+    let location = Location { directory, ..Location::new(&shared.url, KeySource::File(shared.key_file())) };
     open(&location, BootId(daemon), Arc::new(SystemClock)).await.unwrap()
 }
 
