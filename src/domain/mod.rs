@@ -10,6 +10,7 @@ mod event;
 mod journal;
 pub mod keyword;
 mod message;
+pub mod meter;
 mod names;
 pub mod outbox;
 mod patient;
@@ -30,6 +31,7 @@ pub use message::{
     Body, CarrierId, ConversationId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Part,
     Receipt, ReceiptState, Seq, Status,
 };
+pub use meter::{DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
 pub use patient::Patient;
 pub use phone::{Phone, PhoneError};
