@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons,
-    Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq, StaffId, StaffMember, Summary,
+    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, Draw, Drawn, Entry, Inbound, Message,
+    MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq,
+    StaffId, StaffMember, Standing, Summary, Unused,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -333,6 +334,16 @@ pub trait Store: Send + Sync + 'static {
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError>;
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError>;
+
+    /// Draws from the meter of a practice number, by the store's own clock. What was granted is durable, and counts
+    /// whether or not the answer arrives.
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError>;
+
+    /// Gives back what was drawn and not used. When it fails it may have been done: it is not tried again.
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError>;
+
+    /// How the meter of a practice number stands.
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError>;
 
     /// Writes something, durably. For the readiness check and the watchdog.
     async fn probe(&self) -> Result<(), StoreError>;

@@ -1,6 +1,7 @@
 //! The store of one machine: SQLite, one writer, a few readers.
 
 mod directory;
+mod meters;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -18,7 +19,9 @@ use super::cipher::{Identity, KeyRing, Lookup, Lookups};
 use super::record::{self, ReadError};
 use super::writer::Writer;
 use super::{KeySource, OpenError};
-use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use crate::domain::{
+    BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
+};
 use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
@@ -143,8 +146,8 @@ impl Embedded {
     async fn write(&self, request: Request) -> Result<(), StoreError> {
         match self.writer.ask(request).await?? {
             Answer::Done => Ok(()),
-            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) => {
-                unreachable!("only a commit is answered as one")
+            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Drawn(_) => {
+                unreachable!("only a commit and a draw are answered as such")
             }
         }
     }
@@ -173,7 +176,7 @@ impl Store for Embedded {
                 let (practice, key) = key.expect("only a commit with a key can find it taken");
                 Err(CommitError::KeyTaken(Box::new(reads::kept(&self.cipher, &practice, key, &sealed)?)))
             }
-            Answer::Done => unreachable!("a commit is answered as one"),
+            Answer::Done | Answer::Drawn(_) => unreachable!("a commit is answered as one"),
         }
     }
 
@@ -255,6 +258,25 @@ impl Store for Embedded {
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
         self.write(Request::set_aside(&self.cipher, &letter)).await
+    }
+
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        let practice = self.cipher.lookups.practice(practice);
+        match self.writer.ask(Request::Draw { practice, draw }).await?? {
+            Answer::Drawn(drawn) => Ok(drawn),
+            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Done => {
+                unreachable!("a draw is answered as one")
+            }
+        }
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.write(Request::GiveBack { practice: self.cipher.lookups.practice(practice), unused }).await
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        let (practice, now) = (self.cipher.lookups.practice(practice), self.clock.now());
+        self.read(move |database, _| reads::standing(database, practice, days, now)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use assent::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use assent::domain::{
+    BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
+};
 use assent::ports::{
     Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
@@ -27,6 +29,8 @@ pub struct FaultyStore {
     pub hold: AtomicBool,
     pub held: Notify,
     pub released: Notify,
+    /// Draws that were asked for.
+    pub draws: AtomicU64,
 }
 
 impl FaultyStore {
@@ -39,6 +43,7 @@ impl FaultyStore {
             hold: AtomicBool::new(false),
             held: Notify::new(),
             released: Notify::new(),
+            draws: AtomicU64::new(0),
         }
     }
 
@@ -166,6 +171,21 @@ impl Store for FaultyStore {
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
         self.up()?.set_aside(letter).await
+    }
+
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        self.draws.fetch_add(1, Ordering::SeqCst);
+        let drawn = self.up()?.draw(practice, draw).await?;
+        self.answered(drawn)
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.up()?.give_back(practice, unused).await?;
+        self.answered(())
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        self.up()?.standing(practice, days).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
