@@ -317,7 +317,7 @@ impl Practice {
         };
         let practice = json!({
             "name": "Riverside Dental", "number": format!("+{NUMBER}"), "time_zone": "America/Denver",
-            "contact": "303-999-0100", "segments_per_minute": 100_000_000,
+            "contact": "303-999-0100", "segments_per_minute": 100_000_000, "segments_per_day": null,
         });
         put("PUT", "", practice).await;
         let maria = json!({"name": "Maria Lopez", "site_administrator": true, "patient_text_administrator": true});

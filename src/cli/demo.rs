@@ -17,8 +17,8 @@ use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::config::{Auth, Carrier, Config, Http, Log, Store};
 use crate::domain::{
-    Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT,
-    StaffId, StaffMember, Status,
+    Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT,
+    SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
@@ -135,6 +135,7 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
             time_zone: "America/Denver".into(),
             contact: "303-555-0100".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
         };
         records.put_practice(practice).await?;
         for member in staff() {

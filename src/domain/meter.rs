@@ -15,7 +15,7 @@ const BURST_SHARE: u32 = 5;
 /// The most segments that one draw may ask for: its arithmetic stays exact in doubles.
 pub const DRAWN_MAX: u32 = 1_000_000;
 /// Whose midnight ends the day of every budget, whatever the practice's own zone: carriers count so.
-const DAY_ZONE: &str = "America/Los_Angeles";
+pub(super) const DAY_ZONE: &str = "America/Los_Angeles";
 const MINUTE_US: i64 = 60_000_000;
 
 /// The state of one number's limit. The default is a number that never sent anything.
@@ -90,6 +90,15 @@ pub struct Standing {
     pub full_in: Duration,
     pub spent_today: u32,
     pub day_ends_at: Timestamp,
+}
+
+/// How much of a day's budget is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Budget {
+    Open,
+    /// Four fifths are spent.
+    Nearing,
+    Spent,
 }
 
 /// Segments that were drawn and will not be used. Those of a send that may have gone out are none.
@@ -181,6 +190,18 @@ impl Days {
 }
 
 impl Standing {
+    /// How much of the day's budget is left.
+    pub fn budget(&self, per_day: Option<NonZeroU32>) -> Budget {
+        let Some(per_day) = per_day else { return Budget::Open };
+        if self.spent_today >= per_day.get() {
+            Budget::Spent
+        } else if u64::from(self.spent_today) * 5 >= u64::from(per_day.get()) * 4 {
+            Budget::Nearing
+        } else {
+            Budget::Open
+        }
+    }
+
     /// When as many segments as that, on top of those that wait, should have left the bucket. The day's budget is not
     /// looked at.
     pub fn expects(&self, segments: u32, per_minute: NonZeroU32, now: Timestamp) -> Timestamp {

@@ -1,5 +1,7 @@
 //! The records, messages and consent as the API shows them.
 
+use std::num::NonZeroU32;
+
 use serde::Serialize;
 
 use super::Api;
@@ -17,6 +19,8 @@ pub struct PracticeView<'a> {
     time_zone: &'a str,
     contact: &'a str,
     segments_per_minute: u32,
+    /// `null` is no limit.
+    segments_per_day: Option<u32>,
 }
 
 impl<'a> PracticeView<'a> {
@@ -28,6 +32,7 @@ impl<'a> PracticeView<'a> {
             time_zone: &practice.time_zone,
             contact: &practice.contact,
             segments_per_minute: practice.segments_per_minute.get(),
+            segments_per_day: practice.segments_per_day.map(NonZeroU32::get),
         }
     }
 }

@@ -23,8 +23,9 @@ use crate::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use crate::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
+    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
+    Version,
 };
 use reads::Readers;
 use writes::{Answer, Backend, Request};
@@ -154,6 +155,28 @@ impl Embedded {
 }
 
 #[async_trait]
+impl Meters for Embedded {
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        let practice = self.cipher.lookups.practice(practice);
+        match self.writer.ask(Request::Draw { practice, draw }).await?? {
+            Answer::Drawn(drawn) => Ok(drawn),
+            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Done => {
+                unreachable!("a draw is answered as one")
+            }
+        }
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.write(Request::GiveBack { practice: self.cipher.lookups.practice(practice), unused }).await
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        let (practice, now) = (self.cipher.lookups.practice(practice), self.clock.now());
+        self.read(move |database, _| reads::standing(database, practice, days, now)).await
+    }
+}
+
+#[async_trait]
 impl Store for Embedded {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError> {
         let lookup = self.cipher.lookups.conversation(key);
@@ -258,25 +281,6 @@ impl Store for Embedded {
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
         self.write(Request::set_aside(&self.cipher, &letter)).await
-    }
-
-    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
-        let practice = self.cipher.lookups.practice(practice);
-        match self.writer.ask(Request::Draw { practice, draw }).await?? {
-            Answer::Drawn(drawn) => Ok(drawn),
-            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Done => {
-                unreachable!("a draw is answered as one")
-            }
-        }
-    }
-
-    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
-        self.write(Request::GiveBack { practice: self.cipher.lookups.practice(practice), unused }).await
-    }
-
-    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
-        let (practice, now) = (self.cipher.lookups.practice(practice), self.clock.now());
-        self.read(move |database, _| reads::standing(database, practice, days, now)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -311,6 +311,7 @@ mod tests {
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: None,
         };
         Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default() }
     }

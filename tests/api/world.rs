@@ -12,7 +12,7 @@ use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
 use assent::store::{self, KeySource, Location};
-use assent::throttle::LocalThrottle;
+use assent::throttle::MeteredThrottle;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
@@ -182,7 +182,7 @@ impl World {
         let store: Arc<dyn Store> = faulty.clone();
         let records = Records::open(store.clone(), as_clock.clone(), BootId(1), Limits::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();
-        let throttle = Arc::new(LocalThrottle::default());
+        let throttle = Arc::new(MeteredThrottle::new(faulty.clone(), as_clock.clone()));
         let doors =
             Doors { store: store.clone(), throttle, clock: as_clock.clone(), practices, patience: Patience::default() };
         let conversations = Directory::start(doors).unwrap();

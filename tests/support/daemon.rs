@@ -197,7 +197,7 @@ impl Stride {
         let mut stride = Self { client, address: Mutex::new(daemon.address), token: OPERATOR.to_owned() };
         let practice = json!({
             "name": "Riverside Physical Therapy", "number": NUMBER, "time_zone": "America/Denver",
-            "contact": "303-555-0100", "segments_per_minute": 1_000_000,
+            "contact": "303-555-0100", "segments_per_minute": 1_000_000, "segments_per_day": null,
         });
         let maria = json!({"name": "Maria Lopez", "patient_text_administrator": true});
         let own_token = json!({"name": "stride"});

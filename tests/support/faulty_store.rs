@@ -7,7 +7,7 @@ use assent::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use assent::ports::{
-    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
+    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
 use async_trait::async_trait;
@@ -75,6 +75,24 @@ impl FaultyStore {
 
 fn failed() -> StoreError {
     StoreError::Unavailable("a test said so".into())
+}
+
+#[async_trait]
+impl Meters for FaultyStore {
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        self.draws.fetch_add(1, Ordering::SeqCst);
+        let drawn = self.up()?.draw(practice, draw).await?;
+        self.answered(drawn)
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.up()?.give_back(practice, unused).await?;
+        self.answered(())
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        self.up()?.standing(practice, days).await
+    }
 }
 
 #[async_trait]
@@ -171,21 +189,6 @@ impl Store for FaultyStore {
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
         self.up()?.set_aside(letter).await
-    }
-
-    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
-        self.draws.fetch_add(1, Ordering::SeqCst);
-        let drawn = self.up()?.draw(practice, draw).await?;
-        self.answered(drawn)
-    }
-
-    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
-        self.up()?.give_back(practice, unused).await?;
-        self.answered(())
-    }
-
-    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
-        self.up()?.standing(practice, days).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -225,3 +225,13 @@ fn what_waits_is_expected_when_the_bucket_has_it() {
         assert_eq!(expected, now + Duration::from_secs(seconds), "{full_in} {segments}");
     }
 }
+
+#[test]
+fn four_fifths_of_a_budget_are_near_its_end() {
+    let table = [(7, 10, Budget::Open), (8, 10, Budget::Nearing), (9, 10, Budget::Nearing), (10, 10, Budget::Spent)];
+    for (spent_today, per_day, expected) in table {
+        let standing = Standing { full_in: Duration::ZERO, spent_today, day_ends_at: at(START) };
+        assert_eq!(standing.budget(Some(some(per_day))), expected, "{spent_today} of {per_day}");
+        assert_eq!(standing.budget(None), Budget::Open);
+    }
+}

@@ -41,9 +41,18 @@ pub enum Stage {
     /// For YES. The invitation's deadline is its own.
     Pending,
     /// For a slot: not before `not_before`, asked for until `asked_until`, at the latest until `expires_at`.
-    Queued { not_before: Timestamp, asked_until: Option<Timestamp>, expires_at: Timestamp },
+    Queued { not_before: Timestamp, pause: Pause, asked_until: Option<Timestamp>, expires_at: Timestamp },
     /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
     Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled },
+}
+
+/// Why a message may not go before its time, which says how far ahead that time can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The carrier refused it a moment ago, or it may go at once.
+    Short,
+    /// The day's budget was too small for it.
+    UntilOpening,
 }
 
 /// Whether the patient opted out while a message was on its way.
@@ -99,22 +108,11 @@ impl Outbox {
         self.waiting.push(Waiting { message, stage: Stage::Pending, attempts: 0 });
     }
 
-    /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote.
+    /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote, answers first.
     pub(in crate::domain) fn queue(&mut self, message: Message, expires_at: Timestamp) {
-        let not_before = message.created_at;
-        let waiting =
-            Waiting { message, stage: Stage::Queued { not_before, asked_until: None, expires_at }, attempts: 0 };
-        let place = match waiting.message.kind {
-            Kind::StaffText { .. } | Kind::Inbound => self.waiting.len(),
-            Kind::Invitation | Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => self
-                .waiting
-                .iter()
-                .position(|other| {
-                    matches!(other.message.kind, Kind::StaffText { .. })
-                        && !matches!(other.stage, Stage::Sending { .. })
-                })
-                .unwrap_or(self.waiting.len()),
-        };
+        let stage = Stage::queued(message.created_at, expires_at);
+        let waiting = Waiting { message, stage, attempts: 0 };
+        let place = self.waiting.iter().position(|other| waiting.goes_ahead_of(other)).unwrap_or(self.waiting.len());
         self.waiting.insert(place, waiting);
     }
 
@@ -123,7 +121,7 @@ impl Outbox {
         for waiting in &mut self.waiting {
             if waiting.stage == Stage::Pending {
                 let expires_at = step.now + step.limits.validity;
-                waiting.stage = Stage::Queued { not_before: step.now, asked_until: None, expires_at };
+                waiting.stage = Stage::queued(step.now, expires_at);
                 waiting.become_(Status::Queued, None, step);
             }
         }
@@ -169,11 +167,12 @@ impl Outbox {
         let first = self.waiting.iter().position(|waiting| matches!(waiting.stage, Stage::Queued { .. }));
         let index = self.waiting.iter().position(|waiting| waiting.message.id == id)?;
         let waiting = &mut self.waiting[index];
-        let Stage::Queued { not_before, asked_until, expires_at } = &mut waiting.stage else { return None };
+        let Stage::Queued { not_before, pause, asked_until, expires_at } = &mut waiting.stage else { return None };
         // The slot is used or lost: whichever it is, this message has none any more.
         *asked_until = None;
         let expires_at = *expires_at;
-        if is_sending || first != Some(index) || *not_before > step.now || expires_at <= step.now {
+        let is_early = pause.holds(*not_before, step.now, step.limits);
+        if is_sending || first != Some(index) || is_early || expires_at <= step.now {
             return None;
         }
         let leaving = Leaving {
@@ -205,6 +204,18 @@ impl Outbox {
                 None
             }
         }
+    }
+
+    /// The day's budget is too small for a message: it stays queued, and has its whole time from when it may go.
+    pub(in crate::domain) fn postpone(&mut self, id: MessageId, opens_at: Timestamp, step: &mut Step<'_>) {
+        let found = self.waiting.iter_mut().find(|waiting| waiting.message.id == id);
+        let Some(waiting) = found.filter(|waiting| waiting.may_be_postponed()) else { return };
+        let Stage::Queued { not_before, pause, asked_until, expires_at } = &mut waiting.stage else { return };
+        *asked_until = None;
+        *not_before = opens_at.max(*not_before);
+        *pause = Pause::UntilOpening;
+        *expires_at = (*not_before + step.limits.validity).max(*expires_at);
+        waiting.become_(Status::Queued, None, step);
     }
 
     /// The carrier answered an attempt, in time or late.
@@ -288,20 +299,15 @@ impl Outbox {
             return None;
         }
         let waiting = self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
-        let Stage::Queued { not_before, asked_until, .. } = &mut waiting.stage else { return None };
-        // A wait that is longer than any that is ever set comes from a clock that was set back.
-        let is_ahead = |at: Timestamp, longest: SignedDuration| at > now && at.duration_since(now) <= longest;
-        if is_ahead(*not_before, limits.retry_pause_max)
-            || asked_until.is_some_and(|until| is_ahead(until, limits.slot_wait))
+        let precedence = waiting.precedence();
+        let Stage::Queued { not_before, pause, asked_until, .. } = &mut waiting.stage else { return None };
+        if pause.holds(*not_before, now, limits)
+            || asked_until.is_some_and(|until| is_ahead(until, now, limits.slot_wait))
         {
             return None;
         }
         *asked_until = Some(now + limits.slot_wait);
         let Message { id, segments, .. } = waiting.message;
-        let precedence = match waiting.message.kind {
-            Kind::StaffText { .. } | Kind::Invitation | Kind::Inbound => Precedence::InTurn,
-            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => Precedence::First,
-        };
         Some(Effect::RequestSlot { id, segments, precedence })
     }
 
@@ -322,7 +328,7 @@ impl Outbox {
             .filter_map(|waiting| match waiting.stage {
                 Stage::Pending => None,
                 Stage::Sending { deadline, .. } => Some(deadline),
-                Stage::Queued { not_before, asked_until, expires_at } => {
+                Stage::Queued { not_before, asked_until, expires_at, .. } => {
                     let next_slot = asked_until.unwrap_or(not_before).min(expires_at);
                     let is_first = std::mem::replace(&mut first_queued, false);
                     Some(if is_first && !self.is_sending() { next_slot } else { expires_at })
@@ -339,7 +345,7 @@ impl Outbox {
         }
         let doublings = (waiting.attempts.saturating_sub(1)).min(16);
         let pause = (step.limits.retry_pause * (1 << doublings)).min(step.limits.retry_pause_max);
-        waiting.stage = Stage::Queued { not_before: step.now + pause, asked_until: None, expires_at };
+        waiting.stage = Stage::queued(step.now + pause, expires_at);
         waiting.become_(Status::Queued, None, step);
         None
     }
@@ -351,7 +357,57 @@ impl Outbox {
     }
 }
 
+impl Stage {
+    /// Queued, with nothing in its way from then on.
+    fn queued(not_before: Timestamp, expires_at: Timestamp) -> Self {
+        Self::Queued { not_before, pause: Pause::Short, asked_until: None, expires_at }
+    }
+}
+
+impl Pause {
+    /// Whether it is too early for a message.
+    fn holds(self, not_before: Timestamp, now: Timestamp, limits: &Limits) -> bool {
+        let longest = match self {
+            Self::Short => limits.retry_pause_max,
+            Self::UntilOpening => limits.postponement_max,
+        };
+        is_ahead(not_before, now, longest)
+    }
+}
+
+/// Whether a time is still to come. A wait that is longer than any that is ever set comes from a clock that was set back.
+fn is_ahead(at: Timestamp, now: Timestamp, longest: SignedDuration) -> bool {
+    at > now && at.duration_since(now) <= longest
+}
+
 impl Waiting {
+    /// How soon it goes among what waits for the number's rate limit.
+    pub fn precedence(&self) -> Precedence {
+        match self.message.kind {
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => Precedence::First,
+            Kind::StaffText { .. } | Kind::Inbound => Precedence::InTurn,
+            Kind::Invitation => Precedence::FirstContact,
+        }
+    }
+
+    /// Whether it goes ahead of another one of its own conversation.
+    fn goes_ahead_of(&self, other: &Self) -> bool {
+        let place = |waiting: &Self| match waiting.message.kind {
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => 0,
+            Kind::Invitation => 1,
+            Kind::StaffText { .. } | Kind::Inbound => 2,
+        };
+        place(self) < place(other) && !matches!(other.stage, Stage::Sending { .. })
+    }
+
+    /// An answer that is owed within minutes is worth nothing the next day.
+    fn may_be_postponed(&self) -> bool {
+        match self.precedence() {
+            Precedence::First => false,
+            Precedence::InTurn | Precedence::FirstContact => true,
+        }
+    }
+
     fn is_in_flight(&self, id: MessageId, attempt: u32) -> bool {
         self.message.id == id && self.attempts == attempt && matches!(self.stage, Stage::Sending { .. })
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{KindV1, MessageV1, ReceiptV1};
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
-use crate::domain::outbox::{Arrived, Fate, Outbox, Recalled, Stage, Tracked, Waiting};
+use crate::domain::outbox::{Arrived, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
 use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq};
@@ -51,8 +51,19 @@ struct WaitingV1<'a> {
 #[serde(rename_all = "snake_case")]
 enum StageV1 {
     Pending,
-    Queued { not_before: i64, asked_until: Option<i64>, expires_at: i64 },
-    Sending { boot: u64, deadline: i64, expires_at: i64, recalled: bool },
+    Queued {
+        not_before: i64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        postponed: bool,
+        asked_until: Option<i64>,
+        expires_at: i64,
+    },
+    Sending {
+        boot: u64,
+        deadline: i64,
+        expires_at: i64,
+        recalled: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -158,8 +169,9 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
     fn from(waiting: &'a Waiting) -> Self {
         let stage = match waiting.stage {
             Stage::Pending => StageV1::Pending,
-            Stage::Queued { not_before, asked_until, expires_at } => StageV1::Queued {
+            Stage::Queued { not_before, pause, asked_until, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
+                postponed: pause == Pause::UntilOpening,
                 asked_until: asked_until.map(nanoseconds),
                 expires_at: nanoseconds(expires_at),
             },
@@ -180,8 +192,9 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
-            StageV1::Queued { not_before, asked_until, expires_at } => Stage::Queued {
+            StageV1::Queued { not_before, postponed, asked_until, expires_at } => Stage::Queued {
                 not_before: time(not_before),
+                pause: if postponed { Pause::UntilOpening } else { Pause::Short },
                 asked_until: asked_until.map(time),
                 expires_at: time(expires_at),
             },
