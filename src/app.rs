@@ -110,6 +110,7 @@ impl Daemon {
             directory: Arc::clone(&directory),
             clock,
             operator_token: config.auth.operator_token.clone(),
+            requests_per_second: config.http.requests_per_second,
             readiness: readiness(&store, &links),
             metrics: Arc::new(|| figures.render()),
             stopping: intake.clone(),

@@ -12,6 +12,7 @@ mod api {
     mod events;
     mod fields;
     mod inbox;
+    mod limits;
     mod messages;
     mod outage;
     mod patients;

@@ -26,6 +26,8 @@ use crate::records::{Records, RecordsError};
 use crate::simulator::{Direction, Simulator, SimulatorConfig};
 use crate::telemetry;
 
+/// Whoever looks at a demo looks as often as they like.
+const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
 const PRACTICE: &str = "riverside";
 const NUMBER: &str = "+13035550100";
 /// What the page's token is called; each start of the demo makes a new one in place of the last.
@@ -98,7 +100,7 @@ async fn start_carrier() -> Result<Simulator, Failure> {
 
 fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {
     Config {
-        http: Http { listen },
+        http: Http { listen, requests_per_second: REQUESTS_PER_SECOND },
         store: Store { url: format!("file://{}", data.display()), key_file: None },
         auth: Auth { operator_token: random_token() },
         log: Log { filter: "warn".into() },

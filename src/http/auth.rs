@@ -236,20 +236,29 @@ fn permits(permission: Permission, credential: &Credential, staff: Option<&Staff
     if may { Ok(()) } else { Err(otherwise) }
 }
 
-/// Whose token came with a request. Wrong ones are counted against the address that they came from; right ones
+/// The operator's token among those that are held to their allowance. No practice's token is called so.
+const OPERATOR: &str = "operator";
+
+/// Whose token came with a request, which must not be one too many of it. Wrong ones are counted against the address that they came from; right ones
 /// are never refused for that, because many callers may share the address of a proxy.
 fn authenticate(api: &Api, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Problem> {
     let Some(token) = bearer(headers) else { return Err(Problem::NotAuthenticated) };
     if is_operators(token, &api.operator_token) {
+        within_allowance(api, OPERATOR)?;
         return Ok(Credential::Operator);
     }
     if let Some(TokenRecord { id, practice, staff, .. }) = api.records.authenticate(token) {
+        within_allowance(api, &id)?;
         return Ok(Credential::Token { id, practice, session_of: staff });
     }
     match api.failures.count(peer(extensions)) {
         Ok(()) => Err(Problem::NotAuthenticated),
         Err(retry_after_s) => Err(Problem::TooManyFailures { retry_after_s }),
     }
+}
+
+fn within_allowance(api: &Api, token: &str) -> Result<(), Problem> {
+    api.allowances.count(token).map_err(|retry_after_s| Problem::TooManyRequests { retry_after_s })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -12,7 +12,7 @@ use super::auth::Caller;
 use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::problem::Problem;
-use super::views::PracticeView;
+use super::views::{PracticeTodayView, PracticeView};
 use super::{Api, answer};
 use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
@@ -59,8 +59,8 @@ pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
     answer::ok(Practices { practices: practices.iter().map(|practice| PracticeView::of(practice)).collect() })
 }
 
-pub async fn get(InPractice(practice): InPractice) -> Response {
-    answer::ok(PracticeView::of(&practice))
+pub async fn get(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
+    answer::ok(PracticeTodayView::of(&api, &practice).await)
 }
 
 pub async fn create_token(

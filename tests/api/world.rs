@@ -1,6 +1,7 @@
 //! A daemon without a carrier, two practices with their staff, and the words to call it with.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faulty_store::FaultyStore;
 
+/// More requests a second than any test makes.
+const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
 pub const NUMBER: &str = "+13035550100";
@@ -153,7 +156,7 @@ impl World {
 
     async fn empty() -> Self {
         let clock = Arc::new(TestClock(Mutex::new("2026-03-04T05:00:00Z".parse().unwrap())));
-        Self::open(clock, tempfile::tempdir().unwrap()).await
+        Self::open(clock, tempfile::tempdir().unwrap(), UNLIMITED).await
     }
 
     /// Another daemon on what this one has left. No conversation may have begun: its actor would keep the store
@@ -168,12 +171,18 @@ impl World {
         while store.strong_count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let mut world = Self::open(clock, directory).await;
+        let mut world = Self::open(clock, directory, UNLIMITED).await;
         (world.token, world.other_token) = (token, other_token);
         world
     }
 
-    async fn open(clock: Arc<TestClock>, files: tempfile::TempDir) -> Self {
+    /// A daemon that allows each token so many requests a second.
+    pub async fn of_few_requests(requests_per_second: NonZeroU32) -> Self {
+        let clock = Arc::new(TestClock(Mutex::new("2026-03-04T05:00:00Z".parse().unwrap())));
+        Self::open(clock, tempfile::tempdir().unwrap(), requests_per_second).await
+    }
+
+    async fn open(clock: Arc<TestClock>, files: tempfile::TempDir, requests_per_second: NonZeroU32) -> Self {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let url = format!("file://{}", files.path().display());
         let embedded =
@@ -195,6 +204,7 @@ impl World {
             directory: conversations.clone(),
             clock: as_clock,
             operator_token: SecretString::from(OPERATOR),
+            requests_per_second,
             readiness: Arc::new(move || {
                 let is_ready = readiness.load(Ordering::SeqCst);
                 Box::pin(async move { if is_ready { Ok(()) } else { Err(vec!["no carrier link is bound".into()]) } })

@@ -60,7 +60,7 @@ impl Site {
     pub fn new(carrier: SocketAddr, carrier_keys: &str) -> Self {
         let site = Self { directory: tempfile::tempdir().unwrap(), log: Arc::default() };
         let config = format!(
-            "http.listen = \"127.0.0.1:0\"\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
+            "http.listen = \"127.0.0.1:0\"\nhttp.requests_per_second = 1000000\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
              log.filter = \"trace\"\n[[carrier]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
              system_id = \"practice\"\npassword = \"secret\"\n{carrier_keys}\n",
             site.store().display(),

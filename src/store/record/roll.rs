@@ -141,3 +141,29 @@ fn segments_per_day_default() -> Option<NonZeroU32> {
 fn staff_id(text: &str) -> Result<StaffId, ReadError> {
     StaffId::parse(text).map_err(|_| ReadError::NotA("staff id"))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_practice_from_before_the_day_had_a_budget_has_the_default_one() {
+        let read = |segments_per_day: Option<Value>| {
+            let mut practice = json!({
+                "id": "riverside", "name": "Riverside PT", "number": "+13035550100", "time_zone": "America/Denver",
+                "contact": "303-555-0100", "segments_per_minute": 75,
+            });
+            if let Some(given) = segments_per_day {
+                practice["segments_per_day"] = given;
+            }
+            let written: RecordV1 = serde_json::from_value(json!({ "practice": practice })).unwrap();
+            let Record::Practice(practice) = Record::try_from(written).unwrap() else { panic!("a practice") };
+            practice.segments_per_day.map(NonZeroU32::get)
+        };
+        assert_eq!(read(None), Some(2_000));
+        assert_eq!(read(Some(json!(50))), Some(50));
+        assert_eq!(read(Some(Value::Null)), None);
+    }
+}
