@@ -825,3 +825,16 @@ fn a_clock_that_was_set_back_does_not_hold_a_postponed_text_for_ever() {
     scene.event(Event::Woken);
     assert_eq!(scene.carry().len(), 1);
 }
+
+#[test]
+fn a_day_that_is_over_by_this_clock_and_not_by_the_stores_is_not_asked_about_again_at_once() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let id = accepted(scene.drafts("one too many"));
+    scene.slots.clear();
+    scene.event(Event::Postponed { id, day_ends_at: scene.now - SignedDuration::from_hours(24) });
+    assert!(scene.slots.is_empty());
+    scene.later(MINUTE);
+    scene.event(Event::Woken);
+    assert_eq!(scene.slots, [id]);
+}

@@ -206,13 +206,14 @@ impl Outbox {
         }
     }
 
-    /// The day's budget is too small for a message: it stays queued, and has its whole time from when it may go.
+    /// The day's budget is too small for a message: it stays queued, and has its whole time from when it may go. By this
+    /// daemon's clock that day may be over already: then the store's clock, which says that it is not, gets a while.
     pub(in crate::domain) fn postpone(&mut self, id: MessageId, opens_at: Timestamp, step: &mut Step<'_>) {
         let found = self.waiting.iter_mut().find(|waiting| waiting.message.id == id);
         let Some(waiting) = found.filter(|waiting| waiting.may_be_postponed()) else { return };
         let Stage::Queued { not_before, pause, asked_until, expires_at } = &mut waiting.stage else { return };
         *asked_until = None;
-        *not_before = opens_at.max(*not_before);
+        *not_before = opens_at.max(step.now + step.limits.retry_pause_max);
         *pause = Pause::UntilOpening;
         *expires_at = (*not_before + step.limits.validity).max(*expires_at);
         waiting.become_(Status::Queued, None, step);

@@ -125,7 +125,9 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     if found.is_none_or(|found| found < 2) {
         change.execute_batch(METERS).map_err(opening.failed())?;
     }
-    change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;
+    if found != Some(SCHEMA) {
+        change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;
+    }
     let lookups = opening.unlock(&change, &ring, &file)?;
     let last_commit = change
         .query_row("SELECT value FROM meta WHERE name = 'last_commit'", [], |row| row.get(0))
