@@ -52,6 +52,7 @@ impl Caller {
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
             segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: None,
         };
         let phone = Phone::parse(&format!("+1303{}", 5_550_000 + number)).expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };

@@ -36,6 +36,7 @@ impl Scene {
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: None,
         };
         let phone = Phone::parse("+13035550123").expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };

@@ -254,7 +254,7 @@ impl Daemon {
         let store = directory.path().join("store");
         std::fs::create_dir(&store).expect("a directory");
         let written = format!(
-            "http.listen = \"{http}\"\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
+            "http.listen = \"{http}\"\nhttp.requests_per_second = 1000000\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
              log.filter = \"warn\"\n[[carrier]]\nname = \"bench\"\naddress = \"{carrier}\"\nsystem_id = \"practice\"\n\
              password = \"secret\"\nwindow = 100\nsegments_per_second = 1000000\n",
             store.display(),
@@ -317,7 +317,7 @@ impl Practice {
         };
         let practice = json!({
             "name": "Riverside Dental", "number": format!("+{NUMBER}"), "time_zone": "America/Denver",
-            "contact": "303-999-0100", "segments_per_minute": 100_000_000,
+            "contact": "303-999-0100", "segments_per_minute": 100_000_000, "segments_per_day": null,
         });
         put("PUT", "", practice).await;
         let maria = json!({"name": "Maria Lopez", "site_administrator": true, "patient_text_administrator": true});

@@ -17,10 +17,10 @@ use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors, Patience};
 use crate::domain::{BootId, Limits, OtherDaemons};
 use crate::inbox::Inbox;
-use crate::ports::{Carrier, Clock, Practices, Store, StoreError};
+use crate::ports::{Carrier, Clock, Meters, Practices, Store, StoreError};
 use crate::records::Records;
 use crate::store::{Durability, KeySource, Location, OpenError, Plaintext};
-use crate::throttle::LocalThrottle;
+use crate::throttle::MeteredThrottle;
 use crate::{console, http, service, store, telemetry};
 
 /// How often the store is asked who is due.
@@ -86,7 +86,7 @@ impl Daemon {
 
         let directory = Directory::start(Doors {
             store: Arc::clone(&store),
-            throttle: Arc::new(LocalThrottle::default()),
+            throttle: Arc::new(MeteredThrottle::new(Arc::clone(&store) as Arc<dyn Meters>, Arc::clone(&clock))),
             clock: Arc::clone(&clock),
             practices: Arc::clone(&records) as Arc<dyn Practices>,
             patience: Patience::default(),
@@ -110,6 +110,7 @@ impl Daemon {
             directory: Arc::clone(&directory),
             clock,
             operator_token: config.auth.operator_token.clone(),
+            requests_per_second: config.http.requests_per_second,
             readiness: readiness(&store, &links),
             metrics: Arc::new(|| figures.render()),
             stopping: intake.clone(),

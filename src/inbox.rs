@@ -1,5 +1,7 @@
 //! What staff look at: threads, the list of conversations, what is unread, and the feed of what happens.
 
+mod expected;
+
 use std::sync::Arc;
 use std::time::Duration;
 

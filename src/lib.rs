@@ -34,7 +34,7 @@
 //! | [`records`] | practices, staff, patients, tokens |
 //! | [`inbox`] | what the UI reads: threads, the list, the red dot, the event feed |
 //! | [`store`] | durable state, sealed at rest |
-//! | [`throttle`] | the practice number's rate limit |
+//! | [`throttle`] | the practice number's rate limit: of the minute and of the day |
 //! | [`carrier`] | the wire: SMPP links, texts and receipts |
 //! | [`simulator`] | a simulated carrier, for the demo and for tests |
 //! | [`http`] | the API; its route table is the table of contents |

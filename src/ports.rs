@@ -1,7 +1,6 @@
 //! The doors between the core and the world: the store, the carrier, the rate limit and the clock, and what
 //! comes in from the carrier. Traits and their words only; who implements them is decided in the composition root.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,8 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Entry, Inbound, Message, MessageId, OtherDaemons,
-    Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq, StaffId, StaffMember, Summary,
+    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, Draw, Drawn, Entry, Inbound, Message,
+    MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq,
+    StaffId, StaffMember, Standing, Summary, Unused,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -280,9 +280,23 @@ pub enum News {
     Anything,
 }
 
+/// The meters of the practice numbers, which every daemon that shares the store draws from.
+#[async_trait]
+pub trait Meters: Send + Sync + 'static {
+    /// Draws from the meter of a practice number, by the store's own clock. What was granted is durable, and counts
+    /// whether or not the answer arrives.
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError>;
+
+    /// Gives back what was drawn and not used. When it fails it may have been done: it is not tried again.
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError>;
+
+    /// How the meter of a practice number stands.
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError>;
+}
+
 /// Durable state. What it says is done is on disk.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Meters {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError>;
 
     /// How often a conversation was written, for whoever holds it in memory to see that nobody else wrote it.
@@ -432,15 +446,27 @@ pub struct NotTaken;
 /// The practice number's rate limit. It grants turns and holds no messages.
 #[async_trait]
 pub trait Throttle: Send + Sync + 'static {
-    /// Waits until this many segments may leave from a number that may send `per_minute`. Whoever else wants to
-    /// send from the number waits behind the turn, in order, but for those that go first.
-    async fn turn(
-        &self,
-        number: &Phone,
-        segments: u32,
-        per_minute: NonZeroU32,
-        precedence: Precedence,
-    ) -> Box<dyn Turn>;
+    /// Waits until a message may leave from a practice's number. Whoever else wants to send from the number waits behind
+    /// the turn. The turn is not spent if this is no longer waited for.
+    async fn turn(&self, practice: &Practice, asked: Asked) -> Result<Box<dyn Turn>, DaySpent>;
+
+    /// Segments that leave from a practice's number before a message does, as far as this daemon knows.
+    fn ahead(&self, practice: &PracticeId, id: MessageId, precedence: Precedence) -> u32;
+}
+
+/// A message that asks for a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub id: MessageId,
+    pub segments: u32,
+    pub precedence: Precedence,
+}
+
+/// The day's budget is too small for a message. What is owed within minutes never gets this answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the budget of the day is spent")]
+pub struct DaySpent {
+    pub day_ends_at: Timestamp,
 }
 
 /// A number's turn to send.

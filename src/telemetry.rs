@@ -66,6 +66,8 @@ fn describe() {
     describe_counter!("assent_dead_letters_dropped_total", "Oldest deliveries set aside that made room for newer ones");
     describe_counter!("assent_store_unreadable_total", "Stored records that could not be read");
     describe_counter!("assent_conversation_panics_total", "Panics while deciding");
+    describe_counter!("assent_postponed_total", "Texts that the day's budget was too small for, by practice");
+    describe_gauge!("assent_segments_today", "Segments sent since midnight US Pacific, by practice, when last drawn");
     describe_gauge!("assent_link_bound", "1 while the link is bound");
     describe_gauge!("assent_window_in_use", "Unanswered submit_sm, by link");
     describe_gauge!("assent_live_conversations", Unit::Count, "Conversations in memory");

@@ -13,8 +13,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use assent::conversations::{AskError, Idempotency, Patience, Reply};
+use assent::domain::outbox::{Pause, Stage};
 use assent::domain::{Body, Draft, Event, Kind, Outcome, PracticeId, Refusal, Seq, Status};
-use assent::ports::IdempotencyKey;
+use assent::ports::{Clock, IdempotencyKey};
 use shell::Shell;
 
 const PATIENT: &str = "+13035550123";
@@ -220,6 +221,43 @@ async fn a_wait_for_a_slot_that_dies_is_begun_again() {
         shell.directory.ask(&key, Event::Woken).await.unwrap();
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_the_day_has_no_room_for_stays_queued_and_goes_the_next_morning() {
+    let shell = Shell::start().await;
+    let key = shell.key(PATIENT);
+    shell.drafts(&key, "hello").await.unwrap();
+    shell.at_rest(&key).await;
+    shell.texts(&key, "YES").await.unwrap();
+    shell.carried("hello").await;
+    shell.at_rest(&key).await;
+
+    let now = shell.clock.now();
+    let day_ends_at = now + jiff::SignedDuration::from_hours(17);
+    *shell.throttle.spent_until.lock().unwrap() = Some(day_ends_at);
+    let mut changes = shell.directory.changes();
+    shell.drafts(&key, "one too many").await.unwrap();
+    let not_before = loop {
+        changes.recv().await.unwrap();
+        if let Stage::Queued { not_before, pause: Pause::UntilOpening, .. } =
+            shell.store.inner_load(&key).await.outbox.waiting[0].stage
+        {
+            break not_before;
+        }
+    };
+    assert_eq!(not_before, shell.practices.practice.opens_after(day_ends_at));
+    assert_eq!(shell.left().len(), 2, "the invitation and the first text");
+
+    // The answer to HELP is owed now.
+    shell.texts(&key, "HELP").await.unwrap();
+    shell.left_matching(|kind, _| *kind == Kind::Help).await;
+
+    *shell.throttle.spent_until.lock().unwrap() = None;
+    let wakes = tokio::spawn(Arc::clone(&shell.directory).wake_the_due(Duration::from_millis(20)));
+    shell.clock.advance_seconds(not_before.duration_since(now).as_secs().unsigned_abs());
+    shell.carried("one too many").await;
+    wakes.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

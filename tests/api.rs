@@ -16,6 +16,7 @@ mod api {
     mod events;
     mod fields;
     mod inbox;
+    mod limits;
     mod messages;
     mod outage;
     mod patients;

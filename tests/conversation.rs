@@ -5,11 +5,12 @@
 #[path = "support/scene.rs"]
 mod scene;
 
+use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, BootId, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, OtherDaemons, Outcome, Receipt,
-    ReceiptState, Refusal, Retry, SessionEnd, Status,
+    Answer, BootId, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, MessageId, OtherDaemons, Outcome,
+    Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted, taken};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -856,4 +857,113 @@ fn reading_clears_the_count_and_marking_unread_sets_it() {
     assert_eq!(scene.conversation.unread, 0);
     scene.event(Event::MarkedUnread);
     assert_eq!(scene.conversation.unread, 1);
+}
+
+// ------------------------------------------------------------------------------------- the budget of the day
+
+/// Midnight on the Pacific coast after the scene begins, and the morning in Denver that follows.
+const DAY_ENDS: &str = "2026-03-03T08:00:00Z";
+const OPENS: &str = "2026-03-03T15:00:00Z";
+
+fn postponed(scene: &mut Scene) {
+    let id = scene.slots.remove(0);
+    scene.event(Event::Postponed { id, day_ends_at: DAY_ENDS.parse().unwrap() });
+}
+
+#[test]
+fn a_postponed_text_is_not_asked_for_until_the_practice_opens_the_next_day() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let id = accepted(scene.drafts("one too many"));
+    let behind = accepted(scene.drafts("the one behind it"));
+    postponed(&mut scene);
+    assert!(scene.slots.is_empty(), "nothing overtakes it, and nothing is asked for today");
+    assert_eq!((scene.status(id), scene.status(behind)), (Status::Queued, Status::Queued));
+    assert_eq!(scene.conversation.wake_at(&scene.policy), Some(OPENS.parse().unwrap()).min(expiry_of(&scene, behind)));
+
+    scene.now = OPENS.parse().unwrap();
+    scene.now -= SignedDuration::from_secs(1);
+    scene.event(Event::Woken);
+    assert!(scene.slots.is_empty());
+    scene.later(SignedDuration::from_secs(1));
+    scene.event(Event::Woken);
+    let left: Vec<String> = scene.carry().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(left, ["one too many", "the one behind it"]);
+}
+
+fn expiry_of(scene: &Scene, id: MessageId) -> Option<Timestamp> {
+    let waiting = scene.conversation.outbox.waiting.iter().find(|waiting| waiting.message.id == id)?;
+    match waiting.stage {
+        Stage::Queued { expires_at, .. } => Some(expires_at),
+        Stage::Pending | Stage::Sending { .. } => None,
+    }
+}
+
+#[test]
+fn a_postponed_text_has_its_whole_time_from_when_it_may_go() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let id = accepted(scene.drafts("one too many"));
+    for day in ["2026-03-03T08:00:00Z", "2026-03-04T08:00:00Z", "2026-03-05T08:00:00Z"] {
+        let slot = scene.slots.remove(0);
+        scene.event(Event::Postponed { id: slot, day_ends_at: day.parse().unwrap() });
+        let opens = scene.policy.practice.opens_after(day.parse().unwrap());
+        assert_eq!(expiry_of(&scene, id), Some(opens + scene.policy.limits.validity));
+        scene.now = opens;
+        scene.event(Event::Woken);
+        assert_eq!(scene.slots, [id], "it asks again, and may be put off again");
+    }
+}
+
+#[test]
+fn an_answer_is_not_held_up_by_a_postponed_invitation_and_is_never_postponed_itself() {
+    let mut scene = Scene::new();
+    scene.drafts("hello");
+    postponed(&mut scene);
+    scene.texts("HELP");
+    let id = scene.slots[0];
+    scene.event(Event::Postponed { id, day_ends_at: DAY_ENDS.parse().unwrap() });
+    let left: Vec<Kind> = scene.carry().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(left, [Kind::Help]);
+    scene.now = OPENS.parse().unwrap();
+    scene.event(Event::Woken);
+    let left: Vec<Kind> = scene.carry().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(left, [Kind::Invitation]);
+}
+
+#[test]
+fn a_postponed_text_does_not_outlive_a_stop() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let id = accepted(scene.drafts("one too many"));
+    postponed(&mut scene);
+    scene.texts("STOP");
+    assert_eq!(scene.status(id), Status::Failed);
+    scene.now = OPENS.parse().unwrap();
+    scene.event(Event::Woken);
+    assert!(scene.carry().iter().all(|(kind, _)| !matches!(kind, Kind::StaffText { .. })));
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_hold_a_postponed_text_for_ever() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    scene.drafts("one too many");
+    postponed(&mut scene);
+    scene.later(-SignedDuration::from_hours(365 * 24));
+    scene.event(Event::Woken);
+    assert_eq!(scene.carry().len(), 1);
+}
+
+#[test]
+fn a_day_that_is_over_by_this_clock_and_not_by_the_stores_is_not_asked_about_again_at_once() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let id = accepted(scene.drafts("one too many"));
+    scene.slots.clear();
+    scene.event(Event::Postponed { id, day_ends_at: scene.now - SignedDuration::from_hours(24) });
+    assert!(scene.slots.is_empty());
+    scene.later(MINUTE);
+    scene.event(Event::Woken);
+    assert_eq!(scene.slots, [id]);
 }

@@ -20,11 +20,19 @@ use scene::{Scene, taken};
 enum Step {
     Draft,
     Text(&'static str),
-    Part { reference: u16, number: u8, text: &'static str },
+    Part {
+        reference: u16,
+        number: u8,
+        text: &'static str,
+    },
     GrantSlot(usize),
+    /// The day has no room for a message that asked for a slot.
+    Postpone(usize),
     Answer(usize, Reply),
     Receipt(usize, ReceiptState),
-    Wait { seconds: i64 },
+    Wait {
+        seconds: i64,
+    },
     Wake,
     Read,
     Crash,
@@ -62,6 +70,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => words.clone().prop_map(Step::Text),
         1 => (0u16..2, 1u8..3, words).prop_map(|(reference, number, text)| Step::Part { reference, number, text }),
         6 => (0usize..4).prop_map(Step::GrantSlot),
+        1 => (0usize..4).prop_map(Step::Postpone),
         5 => (0usize..4, reply).prop_map(|(which, reply)| Step::Answer(which, reply)),
         2 => (0usize..8, state).prop_map(|(which, state)| Step::Receipt(which, state)),
         2 => seconds.prop_map(|seconds| Step::Wait { seconds }),
@@ -103,6 +112,12 @@ impl World {
                 if !scene.slots.is_empty() {
                     let id = scene.slots.remove(which % scene.slots.len());
                     scene.event(Event::SlotGranted(id));
+                }
+            }
+            Step::Postpone(which) => {
+                if !scene.slots.is_empty() {
+                    let id = scene.slots.remove(which % scene.slots.len());
+                    scene.event(Event::Postponed { id, day_ends_at: scene.now + SignedDuration::from_hours(7) });
                 }
             }
             Step::Answer(which, reply) => {

@@ -12,13 +12,15 @@ mod redis_server;
 mod stage;
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use assent::domain::policy::BootId;
-use assent::domain::{Consent, Event, Kind, Limits, Seq, Status};
+use assent::domain::{Consent, DayBudget, Days, Draw, Event, Kind, Limits, Rate, Seq, Status, Unused, Verdict};
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
     Occurrences, Record, RecordKey, Store, StoreError, Unread, Version,
@@ -143,6 +145,11 @@ stories! {
     practices_see_nothing_of_each_other
     records_are_put_replaced_and_removed
     dead_letters_are_taken
+    a_number_is_held_to_its_rate_over_a_restart
+    what_is_given_back_can_be_drawn_again
+    a_spent_day_has_nothing_left_but_for_what_is_owed
+    numbers_draw_from_meters_of_their_own
+    who_draws_at_once_gets_no_more_than_there_is
     a_probe_is_written
     the_last_commit_before_the_start_is_known
     what_the_caller_no_longer_waits_for_is_whole_or_not_there
@@ -504,6 +511,79 @@ async fn dead_letters_are_taken(home: impl Home) {
     }
 }
 
+/// A draw from a number that may send a segment a minute, one at once: a test is over before the next one is there.
+fn draw(needed: u32, day: DayBudget) -> Draw {
+    let needed = NonZeroU32::new(needed).unwrap();
+    let rate = Rate { per_minute: NonZeroU32::MIN, per_day: NonZeroU32::new(10) };
+    Draw { needed, wanted: needed, rate, day, days: Days::around(at(0)) }
+}
+
+async fn verdict(store: &Arc<dyn Store>, name: &str, draw: Draw) -> Verdict {
+    store.draw(&practice(name), draw).await.unwrap().verdict
+}
+
+fn granted(segments: u32) -> Verdict {
+    Verdict::Granted(NonZeroU32::new(segments).unwrap())
+}
+
+async fn a_number_is_held_to_its_rate_over_a_restart(home: impl Home) {
+    let store = home.open().await;
+    assert_eq!(verdict(&store, "riverside", draw(3, DayBudget::KeptTo)).await, granted(3));
+    drop(store);
+
+    let store = home.open().await;
+    let Verdict::NotBefore(wait) = verdict(&store, "riverside", draw(1, DayBudget::KeptTo)).await else {
+        panic!("the bucket is in debt")
+    };
+    assert!(wait > Duration::from_secs(90) && wait <= Duration::from_mins(3), "{wait:?}");
+    let standing = store.standing(&practice("riverside"), Days::around(at(0))).await.unwrap();
+    assert_eq!(standing.spent_today, 3);
+    assert!(standing.full_in >= wait, "{standing:?}");
+}
+
+async fn what_is_given_back_can_be_drawn_again(home: impl Home) {
+    let store = home.open().await;
+    let drawn = store.draw(&practice("riverside"), draw(3, DayBudget::KeptTo)).await.unwrap();
+    let unused = Unused {
+        segments: NonZeroU32::new(3).unwrap(),
+        per_minute: NonZeroU32::MIN,
+        day_ends_at: drawn.standing.day_ends_at,
+    };
+    store.give_back(&practice("riverside"), unused).await.unwrap();
+    assert_eq!(store.standing(&practice("riverside"), Days::around(at(0))).await.unwrap().spent_today, 0);
+    assert_eq!(verdict(&store, "riverside", draw(1, DayBudget::KeptTo)).await, granted(1));
+}
+
+async fn a_spent_day_has_nothing_left_but_for_what_is_owed(home: impl Home) {
+    let store = home.open().await;
+    assert_eq!(verdict(&store, "riverside", draw(10, DayBudget::KeptTo)).await, granted(10));
+    assert_eq!(verdict(&store, "riverside", draw(1, DayBudget::KeptTo)).await, Verdict::DaySpent);
+    // What is owed does not wait for another day, but for the bucket.
+    let owed = verdict(&store, "riverside", draw(1, DayBudget::Overdrawn)).await;
+    assert!(matches!(owed, Verdict::NotBefore(_)), "{owed:?}");
+    let faster = Rate { per_minute: NonZeroU32::new(60_000).unwrap(), per_day: NonZeroU32::new(10) };
+    assert_eq!(verdict(&store, "lakeside", Draw { rate: faster, ..draw(10, DayBudget::KeptTo) }).await, granted(10));
+    assert_eq!(verdict(&store, "lakeside", Draw { rate: faster, ..draw(1, DayBudget::Overdrawn) }).await, granted(1));
+    assert_eq!(store.standing(&practice("lakeside"), Days::around(at(0))).await.unwrap().spent_today, 11);
+}
+
+async fn numbers_draw_from_meters_of_their_own(home: impl Home) {
+    let store = home.open().await;
+    assert_eq!(verdict(&store, "riverside", draw(1, DayBudget::KeptTo)).await, granted(1));
+    assert_eq!(verdict(&store, "lakeside", draw(1, DayBudget::KeptTo)).await, granted(1));
+    assert_eq!(store.standing(&practice("hillside"), Days::around(at(0))).await.unwrap().spent_today, 0);
+}
+
+async fn who_draws_at_once_gets_no_more_than_there_is(home: impl Home) {
+    let store = home.open().await;
+    let rate = Rate { per_minute: NonZeroU32::new(50).unwrap(), per_day: None };
+    let draws = (0..60).map(|_| verdict(&store, "riverside", Draw { rate, ..draw(1, DayBudget::KeptTo) }));
+    let verdicts = join_all(draws).await;
+    let had = verdicts.iter().filter(|verdict| **verdict == granted(1)).count();
+    // Ten at once, and what flows in while the test runs, on a clock that is the store's own.
+    assert!((10..20).contains(&had), "{had}");
+}
+
 async fn a_probe_is_written(home: impl Home) {
     let store = home.open().await;
     store.probe().await.unwrap();
@@ -629,12 +709,34 @@ async fn a_store_of_a_newer_assent_or_of_something_else_is_refused() {
     drop(home.open().await);
     let database = home.path().join("assent.db");
     let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
-    change("PRAGMA user_version = 2");
+    change("PRAGMA user_version = 3");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
-    change("PRAGMA user_version = 1; PRAGMA application_id = 7");
+    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
+    change("PRAGMA user_version = 2; PRAGMA application_id = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
     assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_from_before_the_meters_gets_them_and_keeps_what_it_has() {
+    let home = Directory::fresh().await;
+    let store = home.open().await;
+    let before = talk(&store, key("riverside", 100), "hello", at(1)).await.now;
+    drop(store);
+    rusqlite::Connection::open(home.path().join("assent.db"))
+        .unwrap()
+        .execute_batch("DROP TABLE meters; PRAGMA user_version = 1")
+        .unwrap();
+
+    for expected in [0, 1] {
+        let store = home.open().await;
+        assert_eq!(store.load(&before.key).await.unwrap().unwrap().conversation, before);
+        let standing = store.standing(&practice("riverside"), Days::around(at(0))).await.unwrap();
+        assert_eq!(standing.spent_today, expected);
+        if expected == 0 {
+            assert_eq!(verdict(&store, "riverside", draw(1, DayBudget::KeptTo)).await, granted(1));
+        }
+    }
 }
 
 #[tokio::test]

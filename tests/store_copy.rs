@@ -81,6 +81,7 @@ fn practice(index: usize) -> Practice {
         time_zone: "America/Denver".into(),
         contact: "303-555-9999".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+        segments_per_day: None,
     }
 }
 

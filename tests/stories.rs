@@ -365,3 +365,37 @@ async fn ready_means_that_texts_can_be_sent() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_day_has_no_room_for_goes_when_the_practice_opens_the_next_day() {
+    let world = World::new().await;
+    world.rosa_opts_in().await;
+    let sent_today = world.operator(Method::GET, "", &Value::Null).await.is(200)["today"]["segments"].as_u64().unwrap();
+    let practice = json!({
+        "name": "Riverside Physical Therapy", "number": NUMBER, "time_zone": "America/Denver",
+        "contact": "303-555-0100", "segments_per_minute": 100_000, "segments_per_day": sent_today + 2,
+    });
+    world.operator(Method::PUT, "", &practice).await.is(200);
+    for text in ["the first", "the second"] {
+        world.drafts("maria", "rosa", text).await.is(202);
+        world.becomes("rosa", text, "delivered").await;
+    }
+    let today = world.operator(Method::GET, "", &Value::Null).await.is(200)["today"].clone();
+    assert_eq!(today["budget"], "spent", "{today}");
+
+    let queued = world.drafts("maria", "rosa", "the third").await.is(202);
+    assert_eq!(queued["status"], "queued");
+    let put_off = world
+        .message("rosa", |message| message["updated_at"] != queued["updated_at"] && message["text"] == "the third")
+        .await;
+    assert_eq!(put_off["status"], "queued");
+    assert!(put_off["expected_at"].as_str() >= today["ends_at"].as_str(), "{put_off} {today}");
+
+    // STOP and HELP are answered all the same.
+    world.rosa_texts("HELP").await;
+    world.phone(ROSA).wait_for_text(|text| text.text.contains("Reply STOP")).await;
+
+    // Later than any practice in Denver opens, however long the day has left.
+    world.later(SignedDuration::from_hours(33));
+    world.becomes("rosa", "the third", "delivered").await;
+}

@@ -158,6 +158,7 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         time_zone: "America/Denver".into(),
         contact: "303-555-0100".into(),
         segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
+        segments_per_day: None,
     };
     let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
     let key = ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse(phone).unwrap() };

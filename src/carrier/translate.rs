@@ -215,6 +215,7 @@ mod tests {
             time_zone: "America/Denver".into(),
             contact: contact.into(),
             segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: None,
         };
         let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
         let key =

@@ -17,8 +17,8 @@ use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::config::{Auth, Carrier, Config, Http, Log, Store};
 use crate::domain::{
-    Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT,
-    StaffId, StaffMember, Status,
+    Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT,
+    SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
@@ -26,6 +26,8 @@ use crate::records::{Records, RecordsError};
 use crate::simulator::{Direction, Simulator, SimulatorConfig};
 use crate::telemetry;
 
+/// Whoever looks at a demo looks as often as they like.
+const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
 const PRACTICE: &str = "riverside";
 const NUMBER: &str = "+13035550100";
 /// What the page's token is called; each start of the demo makes a new one in place of the last.
@@ -98,7 +100,7 @@ async fn start_carrier() -> Result<Simulator, Failure> {
 
 fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {
     Config {
-        http: Http { listen },
+        http: Http { listen, requests_per_second: REQUESTS_PER_SECOND },
         store: Store::in_directory(data),
         auth: Auth { operator_token: random_token() },
         log: Log { filter: "warn".into() },
@@ -135,6 +137,7 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
             time_zone: "America/Denver".into(),
             contact: "303-555-0100".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
         };
         records.put_practice(practice).await?;
         for member in staff() {

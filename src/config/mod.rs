@@ -17,6 +17,8 @@ use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
 const WINDOW_MAX: u32 = 1_000;
+/// The most requests that a token may be allowed: more than one machine answers.
+const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
 /// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
 const SYSTEM_ID_CHARS_MAX: usize = 15;
 const PASSWORD_CHARS_MAX: usize = 8;
@@ -39,6 +41,8 @@ pub struct Config {
 pub struct Http {
     /// Address and port; the API is meant to stand behind the practice's own UI, so loopback is the default.
     pub listen: SocketAddr,
+    /// Requests that each token may make; for a moment as many as two seconds allow.
+    pub requests_per_second: NonZeroU32,
 }
 
 /// Where state is kept.
@@ -194,6 +198,7 @@ impl Config {
 
         let mut http = reader.section(&mut root, "http");
         let listen = reader.parsed(&mut http, "listen", SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let requests_per_second = reader.number(&mut http, "requests_per_second", 100, REQUESTS_PER_SECOND_MAX);
         reader.finish(http);
 
         let store = reader.section(&mut root, "store");
@@ -223,8 +228,13 @@ impl Config {
         }
         reader.finish(root);
 
-        let config =
-            Self { http: Http { listen }, store, auth: Auth { operator_token }, log: Log { filter }, carriers };
+        let config = Self {
+            http: Http { listen, requests_per_second: NonZeroU32::new(requests_per_second).unwrap_or(NonZeroU32::MIN) },
+            store,
+            auth: Auth { operator_token },
+            log: Log { filter },
+            carriers,
+        };
         if reader.mistakes.is_empty() { Ok(config) } else { Err(Mistakes(reader.mistakes)) }
     }
 }
@@ -317,6 +327,7 @@ mod tests {
     fn the_smallest_configuration_gets_the_defaults() {
         let config = Config::from_toml(SMALLEST).unwrap();
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.http.requests_per_second.get(), 100);
         assert_eq!(config.store.url, "file:///var/lib/assent");
         let carrier = &config.carriers[0];
         assert_eq!((carrier.window, carrier.segments_per_second.get()), (10, 100));
@@ -333,6 +344,7 @@ mod tests {
             [http]
             listen = "8080"
             prot = 1
+            requests_per_second = 0
             [store]
             url = 7
             durability = "perhaps"
@@ -356,6 +368,7 @@ mod tests {
         );
         let expected = [
             "http.listen: invalid socket address syntax",
+            "http.requests_per_second: must be a whole number from 1 to 1000000",
             "http.prot: unknown key",
             "store.url: must be a text",
             "store.durability: must be \"enforced\" or \"attested\"",

@@ -155,7 +155,7 @@ impl Handler<Letter> for ConversationActor {
 
     fn handle(&mut self, letter: Letter, _: &mut Self::Context) -> Self::Result {
         self.last_letter = Instant::now();
-        if let Event::SlotGranted(id) = letter.event {
+        if let Event::SlotGranted(id) | Event::Postponed { id, .. } = letter.event {
             self.slot.take_if(|slot| slot.id == id);
         }
         let Letter { event, idempotency, place, until } = letter;

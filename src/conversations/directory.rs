@@ -18,7 +18,7 @@ use super::actor::ConversationActor;
 use super::arbiters::Arbiters;
 use super::letter::{AskError, Idempotency, Letter, Reply};
 use crate::domain::{ConversationKey, Draft, Event, MessageId, Policy, PracticeId, Precedence};
-use crate::ports::{Carrier, Clock, Practices, Store, Throttle};
+use crate::ports::{Asked, Carrier, Clock, DaySpent, Practices, Store, Throttle};
 
 /// Conversations that may be in memory at once, at about 1.3 KB each. More than that is refused for the moment.
 pub const LIVE_CONVERSATIONS_MAX: usize = 100_000;
@@ -235,7 +235,7 @@ impl Directory {
         tracing::error!(practice = %key.practice, phone = ?key.phone, panics = *count, "conversation panicked");
     }
 
-    /// Waits for the number's turn and for room at the carrier, then comes back.
+    /// Waits for the number's turn and for room at the carrier, then comes back; or says that neither comes today.
     pub(super) async fn wait_for_slot(
         self: Arc<Self>,
         key: ConversationKey,
@@ -244,11 +244,12 @@ impl Directory {
         precedence: Precedence,
     ) {
         let Some(policy) = self.policy(&key.practice) else { return };
-        let number = &policy.practice.number;
-        let per_minute = policy.practice.segments_per_minute;
-        let turn = self.doors.throttle.turn(number, segments, per_minute, precedence).await;
+        let turn = match self.doors.throttle.turn(&policy.practice, Asked { id, segments, precedence }).await {
+            Ok(turn) => turn,
+            Err(DaySpent { day_ends_at }) => return self.postpone(&key, id, day_ends_at).await,
+        };
         let carrier = self.carrier.wait().await;
-        let Ok(place) = carrier.place(number, segments).await else { return };
+        let Ok(place) = carrier.place(&policy.practice.number, segments).await else { return };
         turn.spend();
         let until = Instant::now() + self.doors.patience.delivery;
         let granted = Letter { place: Some(place), ..Letter::about(Event::SlotGranted(id), until) };
@@ -256,6 +257,19 @@ impl Directory {
             // Nothing was sent; the conversation asks again when its wake comes.
             tracing::warn!(%error, message = %id, "slot was not used");
         }
+    }
+
+    async fn postpone(self: &Arc<Self>, key: &ConversationKey, id: MessageId, day_ends_at: Timestamp) {
+        metrics::counter!("assent_postponed_total", "practice" => key.practice.to_string()).increment(1);
+        if let Err(error) = self.ask(key, Event::Postponed { id, day_ends_at }).await {
+            // The conversation asks again when its wake comes.
+            tracing::warn!(%error, message = %id, "text was not put off to the next day");
+        }
+    }
+
+    /// Segments that leave from a practice's number before a message does, as far as this daemon knows.
+    pub fn segments_ahead(&self, practice: &PracticeId, id: MessageId, precedence: Precedence) -> u32 {
+        self.doors.throttle.ahead(practice, id, precedence)
     }
 
     /// Brings what can't be asked for again, until it is heard or makes no difference any more. How many may be on

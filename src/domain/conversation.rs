@@ -105,6 +105,7 @@ impl Conversation {
             Event::SessionsEnded(ends) => turn.sessions_ended(ends),
             Event::Drafted(draft) => turn.drafted(draft),
             Event::SlotGranted(id) => turn.slot_granted(id),
+            Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
             Event::Receipted(receipt) => turn.receipted(receipt),
             Event::ReadUpTo(seq) => turn.read_up_to(seq),
@@ -310,6 +311,12 @@ impl Turn<'_> {
             }
             self.effects.push(Effect::Submit(cleared));
         }
+        Outcome::Recorded
+    }
+
+    fn postponed(&mut self, id: MessageId, day_ends_at: Timestamp) -> Outcome {
+        let opens_at = self.policy.practice.opens_after(day_ends_at);
+        self.outbox(|outbox, step| outbox.postpone(id, opens_at, step));
         Outcome::Recorded
     }
 

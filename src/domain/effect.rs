@@ -31,7 +31,10 @@ pub enum Effect {
 pub enum Precedence {
     /// Answers to STOP, START and HELP: they are late after minutes.
     First,
+    /// What staff wrote, to those who are opted in.
     InTurn,
+    /// Invitations: nobody waits for them.
+    FirstContact,
 }
 
 /// What the one who brought the event hears.

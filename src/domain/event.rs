@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
 
 /// Something that happened. Time is passed beside it.
@@ -15,6 +17,8 @@ pub enum Event {
     Drafted(Draft),
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
+    /// The budget of the day is too small for this message; the day ends at this instant.
+    Postponed { id: MessageId, day_ends_at: Timestamp },
     /// The carrier answered an attempt, or the link knows that it never will.
     Answered { id: MessageId, attempt: u32, answer: Answer },
     /// The carrier reported on a segment.

@@ -10,6 +10,7 @@ mod event;
 mod journal;
 pub mod keyword;
 mod message;
+pub mod meter;
 mod names;
 pub mod outbox;
 mod patient;
@@ -30,10 +31,11 @@ pub use message::{
     Body, CarrierId, ConversationId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Part,
     Receipt, ReceiptState, Seq, Status,
 };
+pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
 pub use patient::Patient;
 pub use phone::{Phone, PhoneError};
 pub use policy::{BootId, Limits, Policy};
-pub use practice::{Practice, SEGMENTS_PER_MINUTE_DEFAULT};
+pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 pub use staff::StaffMember;
 pub use summary::Summary;

@@ -56,6 +56,9 @@ pub struct Limits {
     /// The first pause before a refused text is tried again; it doubles up to `retry_pause_max`.
     pub retry_pause: SignedDuration,
     pub retry_pause_max: SignedDuration,
+    /// More than any text is put off for want of a day's budget: a day of 25 hours, and the night after it where the
+    /// practice is far west of the Pacific coast.
+    pub postponement_max: SignedDuration,
     /// Tries of a text that the carrier refuses with an error that may be its own.
     pub doubtful_tries_max: u32,
 }
@@ -80,6 +83,7 @@ impl Default for Limits {
             answer_doubt: SignedDuration::from_mins(1),
             retry_pause: SignedDuration::from_secs(1),
             retry_pause_max: SignedDuration::from_mins(1),
+            postponement_max: SignedDuration::from_hours(48),
             doubtful_tries_max: 3,
         }
     }

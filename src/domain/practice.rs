@@ -2,10 +2,20 @@
 
 use std::num::NonZeroU32;
 
-use super::{Phone, PracticeId};
+use jiff::Timestamp;
+use jiff::civil::time;
+use jiff::tz::TimeZone;
+
+use super::meter::DAY_ZONE;
+use super::{Phone, PracticeId, Rate};
 
 /// Segments a minute that a low-volume 10DLC campaign may send through AT&T.
 pub const SEGMENTS_PER_MINUTE_DEFAULT: NonZeroU32 = NonZeroU32::new(75).expect("75 is not zero");
+
+/// Segments a day that a low-volume 10DLC brand may send through T-Mobile.
+pub const SEGMENTS_PER_DAY_DEFAULT: NonZeroU32 = NonZeroU32::new(2_000).expect("2,000 is not zero");
+/// Nobody wants a text of their clinic before this hour.
+const OPENING_HOUR: i8 = 8;
 
 /// A practice as the operator described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,4 +30,55 @@ pub struct Practice {
     /// Whom a patient can call, as it stands in the HELP reply.
     pub contact: String,
     pub segments_per_minute: NonZeroU32,
+    /// `None` is no limit.
+    pub segments_per_day: Option<NonZeroU32>,
+}
+
+impl Practice {
+    /// What its number may send.
+    pub fn rate(&self) -> Rate {
+        Rate { per_minute: self.segments_per_minute, per_day: self.segments_per_day }
+    }
+
+    /// When what the budget of a day was too small for may go: in the day that begins then, and not in the night.
+    pub fn opens_after(&self, day_ends_at: Timestamp) -> Timestamp {
+        let zone = |name| TimeZone::get(name).unwrap_or(TimeZone::UTC);
+        let date = day_ends_at.to_zoned(zone(DAY_ZONE)).date();
+        let opening = date.to_datetime(time(OPENING_HOUR, 0, 0, 0)).to_zoned(zone(&self.time_zone));
+        opening.map_or(day_ends_at, |opening| opening.timestamp().max(day_ends_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_off_goes_the_next_day_and_not_in_the_night() {
+        let opens = |zone: &str, day_ends_at: &str| {
+            let practice = Practice {
+                id: PracticeId::parse("riverside").unwrap(),
+                name: "Riverside PT".into(),
+                number: Phone::parse("+13035550100").unwrap(),
+                time_zone: zone.into(),
+                contact: "303-555-0100".into(),
+                segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+                segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
+            };
+            practice.opens_after(day_ends_at.parse().unwrap()).to_string()
+        };
+        let table = [
+            ("America/Los_Angeles", "2026-03-05T08:00:00Z", "2026-03-05T16:00:00Z"),
+            ("America/New_York", "2026-03-05T08:00:00Z", "2026-03-05T13:00:00Z"),
+            ("Pacific/Honolulu", "2026-03-05T08:00:00Z", "2026-03-05T18:00:00Z"),
+            // It is afternoon there when the day ends.
+            ("Pacific/Guam", "2026-03-05T08:00:00Z", "2026-03-05T08:00:00Z"),
+            // The clocks go forward that night.
+            ("America/Denver", "2026-03-08T08:00:00Z", "2026-03-08T14:00:00Z"),
+            ("America/Denver", "2026-11-01T07:00:00Z", "2026-11-01T15:00:00Z"),
+        ];
+        for (zone, day_ends_at, expected) in table {
+            assert_eq!(opens(zone, day_ends_at), expected, "{zone}");
+        }
+    }
 }

@@ -259,21 +259,24 @@ fn permits(permission: Permission, credential: &Credential, staff: Option<&Staff
     if may { Ok(()) } else { Err(otherwise) }
 }
 
-/// Whose token came with a request. Wrong ones are counted against the address that they came from; right ones
-/// are never refused for that, because many callers may share the address of a proxy. An address that has shown as many
-/// wrong ones as it may has the store asked for none: a token that another daemon has just made is known from the news
-/// in a moment.
+/// The operator's token among those that are held to their allowance. No practice's token is called so.
+const OPERATOR: &str = "operator";
+
+/// Whose token came with a request, which must not be one too many of it. Wrong ones are counted against the address that they
+/// came from; right ones are never refused for that, because many callers may share the address of a proxy. An address that
+/// has shown as many wrong ones as it may has the store asked for none: a token that another daemon has just made is known
+/// from the news in a moment.
 async fn authenticate(api: &Api, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Problem> {
     let Some(token) = bearer(headers) else { return Err(Problem::NotAuthenticated) };
     if let Some(credential) = recognize(api, token) {
-        return Ok(credential);
+        return within_allowance(api, credential);
     }
     let peer = peer(extensions);
     if Records::may_be_token(token) && !api.failures.are_many(peer) {
         match api.records.catch_up().await? {
             CaughtUp::Learnt => {
                 if let Some(credential) = recognize(api, token) {
-                    return Ok(credential);
+                    return within_allowance(api, credential);
                 }
             }
             CaughtUp::NothingNew => {}
@@ -291,6 +294,15 @@ fn recognize(api: &Api, token: &str) -> Option<Credential> {
     }
     let TokenRecord { id, practice, staff, .. } = api.records.authenticate(token)?;
     Some(Credential::Token { id, practice, session_of: staff })
+}
+
+fn within_allowance(api: &Api, credential: Credential) -> Result<Credential, Problem> {
+    let token = match &credential {
+        Credential::Operator => OPERATOR,
+        Credential::Token { id, .. } => id,
+    };
+    api.allowances.count(token).map_err(|retry_after_s| Problem::TooManyRequests { retry_after_s })?;
+    Ok(credential)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

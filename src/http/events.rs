@@ -110,7 +110,7 @@ impl Events {
                 }
             };
             let event = match told {
-                Ok(Told::Occurred(occurrence)) => tell(&self.api, &self.practice.id, &occurrence).await,
+                Ok(Told::Occurred(occurrence)) => tell(&self.api, &self.practice, &occurrence).await,
                 Ok(Told::Reset(id)) => Ok(Some(Event::default().event("reset").id(id.0.to_string()).data("{}"))),
                 Err(error) => Err(error),
             };
@@ -139,8 +139,8 @@ impl Events {
 }
 
 /// Reads what an occurrence is about, as it stands.
-async fn tell(api: &Api, practice: &PracticeId, occurrence: &Occurrence) -> Result<Option<Event>, StoreError> {
-    let key = ConversationKey { practice: practice.clone(), phone: occurrence.phone.clone() };
+async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<Event>, StoreError> {
+    let key = ConversationKey { practice: practice.id.clone(), phone: occurrence.phone.clone() };
     let inbox = &api.inbox;
     let (name, change) = match occurrence.change {
         Changed::MessageReceived(seq) | Changed::MessageUpdated(seq) => {
@@ -149,7 +149,7 @@ async fn tell(api: &Api, practice: &PracticeId, occurrence: &Occurrence) -> Resu
                 Changed::MessageReceived(_) => "message.received",
                 Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread => "message.updated",
             };
-            (name, Change::Message { message: MessageView::of(&message) })
+            (name, Change::Message { message: MessageView::one(api, practice, &key, &message).await })
         }
         Changed::Consent => {
             let consent = inbox.conversation(&key).await?.map_or(Consent::None, |found| found.consent);

@@ -112,6 +112,16 @@ impl Fields {
         fitting
     }
 
+    /// A whole number within bounds or `null`, which may be left out.
+    pub fn number_or_null(&mut self, name: &str, least: u32, most: u32) -> Option<Option<u32>> {
+        let is_null = self.members.iter().any(|(known, value)| known == name && value.is_null());
+        if is_null {
+            self.take(name);
+            return Some(None);
+        }
+        self.number(name, least, most).map(Some)
+    }
+
     /// Tells what is wrong, unread fields among it.
     pub fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in &self.members {

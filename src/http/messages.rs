@@ -55,7 +55,8 @@ pub async fn send(
             unreachable!("a draft is accepted or refused")
         }
     };
-    Ok(answer::accepted(location(&the, &message), MessageView::of(&message)))
+    let view = MessageView::one(&api, &the.practice, &conversation, &message).await;
+    Ok(answer::accepted(location(&the, &message), view))
 }
 
 /// The word for a reply in the figures.
@@ -85,15 +86,16 @@ pub async fn list(
     let before = before.map(|cursor| api.cursors.in_thread(&key, &cursor)).transpose()?;
     let page = api.inbox.thread(&key, before, limit).await?;
     Ok(answer::ok(Messages {
-        messages: page.items.iter().map(MessageView::of).collect(),
+        messages: MessageView::all(&api, &the.practice, &key, &page.items).await,
         next: page.next.map(|seq| api.cursors.of_thread(&key, seq)),
     }))
 }
 
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
     let id = MessageId::parse(path.raw("message")).ok_or(Problem::NotFound)?;
-    let message = api.inbox.message(&the.conversation(), id).await?.ok_or(Problem::NotFound)?;
-    Ok(answer::ok(MessageView::of(&message)))
+    let key = the.conversation();
+    let message = api.inbox.message(&key, id).await?.ok_or(Problem::NotFound)?;
+    Ok(answer::ok(MessageView::one(&api, &the.practice, &key, &message).await))
 }
 
 /// A text that can be sent as it is, with lines that end in `\n`.

@@ -1,6 +1,7 @@
 //! The API, and the table of its routes. What a route is about and whom it lets in stands beside its path: a route
 //! without that can't be written.
 
+mod allowance;
 mod answer;
 mod auth;
 mod conversations;
@@ -19,6 +20,7 @@ mod problem;
 mod staff;
 mod views;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Router;
@@ -44,6 +46,7 @@ pub use failures::FAILURES_MAX;
 pub use listen::{CONNECTIONS_MAX, serve};
 pub use problem::Problem;
 
+use allowance::Allowances;
 use cursor::Cursors;
 use door::Door;
 use events::Streams;
@@ -65,6 +68,8 @@ pub struct State {
     pub directory: Arc<Directory>,
     pub clock: Arc<dyn Clock>,
     pub operator_token: SecretString,
+    /// What each token may ask for.
+    pub requests_per_second: NonZeroU32,
     pub readiness: Readiness,
     pub metrics: Metrics,
     /// Ends the event streams; requests that are under way are finished.
@@ -82,6 +87,7 @@ struct Api {
     metrics: Metrics,
     stopping: CancellationToken,
     cursors: Cursors,
+    allowances: Allowances,
     failures: Failures,
     streams: Arc<Streams>,
 }
@@ -144,9 +150,11 @@ where
 
 /// The API, and beside it the pages that anyone may load; all of them behind the same door.
 pub fn router(state: State, pages: Router) -> Router {
-    let State { records, inbox, directory, clock, operator_token, readiness, metrics, stopping } = state;
+    let State { records, inbox, directory, clock, operator_token, requests_per_second, readiness, metrics, stopping } =
+        state;
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
+        allowances: Allowances::new(requests_per_second),
         failures: Failures::default(),
         streams: Arc::default(),
         records,

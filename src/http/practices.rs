@@ -12,14 +12,15 @@ use super::auth::Caller;
 use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::problem::Problem;
-use super::views::PracticeView;
+use super::views::{PracticeTodayView, PracticeView};
 use super::{Api, answer};
-use crate::domain::{Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT};
+use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
 /// Leaves room for the rest of the invitation in two segments.
 const NAME_MAX: usize = 60;
 const CONTACT_MAX: usize = 60;
 const SEGMENTS_PER_MINUTE_MAX: u32 = 100_000_000;
+const SEGMENTS_PER_DAY_MAX: u32 = 1_000_000_000;
 const TOKEN_NAME_MAX: usize = 80;
 
 pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json) -> Result<Response, Problem> {
@@ -29,12 +30,17 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
     let time_zone = fields.text("time_zone", read::time_zone);
     let contact = fields.text("contact", read::line(CONTACT_MAX));
     let segments_per_minute = fields.number("segments_per_minute", 1, SEGMENTS_PER_MINUTE_MAX);
+    let segments_per_day = fields.number_or_null("segments_per_day", 1, SEGMENTS_PER_DAY_MAX);
     fields.finish()?;
     let (Some(name), Some(number), Some(time_zone), Some(contact)) = (name, number, time_zone, contact) else {
         unreachable!("a required field that is not there is a mistake that was told");
     };
     let segments_per_minute = segments_per_minute.and_then(NonZeroU32::new).unwrap_or(SEGMENTS_PER_MINUTE_DEFAULT);
-    let practice = Practice { id, name, number, time_zone, contact, segments_per_minute };
+    let segments_per_day = match segments_per_day {
+        Some(given) => given.and_then(NonZeroU32::new),
+        None => Some(SEGMENTS_PER_DAY_DEFAULT),
+    };
+    let practice = Practice { id, name, number, time_zone, contact, segments_per_minute, segments_per_day };
     let put = api.records.put_practice(practice.clone()).await?;
     tracing::info!(practice = %practice.id, ?put, "practice was put");
     Ok(answer::put(put, PracticeView::of(&practice)))
@@ -53,8 +59,8 @@ pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
     answer::ok(Practices { practices: practices.iter().map(|practice| PracticeView::of(practice)).collect() })
 }
 
-pub async fn get(InPractice(practice): InPractice) -> Response {
-    answer::ok(PracticeView::of(&practice))
+pub async fn get(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
+    answer::ok(PracticeTodayView::of(&api, &practice).await)
 }
 
 pub async fn create_token(

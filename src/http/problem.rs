@@ -33,6 +33,7 @@ pub enum Problem {
     // Who asks.
     NotAuthenticated,
     TooManyFailures { retry_after_s: u64 },
+    TooManyRequests { retry_after_s: u64 },
     NotOperator,
     NotPracticeToken,
     NotSiteAdministrator,
@@ -90,6 +91,9 @@ impl Problem {
             Self::NotAuthenticated => (StatusCode::UNAUTHORIZED, "not-authenticated", "A valid token is needed"),
             Self::TooManyFailures { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-failures", "Too many invalid tokens came from this address")
+            }
+            Self::TooManyRequests { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "The token's allowance of requests is used up")
             }
             Self::NotOperator => (StatusCode::FORBIDDEN, "not-operator", "Only the operator may do this"),
             Self::NotPracticeToken => {
@@ -152,7 +156,9 @@ impl Problem {
                 [first, others @ ..] => format!("{}: {} (and {} more).", first.field, first.detail, others.len()),
             },
             Self::NotAuthenticated => "Send Authorization: Bearer with a token that is valid.".into(),
-            Self::TooManyFailures { retry_after_s } => format!("Try again in {retry_after_s} seconds."),
+            Self::TooManyFailures { retry_after_s } | Self::TooManyRequests { retry_after_s } => {
+                format!("Try again in {retry_after_s} seconds.")
+            }
             Self::NotOperator => "This call takes the operator's token.".into(),
             Self::NotPracticeToken => "This call takes the practice's token, or the operator's.".into(),
             Self::NotSiteAdministrator => {
@@ -189,7 +195,7 @@ impl Problem {
 
     fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::TooManyFailures { retry_after_s } => Some(*retry_after_s),
+            Self::TooManyFailures { retry_after_s } | Self::TooManyRequests { retry_after_s } => Some(*retry_after_s),
             Self::Unavailable
             | Self::StoreWentBack
             | Self::TooBusy

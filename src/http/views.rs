@@ -1,10 +1,13 @@
 //! The records, messages and consent as the API shows them.
 
+use std::num::NonZeroU32;
+
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Api;
 use crate::domain::{
-    Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice, PracticeId, ReceiptState,
+    Budget, Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice, PracticeId, ReceiptState,
     StaffMember, Status,
 };
 use crate::ports::{InboxRow, Unread};
@@ -17,6 +20,8 @@ pub struct PracticeView<'a> {
     time_zone: &'a str,
     contact: &'a str,
     segments_per_minute: u32,
+    /// `null` is no limit.
+    segments_per_day: Option<u32>,
 }
 
 impl<'a> PracticeView<'a> {
@@ -28,7 +33,42 @@ impl<'a> PracticeView<'a> {
             time_zone: &practice.time_zone,
             contact: &practice.contact,
             segments_per_minute: practice.segments_per_minute.get(),
+            segments_per_day: practice.segments_per_day.map(NonZeroU32::get),
         }
+    }
+}
+
+/// A practice, and what its number has sent today.
+#[derive(Serialize)]
+pub struct PracticeTodayView<'a> {
+    #[serde(flatten)]
+    practice: PracticeView<'a>,
+    /// `null` while the store does not say.
+    today: Option<TodayView>,
+}
+
+#[derive(Serialize)]
+struct TodayView {
+    segments: u32,
+    segments_per_day: Option<u32>,
+    budget: &'static str,
+    ends_at: String,
+}
+
+impl<'a> PracticeTodayView<'a> {
+    pub async fn of(api: &Api, practice: &'a Practice) -> Self {
+        let standing = api.inbox.standing(practice, api.clock.now()).await.ok();
+        let today = standing.map(|standing| TodayView {
+            segments: standing.spent_today,
+            segments_per_day: practice.segments_per_day.map(NonZeroU32::get),
+            budget: match standing.budget(practice.segments_per_day) {
+                Budget::Open => "open",
+                Budget::Nearing => "nearing",
+                Budget::Spent => "spent",
+            },
+            ends_at: standing.day_ends_at.to_string(),
+        });
+        Self { practice: PracticeView::of(practice), today }
     }
 }
 
@@ -134,6 +174,8 @@ pub struct MessageView {
     staff: Option<String>,
     segments: u32,
     failure: Option<FailureView>,
+    /// When what is queued is expected to go: an estimate, or `null` when nobody knows.
+    expected_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -143,7 +185,19 @@ struct FailureView {
 }
 
 impl MessageView {
-    pub fn of(message: &Message) -> Self {
+    /// Some messages of one conversation.
+    pub async fn all(api: &Api, practice: &Practice, key: &ConversationKey, messages: &[Message]) -> Vec<Self> {
+        let expected = api.inbox.expected(practice, key, messages, api.clock.now()).await;
+        messages.iter().map(|message| Self::of(message, expected.get(&message.id).copied())).collect()
+    }
+
+    /// One message of a conversation.
+    pub async fn one(api: &Api, practice: &Practice, key: &ConversationKey, message: &Message) -> Self {
+        let expected = api.inbox.expected(practice, key, std::slice::from_ref(message), api.clock.now()).await;
+        Self::of(message, expected.get(&message.id).copied())
+    }
+
+    fn of(message: &Message, expected_at: Option<Timestamp>) -> Self {
         let (direction, kind, staff) = match &message.kind {
             Kind::Inbound => ("inbound", "text", None),
             Kind::StaffText { staff } => ("outbound", "text", staff.as_ref()),
@@ -163,6 +217,7 @@ impl MessageView {
             staff: staff.map(ToString::to_string),
             segments: message.segments,
             failure: message.failure.map(FailureView::of),
+            expected_at: expected_at.map(|at| at.to_string()),
         }
     }
 }
@@ -229,7 +284,8 @@ impl ConversationView {
             patients: PersonView::all(api, &key),
             consent: ConsentView::of(&row.consent),
             unread: row.unread,
-            last_message: row.last.as_ref().map(MessageView::of),
+            // The list is long: when its messages are expected to go is told where their threads are.
+            last_message: row.last.as_ref().map(|last| MessageView::of(last, None)),
         }
     }
 }

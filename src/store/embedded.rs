@@ -1,6 +1,7 @@
 //! The store of one machine: SQLite, one writer, a few readers.
 
 mod directory;
+mod meters;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -19,10 +20,13 @@ use super::record;
 use super::sealed::{Cipher, answers_kept_since};
 use super::writer::Writer;
 use super::{KeySource, OpenError};
-use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use crate::domain::{
+    BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
+};
 use crate::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
+    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
+    Version,
 };
 pub use transfer::Transfer;
 
@@ -88,10 +92,32 @@ impl Embedded {
     async fn write(&self, request: Request) -> Result<(), StoreError> {
         match self.writer.ask(request).await?? {
             Answer::Done => Ok(()),
-            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) => {
-                unreachable!("only a commit is answered as one")
+            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Drawn(_) => {
+                unreachable!("only a commit and a draw are answered as such")
             }
         }
+    }
+}
+
+#[async_trait]
+impl Meters for Embedded {
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        let practice = self.cipher.lookups.practice(practice);
+        match self.writer.ask(Request::Draw { practice, draw }).await?? {
+            Answer::Drawn(drawn) => Ok(drawn),
+            Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Done => {
+                unreachable!("a draw is answered as one")
+            }
+        }
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.write(Request::GiveBack { practice: self.cipher.lookups.practice(practice), unused }).await
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        let (practice, now) = (self.cipher.lookups.practice(practice), self.clock.now());
+        self.read(move |database, _| reads::standing(database, practice, days, now)).await
     }
 }
 
@@ -118,7 +144,7 @@ impl Store for Embedded {
                 let (practice, key) = key.expect("only a commit with a key can find it taken");
                 Err(CommitError::KeyTaken(Box::new(reads::kept(&self.cipher, &practice, key, &sealed)?)))
             }
-            Answer::Done => unreachable!("a commit is answered as one"),
+            Answer::Done | Answer::Drawn(_) => unreachable!("a commit is answered as one"),
         }
     }
 

@@ -366,6 +366,7 @@ mod tests {
             time_zone: "America/Denver".into(),
             contact: "303-555-9999".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+            segments_per_day: None,
         };
         Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default() }
     }
@@ -375,6 +376,7 @@ mod tests {
     enum Happening {
         Event(Event),
         Granted,
+        Postponed,
         Answered(Answer),
         /// At this moment, and with it what was taken before is in doubt.
         SessionEnded,
@@ -437,6 +439,7 @@ mod tests {
             4 => received().prop_map(Happening::Event),
             3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff }))),
             5 => Just(Happening::Granted),
+            1 => Just(Happening::Postponed),
             4 => answer().prop_map(Happening::Answered),
             2 => receipted().prop_map(Happening::Event),
             1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
@@ -474,6 +477,10 @@ mod tests {
                     Happening::Event(event) => event,
                     Happening::Granted => match asked.take() {
                         Some(id) => Event::SlotGranted(id),
+                        None => continue,
+                    },
+                    Happening::Postponed => match asked.take() {
+                        Some(id) => Event::Postponed { id, day_ends_at: now + SignedDuration::from_hours(7) },
                         None => continue,
                     },
                     Happening::Answered(answer) => match leaving.take() {

@@ -8,6 +8,7 @@ mod accept;
 mod address;
 mod keys;
 mod line;
+mod meters;
 mod news;
 mod open;
 mod reads;

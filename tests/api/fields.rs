@@ -47,7 +47,7 @@ async fn the_fields_of_a_practice() {
     let world = World::start().await;
     let good = json!({
         "name": "Riverside", "number": NUMBER, "time_zone": "America/Denver", "contact": "303-555-0199",
-        "segments_per_minute": 75,
+        "segments_per_minute": 75, "segments_per_day": 2_000,
     });
     let check = async |field, needed, bad: &[Value]| {
         check(&world, Method::PUT, RIVERSIDE, &good, field, needed, bad).await;
@@ -64,6 +64,9 @@ async fn the_fields_of_a_practice() {
     check("time_zone", true, &with_others(&["", "Denver", "America/Nowhere", "../etc/passwd", "+07:00"])).await;
     let numbers = [json!(0), json!(-1), json!(100_000_001), json!(1.5), json!("75"), json!(null), json!(1e30)];
     check("segments_per_minute", false, &numbers).await;
+    // Here null has a meaning: no limit.
+    let numbers = [json!(0), json!(-1), json!(1_000_000_001), json!(1.5), json!("2000"), json!([]), json!(1e30)];
+    check("segments_per_day", false, &numbers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,9 +202,11 @@ async fn a_practice_keeps_its_number_and_shares_it_with_nobody() {
         created,
         json!({
             "id": "third", "name": "P", "number": "+13035550300", "time_zone": "UTC", "contact": "x",
-            "segments_per_minute": 75,
+            "segments_per_minute": 75, "segments_per_day": 2_000,
         })
     );
     assert_eq!(put("third", "+13035550300").send().await.expect(200), created);
-    assert_eq!(world.operator(Method::GET, "/v1/practices/third").send().await.expect(200), created);
+    let mut found = world.operator(Method::GET, "/v1/practices/third").send().await.expect(200);
+    assert_eq!(found.as_object_mut().unwrap().remove("today").unwrap()["segments"], 0);
+    assert_eq!(found, created);
 }

@@ -33,7 +33,7 @@ async fn the_first_draft_invites_and_waits() {
         json!({
             "id": id, "direction": "outbound", "kind": "text", "text": "Your results\nare in", "status": "pending",
             "created_at": "2026-03-04T05:00:00Z", "updated_at": "2026-03-04T05:00:00Z", "staff": "tex", "segments": 1,
-            "failure": null,
+            "failure": null, "expected_at": null,
         })
     );
     assert_eq!(world.acting("amy", Method::GET, &location).send().await.expect(200), message);

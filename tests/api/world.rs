@@ -1,6 +1,7 @@
 //! A daemon without a carrier, two practices with their staff, and the words to call it with.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
 use assent::store::{self, KeySource, Location};
-use assent::throttle::LocalThrottle;
+use assent::throttle::MeteredThrottle;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
@@ -24,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faulty_store::FaultyStore;
 
+/// More requests a second than any test makes.
+const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
 pub const NUMBER: &str = "+13035550100";
@@ -165,7 +168,7 @@ impl World {
     }
 
     async fn empty() -> Self {
-        Self::open(TestClock::new(), tempfile::tempdir().unwrap()).await
+        Self::open(TestClock::new(), tempfile::tempdir().unwrap(), UNLIMITED).await
     }
 
     /// Another daemon on what this one has left. No conversation may have begun: its actor would keep the store
@@ -180,21 +183,36 @@ impl World {
         while store.strong_count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let mut world = Self::open(clock, directory).await;
+        let mut world = Self::open(clock, directory, UNLIMITED).await;
         (world.token, world.other_token) = (token, other_token);
         world
     }
 
-    async fn open(clock: Arc<TestClock>, files: tempfile::TempDir) -> Self {
+    /// A daemon that allows each token so many requests a second.
+    pub async fn of_few_requests(requests_per_second: NonZeroU32) -> Self {
+        Self::open(TestClock::new(), tempfile::tempdir().unwrap(), requests_per_second).await
+    }
+
+    async fn open(clock: Arc<TestClock>, files: tempfile::TempDir, requests_per_second: NonZeroU32) -> Self {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let url = format!("file://{}", files.path().display());
         let embedded =
             store::open(&Location::new(url, KeySource::InDirectory), BootId(0), as_clock.clone()).await.unwrap();
-        Self::on(clock, embedded, BootId(1), Some(files)).await
+        Self::allowing(requests_per_second, clock, embedded, BootId(1), Some(files)).await
     }
 
     /// A daemon on a store that is open.
     pub async fn on(
+        clock: Arc<TestClock>,
+        inner: Arc<dyn Store>,
+        boot: BootId,
+        files: Option<tempfile::TempDir>,
+    ) -> Self {
+        Self::allowing(UNLIMITED, clock, inner, boot, files).await
+    }
+
+    async fn allowing(
+        requests_per_second: NonZeroU32,
         clock: Arc<TestClock>,
         inner: Arc<dyn Store>,
         boot: BootId,
@@ -205,7 +223,7 @@ impl World {
         let store: Arc<dyn Store> = faulty.clone();
         let records = Records::open(store.clone(), as_clock.clone(), boot, Limits::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();
-        let throttle = Arc::new(LocalThrottle::default());
+        let throttle = Arc::new(MeteredThrottle::new(faulty.clone(), as_clock.clone()));
         let doors =
             Doors { store: store.clone(), throttle, clock: as_clock.clone(), practices, patience: Patience::default() };
         let conversations = Directory::start(doors).unwrap();
@@ -218,6 +236,7 @@ impl World {
             directory: conversations.clone(),
             clock: as_clock,
             operator_token: SecretString::from(OPERATOR),
+            requests_per_second,
             readiness: Arc::new(move || {
                 let is_ready = readiness.load(Ordering::SeqCst);
                 Box::pin(async move { if is_ready { Ok(()) } else { Err(vec!["no carrier link is bound".into()]) } })

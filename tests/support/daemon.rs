@@ -121,7 +121,7 @@ impl Site {
 
     fn configure(&self, store_keys: &str, carrier: SocketAddr, carrier_keys: &str) {
         let config = format!(
-            "http.listen = \"127.0.0.1:0\"\n{store_keys}\nauth.operator_token = \"{OPERATOR}\"\n\
+            "http.listen = \"127.0.0.1:0\"\nhttp.requests_per_second = 1000000\n{store_keys}\nauth.operator_token = \"{OPERATOR}\"\n\
              log.filter = \"trace\"\n[[carrier]]\nname = \"carrier\"\naddress = \"{carrier}\"\n\
              system_id = \"practice\"\npassword = \"secret\"\n{carrier_keys}\n",
         );
@@ -271,7 +271,7 @@ impl Stride {
         let mut stride = Self { client, address: Mutex::new(daemon.address), token: OPERATOR.to_owned() };
         let practice = json!({
             "name": "Riverside Physical Therapy", "number": NUMBER, "time_zone": "America/Denver",
-            "contact": "303-555-0100", "segments_per_minute": 1_000_000,
+            "contact": "303-555-0100", "segments_per_minute": 1_000_000, "segments_per_day": null,
         });
         let maria = json!({"name": "Maria Lopez", "patient_text_administrator": true});
         let own_token = json!({"name": "stride"});

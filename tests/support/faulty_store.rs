@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use assent::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use assent::domain::{
+    BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
+};
 use assent::ports::{
-    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
+    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
 use async_trait::async_trait;
@@ -29,6 +31,8 @@ pub struct FaultyStore {
     pub released: Notify,
     /// Told whenever it is asked while it is down.
     pub was_down: Notify,
+    /// Draws that were asked for.
+    pub draws: AtomicU64,
 }
 
 impl FaultyStore {
@@ -42,6 +46,7 @@ impl FaultyStore {
             held: Notify::new(),
             released: Notify::new(),
             was_down: Notify::new(),
+            draws: AtomicU64::new(0),
         }
     }
 
@@ -77,6 +82,24 @@ impl FaultyStore {
 
 fn failed() -> StoreError {
     StoreError::Unavailable("a test said so".into())
+}
+
+#[async_trait]
+impl Meters for FaultyStore {
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        self.draws.fetch_add(1, Ordering::SeqCst);
+        let drawn = self.up()?.draw(practice, draw).await?;
+        self.answered(drawn)
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.up()?.give_back(practice, unused).await?;
+        self.answered(())
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        self.up()?.standing(practice, days).await
+    }
 }
 
 #[async_trait]

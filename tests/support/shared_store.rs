@@ -4,10 +4,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use assent::domain::{BootId, Conversation, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use assent::domain::{
+    BootId, Conversation, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq,
+    Standing, Unused,
+};
 use assent::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
+    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
+    Version,
 };
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
@@ -95,6 +99,21 @@ pub struct SharedStore {
     pub loses_answers: AtomicU64,
     pub made: Notify,
     pub let_go: Notify,
+}
+
+#[async_trait]
+impl Meters for SharedStore {
+    async fn draw(&self, practice: &PracticeId, draw: Draw) -> Result<Drawn, StoreError> {
+        self.shared.inner.draw(practice, draw).await
+    }
+
+    async fn give_back(&self, practice: &PracticeId, unused: Unused) -> Result<(), StoreError> {
+        self.shared.inner.give_back(practice, unused).await
+    }
+
+    async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
+        self.shared.inner.standing(practice, days).await
+    }
 }
 
 #[async_trait]

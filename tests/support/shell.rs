@@ -9,9 +9,11 @@ use crate::faulty_store::FaultyStore;
 use assent::conversations::{AskError, Directory, Doors, Patience, Reply};
 use assent::domain::{
     Answer, Body, BootId, CarrierId, Cleared, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Kind, Limits,
-    Outcome, Phone, Policy, Practice, PracticeId, Precedence,
+    MessageId, Outcome, Phone, Policy, Practice, PracticeId, Precedence,
 };
-use assent::ports::{Carrier, CarrierClosed, CaughtUp, Clock, Place, Practices, Store, StoreError, Throttle, Turn};
+use assent::ports::{
+    Asked, Carrier, CarrierClosed, CaughtUp, Clock, DaySpent, Place, Practices, Store, StoreError, Throttle, Turn,
+};
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, ready};
@@ -73,16 +75,27 @@ impl Practices for TestPractices {
 pub struct TestThrottle {
     pub next_dies: AtomicBool,
     pub died: Notify,
+    /// The end of a day whose budget is spent.
+    pub spent_until: Mutex<Option<Timestamp>>,
 }
 
 #[async_trait]
 impl Throttle for TestThrottle {
-    async fn turn(&self, _: &Phone, _: u32, _: NonZeroU32, _: Precedence) -> Box<dyn Turn> {
+    async fn turn(&self, _: &Practice, asked: Asked) -> Result<Box<dyn Turn>, DaySpent> {
+        if let Some(day_ends_at) = *self.spent_until.lock().unwrap()
+            && asked.precedence != Precedence::First
+        {
+            return Err(DaySpent { day_ends_at });
+        }
         if self.next_dies.swap(false, Ordering::SeqCst) {
             self.died.notify_one();
             panic!("told to die");
         }
-        Box::new(Unlimited)
+        Ok(Box::new(Unlimited))
+    }
+
+    fn ahead(&self, _: &PracticeId, _: MessageId, _: Precedence) -> u32 {
+        0
     }
 }
 
@@ -202,6 +215,7 @@ impl Shell {
                 time_zone: "America/Denver".into(),
                 contact: "303-555-0100".into(),
                 segments_per_minute: NonZeroU32::new(75).unwrap(),
+                segments_per_day: None,
             }),
             boot,
             poisoned: Mutex::default(),
@@ -261,7 +275,7 @@ impl Shell {
         self.left_matching(|kind, _| *kind == Kind::Invitation).await;
     }
 
-    async fn left_matching(&self, wanted: impl Fn(&Kind, &str) -> bool) {
+    pub async fn left_matching(&self, wanted: impl Fn(&Kind, &str) -> bool) {
         let mut submitted = self.carrier.submitted.subscribe();
         while !self.left().iter().any(|(kind, text)| wanted(kind, text)) {
             submitted.recv().await.unwrap();

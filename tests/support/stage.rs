@@ -52,6 +52,7 @@ pub fn policy(practice_id: &PracticeId) -> Policy {
         time_zone: "America/Denver".into(),
         contact: "303-555-9999".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+        segments_per_day: None,
     };
     Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() }
 }

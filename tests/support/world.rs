@@ -69,7 +69,7 @@ impl World {
             Simulator::start(SimulatorConfig::new(listen, Arc::clone(&clock) as Arc<dyn Clock>)).await.unwrap();
         let data = tempfile::tempdir().unwrap();
         let config = format!(
-            "http.listen = \"127.0.0.1:0\"\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
+            "http.listen = \"127.0.0.1:0\"\nhttp.requests_per_second = 1000000\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
              [[carrier]]\nname = \"simulated\"\naddress = \"{}\"\nsystem_id = \"practice\"\npassword = \"secret\"\n{carrier}\n",
             data.path().display(),
             simulator.address(),

@@ -112,6 +112,7 @@ fn practice(id: &str, number: usize) -> Practice {
         time_zone: "America/Denver".into(),
         contact: "303-555-0100".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+        segments_per_day: None,
     }
 }
 

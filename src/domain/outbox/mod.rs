@@ -41,7 +41,7 @@ pub enum Stage {
     /// For YES. The invitation's deadline is its own.
     Pending,
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
-    Queued { not_before: Timestamp, asked: Option<Asked>, expires_at: Timestamp },
+    Queued { not_before: Timestamp, pause: Pause, asked: Option<Asked>, expires_at: Timestamp },
     /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
     Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled },
 }
@@ -51,6 +51,15 @@ pub enum Stage {
 pub struct Asked {
     pub by: BootId,
     pub until: Timestamp,
+}
+
+/// Why a message may not go before its time, which says how far ahead that time can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The carrier refused it a moment ago, or it may go at once.
+    Short,
+    /// The day's budget was too small for it.
+    UntilOpening,
 }
 
 /// Whether the patient opted out while a message was on its way.
@@ -106,21 +115,11 @@ impl Outbox {
         self.waiting.push(Waiting { message, stage: Stage::Pending, attempts: 0 });
     }
 
-    /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote.
+    /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote, answers first.
     pub(in crate::domain) fn queue(&mut self, message: Message, expires_at: Timestamp) {
-        let not_before = message.created_at;
-        let waiting = Waiting { message, stage: Stage::Queued { not_before, asked: None, expires_at }, attempts: 0 };
-        let place = match waiting.message.kind {
-            Kind::StaffText { .. } | Kind::Inbound => self.waiting.len(),
-            Kind::Invitation | Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => self
-                .waiting
-                .iter()
-                .position(|other| {
-                    matches!(other.message.kind, Kind::StaffText { .. })
-                        && !matches!(other.stage, Stage::Sending { .. })
-                })
-                .unwrap_or(self.waiting.len()),
-        };
+        let stage = Stage::queued(message.created_at, expires_at);
+        let waiting = Waiting { message, stage, attempts: 0 };
+        let place = self.waiting.iter().position(|other| waiting.goes_ahead_of(other)).unwrap_or(self.waiting.len());
         self.waiting.insert(place, waiting);
     }
 
@@ -129,7 +128,7 @@ impl Outbox {
         for waiting in &mut self.waiting {
             if waiting.stage == Stage::Pending {
                 let expires_at = step.now + step.limits.validity;
-                waiting.stage = Stage::Queued { not_before: step.now, asked: None, expires_at };
+                waiting.stage = Stage::queued(step.now, expires_at);
                 waiting.become_(Status::Queued, None, step);
             }
         }
@@ -175,11 +174,12 @@ impl Outbox {
         let first = self.waiting.iter().position(|waiting| matches!(waiting.stage, Stage::Queued { .. }));
         let index = self.waiting.iter().position(|waiting| waiting.message.id == id)?;
         let waiting = &mut self.waiting[index];
-        let Stage::Queued { not_before, asked, expires_at } = &mut waiting.stage else { return None };
+        let Stage::Queued { not_before, pause, asked, expires_at } = &mut waiting.stage else { return None };
         // The slot is used or lost: whichever it is, this message has none any more.
         *asked = None;
         let expires_at = *expires_at;
-        if is_sending || first != Some(index) || *not_before > step.now || expires_at <= step.now {
+        let is_early = pause.holds(*not_before, step.now, step.limits);
+        if is_sending || first != Some(index) || is_early || expires_at <= step.now {
             return None;
         }
         let leaving = Leaving {
@@ -211,6 +211,19 @@ impl Outbox {
                 None
             }
         }
+    }
+
+    /// The day's budget is too small for a message: it stays queued, and has its whole time from when it may go. By this
+    /// daemon's clock that day may be over already: then the store's clock, which says that it is not, gets a while.
+    pub(in crate::domain) fn postpone(&mut self, id: MessageId, opens_at: Timestamp, step: &mut Step<'_>) {
+        let found = self.waiting.iter_mut().find(|waiting| waiting.message.id == id);
+        let Some(waiting) = found.filter(|waiting| waiting.may_be_postponed()) else { return };
+        let Stage::Queued { not_before, pause, asked, expires_at } = &mut waiting.stage else { return };
+        *asked = None;
+        *not_before = opens_at.max(step.now + step.limits.retry_pause_max);
+        *pause = Pause::UntilOpening;
+        *expires_at = (*not_before + step.limits.validity).max(*expires_at);
+        waiting.become_(Status::Queued, None, step);
     }
 
     /// The carrier answered an attempt, in time or late.
@@ -303,20 +316,15 @@ impl Outbox {
             return None;
         }
         let waiting = self.waiting.iter_mut().find(|waiting| matches!(waiting.stage, Stage::Queued { .. }))?;
-        let Stage::Queued { not_before, asked, .. } = &mut waiting.stage else { return None };
-        // A wait that is longer than any that is ever set comes from a clock that was set back.
-        let is_ahead = |at: Timestamp, longest: SignedDuration| at > now && at.duration_since(now) <= longest;
-        if is_ahead(*not_before, limits.retry_pause_max)
-            || asked.is_some_and(|asked| is_ahead(asked.until, limits.slot_wait))
+        let precedence = waiting.precedence();
+        let Stage::Queued { not_before, pause, asked, .. } = &mut waiting.stage else { return None };
+        if pause.holds(*not_before, now, limits)
+            || asked.is_some_and(|asked| is_ahead(asked.until, now, limits.slot_wait))
         {
             return None;
         }
         *asked = Some(Asked { by: policy.boot, until: now + limits.slot_wait });
         let Message { id, segments, .. } = waiting.message;
-        let precedence = match waiting.message.kind {
-            Kind::StaffText { .. } | Kind::Invitation | Kind::Inbound => Precedence::InTurn,
-            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => Precedence::First,
-        };
         Some(Effect::RequestSlot { id, segments, precedence })
     }
 
@@ -347,7 +355,7 @@ impl Outbox {
             .filter_map(|waiting| match waiting.stage {
                 Stage::Pending => None,
                 Stage::Sending { deadline, .. } => Some(deadline),
-                Stage::Queued { not_before, asked, expires_at } => {
+                Stage::Queued { not_before, asked, expires_at, .. } => {
                     let next_slot = asked.map_or(not_before, |asked| asked.until).min(expires_at);
                     let is_first = std::mem::replace(&mut first_queued, false);
                     Some(if is_first && !self.is_sending() { next_slot } else { expires_at })
@@ -364,7 +372,7 @@ impl Outbox {
         }
         let doublings = (waiting.attempts.saturating_sub(1)).min(16);
         let pause = (step.limits.retry_pause * (1 << doublings)).min(step.limits.retry_pause_max);
-        waiting.stage = Stage::Queued { not_before: step.now + pause, asked: None, expires_at };
+        waiting.stage = Stage::queued(step.now + pause, expires_at);
         waiting.become_(Status::Queued, None, step);
         None
     }
@@ -376,7 +384,57 @@ impl Outbox {
     }
 }
 
+impl Stage {
+    /// Queued, with nothing in its way from then on.
+    fn queued(not_before: Timestamp, expires_at: Timestamp) -> Self {
+        Self::Queued { not_before, pause: Pause::Short, asked: None, expires_at }
+    }
+}
+
+impl Pause {
+    /// Whether it is too early for a message.
+    fn holds(self, not_before: Timestamp, now: Timestamp, limits: &Limits) -> bool {
+        let longest = match self {
+            Self::Short => limits.retry_pause_max,
+            Self::UntilOpening => limits.postponement_max,
+        };
+        is_ahead(not_before, now, longest)
+    }
+}
+
+/// Whether a time is still to come. A wait that is longer than any that is ever set comes from a clock that was set back.
+fn is_ahead(at: Timestamp, now: Timestamp, longest: SignedDuration) -> bool {
+    at > now && at.duration_since(now) <= longest
+}
+
 impl Waiting {
+    /// How soon it goes among what waits for the number's rate limit.
+    pub fn precedence(&self) -> Precedence {
+        match self.message.kind {
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => Precedence::First,
+            Kind::StaffText { .. } | Kind::Inbound => Precedence::InTurn,
+            Kind::Invitation => Precedence::FirstContact,
+        }
+    }
+
+    /// Whether it goes ahead of another one of its own conversation.
+    fn goes_ahead_of(&self, other: &Self) -> bool {
+        let place = |waiting: &Self| match waiting.message.kind {
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => 0,
+            Kind::Invitation => 1,
+            Kind::StaffText { .. } | Kind::Inbound => 2,
+        };
+        place(self) < place(other) && !matches!(other.stage, Stage::Sending { .. })
+    }
+
+    /// An answer that is owed within minutes is worth nothing the next day.
+    fn may_be_postponed(&self) -> bool {
+        match self.precedence() {
+            Precedence::First => false,
+            Precedence::InTurn | Precedence::FirstContact => true,
+        }
+    }
+
     fn is_in_flight(&self, id: MessageId, attempt: u32) -> bool {
         self.message.id == id && self.attempts == attempt && matches!(self.stage, Stage::Sending { .. })
     }

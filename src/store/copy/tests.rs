@@ -134,6 +134,7 @@ fn practice() -> Practice {
         time_zone: "America/Denver".into(),
         contact: "303-555-9999".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
+        segments_per_day: None,
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use super::super::cipher::Lookup;
 use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, change_of};
-use super::schema;
-use crate::domain::{ConversationId, ConversationKey, Message, MessageId, PracticeId, Seq};
+use super::{meters, schema};
+use crate::domain::{ConversationId, ConversationKey, Days, Message, MessageId, PracticeId, Seq, Standing};
 use crate::ports::{
     IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
     Record, RecordsVersion, StoreError, Stored, Unread, Version,
@@ -337,6 +337,10 @@ pub fn record(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<O
 
 pub fn open_record(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<Record> {
     Ok(record::read_record(&cipher.open(&Cipher::record(look_up), &sealed)?)?)
+}
+
+pub fn standing(database: &Connection, practice: i64, days: Days, now: Timestamp) -> Read<Standing> {
+    Ok(meters::read(database, practice)?.standing(days, now))
 }
 
 pub fn records_version(database: &Connection) -> Read<RecordsVersion> {

@@ -14,7 +14,7 @@ use super::directory;
 use crate::ports::{OccurrenceId, RecordsVersion};
 
 /// The version of the tables below. A database with a later one is not opened.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// `ASNT`, so that another program's database is told apart.
 const APPLICATION: i64 = 0x4153_4e54;
 
@@ -113,6 +113,16 @@ pub enum Finished {
     Yes,
     No,
 }
+/// What the second version has and the first has not: the meters of the practice numbers, times in microseconds.
+const METERS: &str = "
+CREATE TABLE meters (
+    practice INTEGER PRIMARY KEY,
+    full_at INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    day_ends INTEGER NOT NULL,
+    spent INTEGER NOT NULL
+);
+";
 
 /// A database that may be written to.
 pub struct Opened {
@@ -126,7 +136,8 @@ pub struct Opened {
 pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     let opening = Opening { directory };
     let mut database = opening.writer()?;
-    let is_made = opening.is_made(&database)?;
+    let found = opening.version(&database)?;
+    let is_made = found.is_some();
     if is_made {
         opening.check(&database)?;
     }
@@ -137,6 +148,11 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     if !is_made {
         change.execute_batch(TABLES).map_err(opening.failed())?;
         change.pragma_update(None, "application_id", APPLICATION).map_err(opening.failed())?;
+    }
+    if found.is_none_or(|found| found < 2) {
+        change.execute_batch(METERS).map_err(opening.failed())?;
+    }
+    if found != Some(SCHEMA) {
         change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;
     }
     let lookups = opening.unlock(&change, &ring, &file)?;
@@ -224,15 +240,15 @@ impl Opening<'_> {
         Ok(database)
     }
 
-    /// Whether the tables are there, in a version that is known.
-    fn is_made(&self, database: &Connection) -> Result<bool, OpenError> {
+    /// The version of the tables, which is one that is known; `None` where there are none yet.
+    fn version(&self, database: &Connection) -> Result<Option<i64>, OpenError> {
         let number =
             |pragma| database.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(self.failed());
         let (application, found) = (number("application_id")?, number("user_version")?);
         let tables: i64 =
             database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(self.failed())?;
         if tables == 0 && application == 0 && found == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         if application != APPLICATION {
             return Err(OpenError::NotOurs { directory: self.directory.to_owned() });
@@ -240,7 +256,7 @@ impl Opening<'_> {
         if found > SCHEMA {
             return Err(OpenError::Newer { directory: self.directory.to_owned(), found, known: SCHEMA });
         }
-        Ok(true)
+        Ok(Some(found))
     }
 
     /// Every page is sound; and every conversation is found by its look-up, because one that is not would

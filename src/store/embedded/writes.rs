@@ -11,6 +11,8 @@ use super::super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, State, 
 use super::super::writer::{self, Broken};
 use super::Bounds;
 use super::directory::Lock;
+use super::meters;
+use crate::domain::{Draw, Drawn, Unused};
 use crate::ports::{Clock, Commit, DeadLetter, Record, StoreError, Version};
 
 /// Requests, and groups, after which the log is copied into the database. It bounds the log and the time that
@@ -29,6 +31,8 @@ pub enum Request {
     Put(Vec<SealedRow>),
     Remove(Lookup),
     SetAside { at: i64, letter: Vec<u8> },
+    Draw { practice: i64, draw: Draw },
+    GiveBack { practice: i64, unused: Unused },
     Probe,
 }
 
@@ -38,6 +42,7 @@ pub enum Answer {
     Conflict,
     /// What is kept for the key, sealed.
     KeyTaken(Vec<u8>),
+    Drawn(Drawn),
     Done,
 }
 
@@ -251,6 +256,16 @@ impl Backend {
                 Ok(Answer::Done)
             }
             Request::SetAside { at, letter } => self.set_aside(*at, letter),
+            Request::Draw { practice, draw } => {
+                let (next, drawn) = meters::read(&self.database, *practice)?.draw(*draw, now);
+                meters::write(&self.database, *practice, next)?;
+                Ok(Answer::Drawn(drawn))
+            }
+            Request::GiveBack { practice, unused } => {
+                let next = meters::read(&self.database, *practice)?.give_back(*unused);
+                meters::write(&self.database, *practice, next)?;
+                Ok(Answer::Done)
+            }
             Request::Probe => {
                 self.sql(
                     "INSERT INTO meta (name, value) VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",

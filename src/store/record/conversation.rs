@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{KindV1, MessageV1, ReceiptV1};
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
-use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Recalled, Stage, Tracked, Waiting};
+use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
 use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq, SessionEnd};
@@ -65,6 +65,8 @@ enum StageV1 {
     Pending,
     Queued {
         not_before: i64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        postponed: bool,
         asked_until: Option<i64>,
         /// Without it a slot that was asked for is forgotten: the first release asked for it, and is gone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,8 +212,9 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
     fn from(waiting: &'a Waiting) -> Self {
         let stage = match waiting.stage {
             Stage::Pending => StageV1::Pending,
-            Stage::Queued { not_before, asked, expires_at } => StageV1::Queued {
+            Stage::Queued { not_before, pause, asked, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
+                postponed: pause == Pause::UntilOpening,
                 asked_until: asked.map(|asked| nanoseconds(asked.until)),
                 asked_by: asked.map(|asked| asked.by.0),
                 expires_at: nanoseconds(expires_at),
@@ -233,8 +236,9 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
-            StageV1::Queued { not_before, asked_until, asked_by, expires_at } => Stage::Queued {
+            StageV1::Queued { not_before, postponed, asked_until, asked_by, expires_at } => Stage::Queued {
                 not_before: time(not_before),
+                pause: if postponed { Pause::UntilOpening } else { Pause::Short },
                 asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },

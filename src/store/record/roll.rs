@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
-use crate::domain::{Patient, PatientId, Practice, StaffId, StaffMember};
+use crate::domain::{Patient, PatientId, Practice, SEGMENTS_PER_DAY_DEFAULT, StaffId, StaffMember};
 use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub enum RecordV1 {
         time_zone: String,
         contact: String,
         segments_per_minute: NonZeroU32,
+        /// `null` is no limit. A practice from before there was one has the default.
+        #[serde(default = "segments_per_day_default")]
+        segments_per_day: Option<NonZeroU32>,
     },
     Staff {
         practice: String,
@@ -56,6 +59,7 @@ impl From<&Record> for RecordV1 {
                 time_zone: practice.time_zone.clone(),
                 contact: practice.contact.clone(),
                 segments_per_minute: practice.segments_per_minute,
+                segments_per_day: practice.segments_per_day,
             },
             Record::Staff(practice, staff) => Self::Staff {
                 practice: practice.to_string(),
@@ -90,7 +94,7 @@ impl TryFrom<RecordV1> for Record {
 
     fn try_from(record: RecordV1) -> Result<Self, ReadError> {
         Ok(match record {
-            RecordV1::Practice { id, name, number, time_zone, contact, segments_per_minute } => {
+            RecordV1::Practice { id, name, number, time_zone, contact, segments_per_minute, segments_per_day } => {
                 Self::Practice(Practice {
                     id: practice_id(&id)?,
                     name,
@@ -98,6 +102,7 @@ impl TryFrom<RecordV1> for Record {
                     time_zone,
                     contact,
                     segments_per_minute,
+                    segments_per_day,
                 })
             }
             RecordV1::Staff { practice, id, name, site_administrator, patient_text_administrator } => Self::Staff(
@@ -166,6 +171,36 @@ impl TryFrom<RecordKeyV1> for RecordKey {
     }
 }
 
+fn segments_per_day_default() -> Option<NonZeroU32> {
+    Some(SEGMENTS_PER_DAY_DEFAULT)
+}
+
 fn staff_id(text: &str) -> Result<StaffId, ReadError> {
     StaffId::parse(text).map_err(|_| ReadError::NotA("staff id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_practice_from_before_the_day_had_a_budget_has_the_default_one() {
+        let read = |segments_per_day: Option<Value>| {
+            let mut practice = json!({
+                "id": "riverside", "name": "Riverside PT", "number": "+13035550100", "time_zone": "America/Denver",
+                "contact": "303-555-0100", "segments_per_minute": 75,
+            });
+            if let Some(given) = segments_per_day {
+                practice["segments_per_day"] = given;
+            }
+            let written: RecordV1 = serde_json::from_value(json!({ "practice": practice })).unwrap();
+            let Record::Practice(practice) = Record::try_from(written).unwrap() else { panic!("a practice") };
+            practice.segments_per_day.map(NonZeroU32::get)
+        };
+        assert_eq!(read(None), Some(2_000));
+        assert_eq!(read(Some(json!(50))), Some(50));
+        assert_eq!(read(Some(Value::Null)), None);
+    }
 }

@@ -68,6 +68,11 @@ impl Of<'_> {
         self.key("events")
     }
 
+    /// What the practice's number may send.
+    pub fn meter(&self) -> String {
+        self.key("meter")
+    }
+
     /// The look-ups of kept answers, in the order of time.
     pub fn answers(&self) -> String {
         self.key("answers")
@@ -160,6 +165,7 @@ mod tests {
             of.inbox_read(),
             of.inbox_unread(),
             of.events(),
+            of.meter(),
             of.answers(),
             of.all_conversations(),
             of.conversation(found),

@@ -13,8 +13,10 @@ macro_rules! scripts {
 scripts! {
     BEAT = "beat.lua";
     COMMIT = "commit.lua";
+    DRAW = "draw.lua";
     ENLIST = "enlist.lua";
     FOUND = "found.lua";
+    GIVE_BACK = "give_back.lua";
     INBOX = "inbox.lua";
     OCCURRENCES = "occurrences.lua";
     PUT = "put.lua";
