@@ -81,6 +81,8 @@ impl SharedStore {
 /// A directory with a configuration and a store, on which one daemon after the other runs.
 pub struct Site {
     directory: tempfile::TempDir,
+    /// The keys of a store that is shared have to be there for as long as a daemon may start here.
+    _shared: Option<SharedStore>,
     /// What every run wrote to standard error.
     log: Arc<Mutex<Vec<String>>>,
 }
@@ -88,7 +90,7 @@ pub struct Site {
 impl Site {
     /// With a store of its own. Everything is logged, so that everything that must not be can be looked for.
     pub fn new(carrier: SocketAddr, carrier_keys: &str) -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap(), log: Arc::default() };
+        let site = Self { directory: tempfile::tempdir().unwrap(), _shared: None, log: Arc::default() };
         site.configure(&format!("store.url = \"file://{}\"", site.store().display()), carrier, carrier_keys);
         site
     }
@@ -100,7 +102,7 @@ impl Site {
 
     /// The same, with more to say about the store.
     pub fn sharing_with(store: &SharedStore, store_keys: &str, carrier: SocketAddr, carrier_keys: &str) -> Self {
-        let site = Self { directory: tempfile::tempdir().unwrap(), log: Arc::default() };
+        let site = Self { directory: tempfile::tempdir().unwrap(), _shared: Some(store.clone()), log: Arc::default() };
         fs::DirBuilder::new().mode(0o700).create(site.store()).unwrap();
         let keys = format!(
             "store.url = \"{}\"\nstore.key_file = \"{}\"\nstore.directory = \"{}\"\n{store_keys}",
