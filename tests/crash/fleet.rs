@@ -24,6 +24,16 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// With so many texts under way, whatever befalls a daemon befalls it in the middle of something.
 const BUSY: u64 = 20;
 
+/// What the API says to whom it can't serve, because the store lacks what it had.
+pub const ROLLED_BACK: &str = "store-rolled-back";
+
+/// How a store is that was failed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Whole,
+    WentBack,
+}
+
 pub struct Fleet {
     pub simulator: Simulator,
     pub members: Vec<Member>,
@@ -151,6 +161,32 @@ impl Fleet {
             if sending == 0 { Ok(()) } else { Err(format!("{sending} texts")) }
         })
         .await;
+    }
+
+    /// What every daemon finds when it is given one more draft. What it takes goes into the records.
+    pub async fn finds(&mut self) -> Standing {
+        let is_open =
+            |phone: &str| self.records.drafted.iter().any(|draft| draft.phone == phone && !draft.is_answered());
+        // Somebody for whom no draft waits to be asked again, so that this one does not overtake it.
+        let (patient, _, _, phone) =
+            PATIENTS.into_iter().find(|(.., phone)| !is_open(phone)).expect("not all are open");
+        for member in &self.members {
+            let token = self.tokens.fetch_add(1, Ordering::SeqCst);
+            let (key, text) = (format!("key-{patient}-{token}"), format!("{OF_STAFF} {token}"));
+            let answer = eventually("the daemon knows where it stands", async || {
+                let asked = tokio::time::timeout(ANSWER, member.stride.drafts(patient, &text, &key)).await;
+                let answer = asked.map_err(|late| late.to_string())?.map_err(|error| error.to_string())?;
+                match answer.status.as_u16() {
+                    202 => Ok(Some(answer.body["id"].as_str().unwrap().to_owned())),
+                    503 if answer.body["code"] == ROLLED_BACK => Ok(None),
+                    _ => Err(answer.body.to_string()),
+                }
+            });
+            let Some(id) = answer.await else { return Standing::WentBack };
+            let draft = Drafted { key, phone: phone.to_owned(), text, accepted: vec![id], refused: false };
+            self.records.drafted.push(draft);
+        }
+        Standing::Whole
     }
 
     /// A whole round of work in which nothing goes wrong, for those who were away to take part again.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::clinic::{Clinic, is_refused};
-use super::daemon::{NUMBER, SharedStore, eventually};
+use super::daemon::{NUMBER, SharedStore, eventually, serve_to_the_end};
 use super::servers::Redis;
 
 const ROSA: &str = "+13035550123";
@@ -20,11 +20,15 @@ async fn a_restored_backup_is_noticed_by_a_daemon_that_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restored_backup_is_noticed_by_a_daemon_that_starts() {
+async fn a_restored_backup_is_refused_by_a_daemon_that_starts() {
     let mut redis = Redis::start().await;
     let clinic = Clinic::on(&SharedStore::at(redis.url())).await;
     rosa_stops_after_a_backup(&mut redis, &clinic).await;
-    is_quarantined(&clinic.restarts().await).await;
+    let Clinic { site, daemon, .. } = clinic;
+    daemon.kill().await;
+    let (code, stderr) = serve_to_the_end(&site.config()).await;
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("went back in time"), "{stderr}");
 }
 
 /// Her STOP was answered, and the store that is put in the place of this one has never heard of it.

@@ -68,15 +68,6 @@ impl Clinic {
         clinic
     }
 
-    /// The daemon is killed, and started again.
-    pub async fn restarts(self) -> Self {
-        let Self { site, daemon, stride, simulator, drafted, typed } = self;
-        daemon.kill().await;
-        let daemon = site.start().await;
-        stride.moves_to(&daemon);
-        Self { site, daemon, stride, simulator, drafted, typed }
-    }
-
     /// A text is queued because the carrier refused it for the moment.
     pub async fn a_text_waits(&self) {
         self.simulator.set_faults(Faults { refuse_with: Some(ESME_RTHROTTLED), ..Faults::default() });

@@ -43,15 +43,13 @@ async fn a_replica_and_nobody_are_refused_at_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_may_vouch_for_a_redis() {
-    let redis = Redis::start_with(&["appendfsync everysec"]).await;
-    let site = Site::sharing_with(
-        &SharedStore::at(redis.url()),
-        "store.durability = \"attested\"",
-        // Nobody listens there, which does not keep the daemon from starting.
-        nobody(),
-        "",
-    );
+async fn an_operator_may_vouch_for_a_redis_that_does_not_tell_its_settings() {
+    let redis = Redis::start_with(&["rename-command CONFIG \"\""]).await;
+    let store = SharedStore::at(redis.url());
+    let (code, stderr) = serve_to_the_end(&Site::sharing(&store, nobody(), "").config()).await;
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("attested"), "{stderr}");
+    let site = Site::sharing_with(&store, "store.durability = \"attested\"", nobody(), "");
     assert_eq!(site.start().await.terminate().await.code(), Some(0));
 }
 

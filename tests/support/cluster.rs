@@ -66,24 +66,32 @@ impl Cluster {
 
     /// The node that was made the master for a key; a replica may have taken its place since.
     pub async fn master_of(&self, key: &str) -> &Redis {
-        let Value::Int(slot) = self.nodes[0].must(&["CLUSTER", "KEYSLOT", key]).await else {
-            panic!("a slot is a number")
-        };
+        let anyone = self.nodes.iter().find(|node| node.runs()).expect("one of them runs");
+        let Value::Int(slot) = anyone.must(&["CLUSTER", "KEYSLOT", key]).await else { panic!("a slot is a number") };
         let slot = usize::try_from(slot).expect("a slot is not negative");
         &self.nodes[(0..MASTERS).find(|master| slot < (master + 1) * SLOTS / MASTERS).expect("each slot has a master")]
     }
 
     /// The replica of the master that serves a key takes its place, with everything that it had (CLUSTER FAILOVER).
     pub async fn hand_over(&self, key: &str) {
-        let port = self.master_of(key).await.port();
-        let place = self.nodes.iter().position(|node| node.port() == port).expect("it is one of them");
-        let replica = &self.nodes[MASTERS + place];
-        replica.must(&["CLUSTER", "FAILOVER"]).await;
+        self.replica_of(key).await.must(&["CLUSTER", "FAILOVER"]).await;
+        self.is_taken_over(key).await;
+    }
+
+    /// Waits until the replica of the node that was made the master for a key is the master.
+    pub async fn is_taken_over(&self, key: &str) {
+        let replica = self.replica_of(key).await;
         comes_to("the replica is the master", async || match replica.info("role").await {
             Some(role) if role == "master" => Ok(()),
             role => Err(format!("{role:?}")),
         })
         .await;
+    }
+
+    async fn replica_of(&self, key: &str) -> &Redis {
+        let port = self.master_of(key).await.port();
+        let place = self.nodes.iter().position(|node| node.port() == port).expect("it is one of them");
+        &self.nodes[MASTERS + place]
     }
 
     /// Waits until every node that runs says that all slots are served.
