@@ -101,6 +101,9 @@ pub enum PutError {
     /// Another daemon gave the number to another practice first.
     #[error("the number is another practice's")]
     NumberTaken,
+    /// Another daemon gave the practice another number first.
+    #[error("the practice has another number")]
+    NumberFixed,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -365,6 +365,23 @@ async fn a_text_that_a_dead_daemon_was_to_send_is_sent_by_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_missed_leaves_no_text_waiting_for_its_slot() {
+    let two = Two::opted_in().await;
+    two.a.carrier.gate.forget_permits(usize::MAX);
+    let wakes = tokio::spawn(Arc::clone(&two.b.directory).wake_the_due(Duration::from_millis(20)));
+    two.a.drafts(&two.key, "see you at 3").await.unwrap();
+    two.b.directory.ask(&two.key, Event::Woken).await.unwrap();
+    assert_eq!(two.b.left(), [], "the one that asked for the slot is alive");
+    // No news tells of it, and the time for which the slot was asked for does not pass.
+    two.shared.is_dead(A);
+    while two.b.left().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(two.b.left(), [(Kind::StaffText { staff: None }, "see you at 3".to_owned())]);
+    wakes.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_daemon_wakes_its_share_and_in_the_end_anybody_wakes_all() {
     let two = Two::start().await;
     let keys: Vec<ConversationKey> =

@@ -521,6 +521,9 @@ async fn a_number_belongs_to_the_first_practice_that_claims_it() {
     a.put(vec![of("riverside")]).await.unwrap();
     assert!(matches!(b.put(vec![of("lakeside")]).await, Err(PutError::NumberTaken)));
     b.put(vec![of("riverside")]).await.unwrap();
+    let Record::Practice(mut moved) = of("riverside") else { panic!("it is a practice") };
+    moved.number = assent::domain::Phone::parse("+13035558888").unwrap();
+    assert!(matches!(b.put(vec![Record::Practice(moved)]).await, Err(PutError::NumberFixed)));
     let lakeside = RecordKey::Practice(PracticeId::parse("lakeside").unwrap());
     assert_eq!(a.record(&lakeside).await.unwrap(), None);
 }

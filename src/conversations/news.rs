@@ -28,12 +28,17 @@ impl Directory {
                 }
                 Ok(News::Record(_)) => {}
                 Ok(News::Anything) | Err(RecvError::Lagged(_)) => {
-                    self.lock_live().values().for_each(|live| self.overtake(live));
+                    self.overtake_everybody();
                     self.publish(Change::Anywhere);
                 }
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+
+    /// Has every actor look at what the store has.
+    pub(super) fn overtake_everybody(&self) {
+        self.lock_live().values().for_each(|live| self.overtake(live));
     }
 
     /// Tells an actor, unless that is on its way already: however much news there is, one letter waits for each actor at

@@ -29,14 +29,20 @@ const OVERDUE: SignedDuration = SignedDuration::from_secs(10);
 
 impl Directory {
     /// Wakes whoever is due, at every tick, until the daemon stops. The first look is further ahead: what
-    /// was under way when the daemon died should not wait for its deadline.
+    /// was under way when the daemon died should not wait for its deadline. So is the look after another daemon was missed.
     pub async fn wake_the_due(self: Arc<Self>, tick: Duration) {
         let mut horizon = FIRST_HORIZON;
         let mut page = FIRST_PAGE;
+        let mut alive = self.alive();
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            let alive_before = std::mem::replace(&mut alive, self.alive());
+            if alive_before.iter().any(|daemon| !alive.contains(daemon)) {
+                self.overtake_everybody();
+                (horizon, page) = (FIRST_HORIZON, FIRST_PAGE);
+            }
             let due = match self.who_is_due(horizon, page).await {
                 Ok(due) => due,
                 Err(error) => {
@@ -55,6 +61,14 @@ impl Directory {
                     }
                 })
                 .await;
+        }
+    }
+
+    /// The daemons that may wake somebody; none are counted where this is the only one.
+    fn alive(&self) -> Arc<[BootId]> {
+        match self.store().other_daemons() {
+            OtherDaemons::Impossible => Arc::new([]),
+            OtherDaemons::Possible { alive } => alive,
         }
     }
 

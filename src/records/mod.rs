@@ -84,6 +84,7 @@ impl From<PutError> for RecordsError {
     fn from(error: PutError) -> Self {
         match error {
             PutError::NumberTaken => Self::NumberTaken,
+            PutError::NumberFixed => Self::NumberFixed,
             PutError::Store(error) => Self::Store(error),
         }
     }

@@ -31,14 +31,14 @@ use tokio::task::JoinSet;
 
 use super::record::{self, nanoseconds};
 use super::sealed::{Cipher, SealedCommit, SealedRow, answers_kept_since};
-use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
+use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq};
 use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
 use keys::Of;
 use line::Line;
-use scripts::{ENLIST, INBOX, OCCURRENCES, PUT, REGISTER, SET_ASIDE, THREAD};
+use scripts::{CLAIM, ENLIST, INBOX, OCCURRENCES, PUT, REGISTER, SET_ASIDE, THREAD};
 use seen::Mark;
 use wire::Wire;
 use writes::{Committed, Row, Writing};
@@ -141,18 +141,20 @@ impl Redis {
             .await
     }
 
-    /// The place that a number has among the numbers in use.
-    async fn claim_number(&self, practice: &crate::domain::Practice) -> Result<(), PutError> {
+    /// A number belongs to the first practice that claims it, and a practice keeps the number that it claimed first.
+    async fn claim_number(&self, practice: &Practice) -> Result<(), PutError> {
         let number = keys::hex(self.cipher.lookups.number(&practice.number));
-        let owner: String = self
+        let (id, claimed) = (practice.id.as_str(), number.as_str());
+        let (owner, kept): (String, String) = self
             .line
             .ask(|mut wire| async move {
-                let id = practice.id.as_str();
-                redis::cmd("HSETNX").arg(keys::NUMBERS).arg(&number).arg(id).query_async::<()>(&mut wire).await?;
-                redis::cmd("HGET").arg(keys::NUMBERS).arg(&number).query_async(&mut wire).await
+                CLAIM.key(keys::NUMBERS).key(keys::NUMBERS_OF).arg(claimed).arg(id).invoke_async(&mut wire).await
             })
             .await?;
-        if owner == practice.id.as_str() { Ok(()) } else { Err(PutError::NumberTaken) }
+        if kept != number {
+            return Err(PutError::NumberFixed);
+        }
+        if owner == id { Ok(()) } else { Err(PutError::NumberTaken) }
     }
 
     /// Puts or removes records of one practice.

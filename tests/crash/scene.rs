@@ -229,7 +229,10 @@ impl Scene {
                 }
                 Location::new(format!("file://{}", copy.path().display()), KeySource::InDirectory)
             }
-            Ground::Redis { store, .. } => Location::new(&store.url, KeySource::File(store.key_file())),
+            Ground::Redis { store, .. } => {
+                let directory = copy.path().to_owned();
+                Location { directory, ..Location::new(&store.url, KeySource::File(store.key_file())) }
+            }
         };
         let store = store::open(&location, BootId(0), Arc::new(SystemClock)).await.unwrap();
         let mut sending = Vec::new();

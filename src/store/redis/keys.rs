@@ -11,8 +11,10 @@ pub const META: &str = "assent:{/}:meta";
 /// Ids of the keys that ever sealed.
 pub const SEALING_KEYS: &str = "assent:{/}:keys";
 pub const PRACTICES: &str = "assent:{/}:practices";
-/// Whose number is whose.
+/// Which practice has which number.
 pub const NUMBERS: &str = "assent:{/}:numbers";
+/// Which number a practice has.
+pub const NUMBERS_OF: &str = "assent:{/}:numbers_of";
 pub const DEAD_LETTERS: &str = "assent:{/}:dead_letters";
 /// What operators have done to the store.
 pub const AUDIT: &str = "assent:{/}:audit";

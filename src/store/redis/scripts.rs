@@ -12,6 +12,7 @@ macro_rules! scripts {
 
 scripts! {
     BEAT = "beat.lua";
+    CLAIM = "claim.lua";
     COMMIT = "commit.lua";
     DRAW = "draw.lua";
     ENLIST = "enlist.lua";
