@@ -136,6 +136,7 @@ fn received(words: &str, fingerprint: [u8; 16]) -> Event {
         form: Form::Text,
         part: None,
         fingerprint: Fingerprint(fingerprint),
+        delivery: None,
         earlier_session_ended: None,
         session_began: None,
     })

@@ -119,6 +119,7 @@ impl Clinic {
         if let Some(typed) = &self.typed {
             let rosa = self.simulator.phone(ROSA);
             within("the text is answered", rosa.wait_until_answered(&typed.id)).await;
+            assert!(back.elapsed() < RECOVERY, "it took {:?}", back.elapsed());
         }
         let drafted = self.drafted.lock().unwrap().clone();
         for (patient, text) in &drafted {
