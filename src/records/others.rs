@@ -1,12 +1,13 @@
-//! Learns what other daemons wrote into the records: from their news, from a look at the version now and then, and at
-//! once for whoever did not find what another daemon may have put a moment ago.
+//! Learns what other daemons wrote into the records: from their news, from a look at the version now and then, and before
+//! every request of the API.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex as TurnMutex, Notify};
 
 use super::cache::Cache;
 use super::{Memory, Records};
@@ -42,6 +43,20 @@ enum Counted {
     /// What was read since may have been read with it. Counted too low is noticed and read again; too high would hide
     /// what is missing.
     No,
+}
+
+/// Looks at the version that the store has, one at a time: whoever asked before a look began is served by it.
+#[derive(Default)]
+pub(super) struct Looks {
+    begun: AtomicU64,
+    last: TurnMutex<Look>,
+}
+
+/// A look, by its number.
+#[derive(Default)]
+struct Look {
+    number: u64,
+    found: RecordsVersion,
 }
 
 /// What to do next.
@@ -154,25 +169,41 @@ impl Records {
         }
     }
 
-    /// Learns what other daemons wrote, if they wrote anything that is not known here: for whoever did not find what
-    /// may be there, or was refused what may be allowed by now. One look at the version where there is nothing to
-    /// learn, and none where there are no other daemons.
+    /// Learns what other daemons wrote before now, if they wrote anything that is not known here. One look at the version
+    /// where there is nothing to learn, and none where there are no other daemons.
     pub async fn catch_up(&self) -> Result<CaughtUp, StoreError> {
         match self.store.other_daemons() {
             OtherDaemons::Impossible => return Ok(CaughtUp::NothingNew),
             OtherDaemons::Possible { .. } => {}
         }
         let before = self.seen();
-        let stored = self.store.records_version().await?;
+        let stored = self.look().await?;
         if before >= stored {
             return Ok(CaughtUp::NothingNew);
         }
         let mut seen = self.seen.subscribe();
-        let caught_up = seen.wait_for(|seen| *seen >= stored);
-        if tokio::time::timeout(NEWS_WAIT, caught_up).await.is_err() {
-            self.read_everything_up_to(stored).await?;
+        loop {
+            let reached = *seen.borrow_and_update();
+            let caught_up = seen.wait_for(|seen| *seen >= stored);
+            if tokio::time::timeout(NEWS_WAIT, caught_up).await.is_ok() {
+                return Ok(CaughtUp::Learnt);
+            }
+            // News that come fast are read one by one; those that do not come are not waited for.
+            if self.seen() <= reached {
+                self.read_everything_up_to(stored).await?;
+            }
         }
-        Ok(CaughtUp::Learnt)
+    }
+
+    /// The version that the store had at some moment after this was asked.
+    async fn look(&self) -> Result<RecordsVersion, StoreError> {
+        let begun = self.looks.begun.load(Ordering::SeqCst);
+        let mut last = self.looks.last.lock().await;
+        if last.number <= begun {
+            let number = self.looks.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            *last = Look { number, found: self.store.records_version().await? };
+        }
+        Ok(last.found)
     }
 
     /// Whether the cache has what the store has. Where there are no other daemons it always has.
