@@ -116,6 +116,22 @@ impl Backlog {
     }
 }
 
+impl Looks {
+    /// The version that the store had at some moment after this was asked.
+    async fn look<L>(&self, look: impl FnOnce() -> L) -> Result<RecordsVersion, StoreError>
+    where
+        L: Future<Output = Result<RecordsVersion, StoreError>>,
+    {
+        let begun = self.begun.load(Ordering::SeqCst);
+        let mut last = self.last.lock().await;
+        if last.number <= begun {
+            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            *last = Look { number, found: look().await? };
+        }
+        Ok(last.found)
+    }
+}
+
 impl Records {
     /// Keeps up with other daemons, until this one stops. Ends at once where there can't be any.
     pub async fn follow_the_news(self: Arc<Self>) {
@@ -177,7 +193,7 @@ impl Records {
             OtherDaemons::Possible { .. } => {}
         }
         let before = self.seen();
-        let stored = self.look().await?;
+        let stored = self.looks.look(|| self.store.records_version()).await?;
         if before >= stored {
             return Ok(CaughtUp::NothingNew);
         }
@@ -193,17 +209,6 @@ impl Records {
                 self.read_everything_up_to(stored).await?;
             }
         }
-    }
-
-    /// The version that the store had at some moment after this was asked.
-    async fn look(&self) -> Result<RecordsVersion, StoreError> {
-        let begun = self.looks.begun.load(Ordering::SeqCst);
-        let mut last = self.looks.last.lock().await;
-        if last.number <= begun {
-            let number = self.looks.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            *last = Look { number, found: self.store.records_version().await? };
-        }
-        Ok(last.found)
     }
 
     /// Whether the cache has what the store has. Where there are no other daemons it always has.
@@ -268,5 +273,44 @@ impl Records {
 
     fn seen(&self) -> RecordsVersion {
         *self.seen.borrow()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asked_before_a_look_began_is_served_by_it_and_nobody_by_an_earlier_one() {
+        let (looks, answers, made) = (Looks::default(), Semaphore::new(0), AtomicU64::new(0));
+        let look = || {
+            looks.look(|| async {
+                let number = made.fetch_add(1, Ordering::SeqCst) + 1;
+                answers.acquire().await.unwrap().forget();
+                Ok(RecordsVersion(number))
+            })
+        };
+        let mut first = Box::pin(look());
+        assert!(first.as_mut().now_or_never().is_none());
+        let mut later: Vec<_> = (0..3).map(|_| Box::pin(look())).collect();
+        assert!(later.iter_mut().all(|later| later.as_mut().now_or_never().is_none()));
+        answers.add_permits(2);
+        assert_eq!(first.await.unwrap(), RecordsVersion(1), "it had begun before they asked");
+        for later in later {
+            assert_eq!(later.await.unwrap(), RecordsVersion(2));
+        }
+        answers.add_permits(1);
+        assert_eq!(look().await.unwrap(), RecordsVersion(3));
+    }
+
+    #[tokio::test]
+    async fn a_look_that_failed_serves_nobody() {
+        let looks = Looks::default();
+        let down = || async { Err(StoreError::Unavailable("down".into())) };
+        assert!(looks.look(down).await.is_err());
+        assert_eq!(looks.look(|| async { Ok(RecordsVersion(7)) }).await.unwrap(), RecordsVersion(7));
     }
 }

@@ -155,6 +155,15 @@ impl Clinic {
         self.stride.call(Method::GET, path, &Value::Null).await.unwrap()
     }
 
+    /// Waits until this is among the daemon's figures.
+    pub async fn comes_to_show(&self, figure: &str) {
+        eventually(figure, async || {
+            let figures = self.daemon.figures().await;
+            if figures.lines().any(|line| line == figure) { Ok(()) } else { Err(figures) }
+        })
+        .await;
+    }
+
     /// Waits until a text has one of these statuses.
     pub async fn becomes(&self, patient: &str, text: &str, statuses: &[&str]) -> String {
         eventually("the text gets there", async || {

@@ -210,6 +210,12 @@ impl Running {
         }
     }
 
+    /// What it tells a monitor.
+    pub async fn figures(&self) -> String {
+        let answer = reqwest::get(format!("http://{}/metrics", self.address)).await.unwrap();
+        answer.text().await.unwrap()
+    }
+
     /// Stops the process in its tracks: connections stand, and nothing is read or answered.
     pub async fn freeze(&self) {
         self.signal("STOP").await;
