@@ -135,7 +135,6 @@ fn fingerprint(message: &ShortMessage) -> Fingerprint {
 mod tests {
     use super::*;
     use crate::carrier::frame::{Framer, encode};
-    use crate::domain::Form;
 
     /// 2026-07-08 09:10:11 UTC
     const NOW: Timestamp = Timestamp::constant(1_783_501_811, 0);
