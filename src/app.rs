@@ -82,7 +82,14 @@ impl Daemon {
         let boot = boot();
         let location = location(&config.store);
         let store = store::open(&location, boot, Arc::clone(&clock)).await?;
-        let records = Records::open(Arc::clone(&store), Arc::clone(&clock), boot, limits(config)).await?;
+        let records = Records::open(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            boot,
+            limits(config),
+            config::writings(&config.carriers),
+        )
+        .await?;
 
         let directory = Directory::start(Doors {
             store: Arc::clone(&store),
@@ -229,6 +236,7 @@ pub fn link(carrier: &config::Carrier) -> LinkConfig {
         enquire_link: carrier.enquire_link,
         response_timeout: carrier.response_timeout,
         numbers: carrier.numbers.clone(),
+        profile: Arc::clone(&carrier.profile),
     }
 }
 

@@ -86,7 +86,12 @@ fn practice(index: usize) -> Practice {
 }
 
 fn policy(index: usize) -> Policy {
-    Policy { practice: Arc::new(practice(index)), boot: BootId(1), limits: Limits::default() }
+    Policy {
+        practice: Arc::new(practice(index)),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+    }
 }
 
 // ----------------------------------------------------------------------------------------------- the stories

@@ -18,7 +18,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("simulator", &["carrier", "domain", "ports"]),
     ("http", &["domain", "ports", "conversations", "records", "inbox", "console"]),
     ("console", &[]),
-    ("config", &["domain"]),
+    ("config", &["domain", "carrier"]),
     ("telemetry", &[]),
     ("service", &["carrier", "conversations"]),
 ];

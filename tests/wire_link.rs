@@ -141,6 +141,7 @@ fn link_to(address: SocketAddr) -> LinkConfig {
         enquire_link: Duration::from_secs(30),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        profile: Arc::default(),
     }
 }
 
@@ -160,7 +161,12 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
     };
-    let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
+    let policy = Policy {
+        practice: Arc::new(practice),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+    };
     let key = ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse(phone).unwrap() };
     let mut conversation = Conversation::new(ConversationId(1), key, now);
     let mut step = |event| {

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use assent::carrier::frame::{Frame, Framer, Unframed, encode};
+use assent::carrier::refusal::Refusals;
 use assent::carrier::session::{Input, Output, Reason, Session, Settings};
 use assent::carrier::window::{Submit, Token};
 use assent::domain::{Answer, CarrierId, Retry};
@@ -33,7 +34,8 @@ impl Script {
     fn connected_with(window: usize, last_sequence: u32) -> Self {
         let now = tokio::time::Instant::now().into_std();
         let bind = BindTransceiver::default();
-        let settings = Settings { bind, window, enquire_link: 30 * SECOND, last_sequence };
+        let settings =
+            Settings { bind, window, refusals: Refusals::default(), enquire_link: 30 * SECOND, last_sequence };
         Self {
             session: Session::connected(settings, now),
             now,

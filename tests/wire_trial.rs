@@ -25,6 +25,7 @@ fn link(address: SocketAddr) -> LinkConfig {
         enquire_link: Duration::from_secs(30),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        profile: Arc::default(),
     }
 }
 

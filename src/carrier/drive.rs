@@ -345,7 +345,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 
     fn answered(&mut self, token: Token, answer: Answer) {
-        if let Answer::Refused { command_status: status::RTHROTTLED | status::RMSGQFUL, .. } = answer {
+        if let Answer::Refused { command_status, .. } = answer
+            && self.link.config.profile.refusals.throttles(command_status)
+        {
             self.link.pause();
         }
         self.link.count_submit(&answer);

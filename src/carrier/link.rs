@@ -21,7 +21,8 @@ use super::LinkConfig;
 use super::drive::{Drive, Ended, Why};
 use super::patience::Patience;
 use super::pauses::Pauses;
-use super::session::{Reason, Settings};
+use super::profile::Profile;
+use super::session::Reason;
 use crate::domain::{Answer, Phone};
 use crate::ports::{Clock, Reception};
 
@@ -93,6 +94,9 @@ impl Drop for Permit {
 
 /// Room in the window of one session.
 pub(super) struct Room {
+    /// The ways of the carrier that it leads to.
+    pub profile: Arc<Profile>,
+    pub clock: Arc<dyn Clock>,
     permit: Permit,
     submissions: mpsc::Sender<Submission>,
 }
@@ -145,7 +149,8 @@ impl Link {
                 let permit = Permit { places: Some(granted), given_back };
                 self.keep_to_the_rate(segments).await;
                 if !places.is_closed() {
-                    return Some(Room { permit, submissions });
+                    let (profile, clock) = (Arc::clone(&self.config.profile), Arc::clone(&self.clock));
+                    return Some(Room { profile, clock, permit, submissions });
                 }
             }
         };
@@ -234,8 +239,7 @@ impl Link {
             Ok(stream) => stream,
             Err(error) => return no_connection(error),
         };
-        let settings =
-            Settings { bind, window: self.config.window, enquire_link: self.config.enquire_link, last_sequence: 0 };
+        let settings = self.config.settings(bind);
         Drive::new(self, stream, settings, earlier_session_ended).run().await
     }
 

@@ -104,7 +104,8 @@ impl Place for Room {
         write_by: Instant,
         recalled: CancellationToken,
     ) -> BoxFuture<'static, Answer> {
-        Box::pin((*self).submit(submit::submit_sms(&cleared), write_by, recalled))
+        let segments = submit::submit_sms(&cleared, &self.profile, self.clock.now());
+        Box::pin((*self).submit(segments, write_by, recalled))
     }
 }
 

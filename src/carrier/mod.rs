@@ -1,8 +1,9 @@
 //! The wire: links to carriers over SMPP 3.4.
 //!
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
-//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes
-//! their words the wire's, [`translate`] the wire's theirs. [`try_bind`] is a session with nothing in it, to see whether there can be one.
+//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes their words
+//! the wire's, in the ways of a carrier's [`Profile`]; [`translate`] makes the wire's words theirs. [`try_bind`] is a
+//! session with nothing in it, to see whether there can be one.
 //!
 //! What may have gone out is never sent again from here: a message whose PDU was wholly written is answered as the
 //! carrier answers it, be it late, and with [`Answer::Unknown`](crate::domain::Answer::Unknown) when the session ends
@@ -16,8 +17,10 @@ mod link;
 mod links;
 mod patience;
 mod pauses;
+pub mod profile;
 mod reason;
 pub mod receipt;
+pub mod refusal;
 pub mod session;
 pub mod short_message;
 pub mod submit;
@@ -29,6 +32,7 @@ pub mod udh;
 pub mod window;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -38,9 +42,11 @@ use smpp::values::InterfaceVersion;
 
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use profile::Profile;
 pub use trial::{TrialError, try_bind};
 
 use crate::domain::Phone;
+use session::Settings;
 
 /// One link to a carrier, as the operator described it.
 #[derive(Debug, Clone)]
@@ -62,6 +68,8 @@ pub struct LinkConfig {
     pub response_timeout: Duration,
     /// Practice numbers that go through this link; none means all that no other link names.
     pub numbers: Vec<Phone>,
+    /// The carrier's ways.
+    pub profile: Arc<Profile>,
 }
 
 /// Why a link can't be bound with what it is configured with.
@@ -83,6 +91,17 @@ impl LinkConfig {
     /// Whether SMPP can carry what is configured.
     pub fn check(&self) -> Result<(), LinkConfigError> {
         self.bind().map(drop)
+    }
+
+    /// What a session with the carrier is made with.
+    fn settings(&self, bind: BindTransceiver) -> Settings {
+        Settings {
+            bind,
+            window: self.window,
+            refusals: self.profile.refusals.clone(),
+            enquire_link: self.enquire_link,
+            last_sequence: 0,
+        }
     }
 
     /// What asks the carrier for a bind (SMPP 3.4 §4.1.5).
@@ -119,6 +138,7 @@ mod tests {
             enquire_link: Duration::from_secs(30),
             response_timeout: Duration::from_secs(60),
             numbers: Vec::new(),
+            profile: Arc::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use smpp::{CommandId, Pdu};
 
 use super::frame::{self, Frame, Framer, status};
 pub use super::reason::Reason;
+use super::refusal::Refusals;
 use super::short_message::{Malformed, ShortMessage};
 use super::timers::{self, Rate, Timer, Timers};
 use super::window::{Chunk, Outcome, Submit, Token, Window};
@@ -30,6 +31,8 @@ pub struct Settings {
     pub bind: BindTransceiver,
     /// Unanswered `submit_sm` at once.
     pub window: usize,
+    /// What this carrier's refusals mean.
+    pub refusals: Refusals,
     /// How long nothing may be heard before we ask.
     pub enquire_link: Duration,
     /// The sequence number before the first: 0 but in tests.
@@ -132,7 +135,7 @@ struct Writing {
 impl Session {
     /// The connection stands: asks to be bound.
     pub fn connected(settings: Settings, now: Instant) -> Self {
-        let mut window = Window::new(settings.window, settings.last_sequence);
+        let mut window = Window::new(settings.window, settings.refusals, settings.last_sequence);
         let sequence = window.next_sequence();
         let mut timers = Timers::default();
         timers.set(Timer::Bind, now + timers::BIND);

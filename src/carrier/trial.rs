@@ -48,8 +48,7 @@ fn what_to_do(reason: Reason) -> &'static str {
 
 /// Connects, binds and unbinds.
 pub async fn try_bind(config: &LinkConfig) -> Result<(), TrialError> {
-    let settings =
-        Settings { bind: config.bind()?, window: config.window, enquire_link: config.enquire_link, last_sequence: 0 };
+    let settings = config.settings(config.bind()?);
     let until = Instant::now() + TRIAL;
     // A connection that is never taken ends by its own limit, which is no later than that of the trial.
     let stream = connect(&config.address).await.map_err(TrialError::NoConnection)?;

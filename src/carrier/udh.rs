@@ -16,6 +16,12 @@ pub fn concatenation(part: Part) -> [u8; 6] {
     [5, CONCATENATION_8, 3, reference, part.total, part.number]
 }
 
+/// The header of a segment, with the whole reference.
+pub fn concatenation_16(part: Part) -> [u8; 7] {
+    let [high, low] = part.reference.to_be_bytes();
+    [6, CONCATENATION_16, 4, high, low, part.total, part.number]
+}
+
 /// The concatenation that the header names, if it does, and the octets behind the header. `None` when there is no
 /// such header after all: it claims more octets than there are, or its elements do.
 pub fn split(octets: &[u8]) -> Option<(Option<Part>, &[u8])> {
@@ -75,6 +81,8 @@ mod tests {
     fn our_own_header_reads_back() {
         let part = Part { reference: 7, total: 3, number: 2 };
         assert_eq!(split(&concatenation(part)), Some((Some(part), [].as_slice())));
+        let part = Part { reference: 0x1234, ..part };
+        assert_eq!(split(&concatenation_16(part)), Some((Some(part), [].as_slice())));
     }
 
     proptest! {

@@ -115,6 +115,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
             enquire_link: Duration::from_secs(30),
             response_timeout: Duration::from_mins(1),
             numbers: Vec::new(),
+            profile: Arc::default(),
         }],
     }
 }

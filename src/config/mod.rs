@@ -1,18 +1,22 @@
 //! What the operator decides: defaults, then a TOML file, then environment variables `ASSENT__SECTION__KEY`.
 //! Every mistake is reported at once, and an unknown key is one.
 
+mod profile;
 mod reader;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Map, Source, Value};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::profile::writings;
 use self::reader::{Reader, Section, environment, overlay};
+use crate::carrier::Profile;
 use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
@@ -155,6 +159,8 @@ pub struct Carrier {
     pub response_timeout: Duration,
     /// The practice numbers that go through this link; none means all.
     pub numbers: Vec<Phone>,
+    /// The carrier's ways.
+    pub profile: Arc<Profile>,
 }
 
 /// Everything that is wrong with a configuration.
@@ -279,6 +285,7 @@ impl Carrier {
         let response_timeout =
             reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
         let numbers = reader.phones(&mut section, "numbers");
+        let profile = profile::read(reader, &mut section);
         reader.finish(section);
         Self {
             name,
@@ -291,6 +298,7 @@ impl Carrier {
             enquire_link,
             response_timeout,
             numbers,
+            profile: Arc::new(profile),
         }
     }
 }

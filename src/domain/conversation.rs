@@ -510,7 +510,7 @@ impl Turn<'_> {
     fn add(&mut self, kind: Kind, text: Body, status: Status) -> Message {
         self.next.last = self.next.last.next();
         self.next.active_at = self.now;
-        let segments = Segments::count(text.expose());
+        let segments = Segments::written(text.expose(), self.policy.writing).number();
         let message = Message {
             id: self.message_id(self.next.last),
             kind,

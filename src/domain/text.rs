@@ -36,11 +36,16 @@ pub struct Writing {
     pub default_alphabet: DefaultAlphabet,
     /// What each segment of a long text gives up for its header.
     pub header_octets: usize,
+    /// Segments that a text of staff may take.
+    pub segments_max: u32,
 }
+
+/// As many segments as phones are sure to join.
+pub const SEGMENTS_MAX: u32 = 10;
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6 }
+        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6, segments_max: SEGMENTS_MAX }
     }
 }
 
@@ -150,7 +155,7 @@ impl Segments {
     /// Cuts a text. An escape pair, a surrogate pair or a grapheme is never torn apart, unless one
     /// grapheme alone is larger than a segment.
     pub fn written(text: &str, writing: Writing) -> Self {
-        let Writing { default_alphabet, header_octets } = writing;
+        let Writing { default_alphabet, header_octets, segments_max: _ } = writing;
         let (alphabet, encoded) = match encode_gsm7(text, default_alphabet) {
             Some(encoded) => (Alphabet::Gsm7, encoded),
             None => (Alphabet::Ucs2, encode_ucs2(text, Alphabet::Ucs2.units(header_octets))),
@@ -158,14 +163,13 @@ impl Segments {
         Self { alphabet, parts: encoded.pack(alphabet.units(0), alphabet.units(header_octets)) }
     }
 
-    /// How many segments the practice pays for.
+    /// How many segments a text takes as it is most widely written.
     pub fn count(text: &str) -> u32 {
-        Self::of(text).len()
+        Self::of(text).number()
     }
 
-    /// How many there are.
-    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
-    pub fn len(&self) -> u32 {
+    /// How many there are, and the practice pays for.
+    pub fn number(&self) -> u32 {
         u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
     }
 }

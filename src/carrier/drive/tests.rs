@@ -81,6 +81,7 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
         enquire_link: Duration::from_secs(3_600),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        profile: Arc::default(),
     };
     let reception = Arc::new(TestReception { store, begun: Mutex::default(), ended: Mutex::default() });
     let status = watch::Sender::new(vec![LinkStatus::at_start(&config, Timestamp::UNIX_EPOCH)]);
@@ -94,6 +95,7 @@ fn drive(link: &Link, octets_on_the_way_max: usize) -> (Drive<'_, DuplexStream>,
     let settings = Settings {
         bind: BindTransceiver::default(),
         window: link.config.window,
+        refusals: link.config.profile.refusals.clone(),
         enquire_link: link.config.enquire_link,
         last_sequence: 0,
     };
