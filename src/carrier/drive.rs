@@ -339,7 +339,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions);
+        let default_alphabet = self.link.config.profile.default_alphabet;
+        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions, default_alphabet);
         let (sequence, came_at) = (delivered.frame.sequence(), Instant::now());
         self.deliveries.hand(Handed { sequence, command_status, delivery, came_at });
     }

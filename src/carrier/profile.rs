@@ -58,7 +58,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             concatenation: Concatenation::Udh8,
-            default_alphabet: DefaultAlphabet::Gsm,
+            default_alphabet: DefaultAlphabet::Gsm7,
             data_coding: 0,
             source: AddressForm::INTERNATIONAL,
             destination: AddressForm::INTERNATIONAL,

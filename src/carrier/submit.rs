@@ -9,7 +9,7 @@ use smpp::values::{DataCoding, EsmClass, MessagePayload, Npi, RegisteredDelivery
 use super::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
 use super::udh;
 use crate::domain::text::{Alphabet, Segments};
-use crate::domain::{Cleared, Part, Phone};
+use crate::domain::{Cleared, Part, Phone, Reference};
 
 /// `esm_class` of a text without a user data header. The codec's default is not this, but the acknowledgement of a handset.
 const PLAIN: u8 = 0x00;
@@ -68,19 +68,19 @@ fn carried(parts: Vec<Vec<u8>>, reference: u16, concatenation: Concatenation) ->
     if total == 1 {
         return parts.into_iter().map(Carried::plain).collect();
     }
-    let with_header = |header: &[u8], part: Vec<u8>| Carried {
+    let with_header = |reference, number, part| Carried {
         esm_class: udh::INDICATOR,
-        short_message: [header, &part].concat(),
+        short_message: [udh::concatenation(Part { reference, total, number }), part].concat(),
         parameters: Vec::new(),
     };
     let numbered = (1..=total).zip(parts);
     match concatenation {
-        Concatenation::Udh8 => numbered
-            .map(|(number, part)| with_header(&udh::concatenation(Part { reference: low.into(), total, number }), part))
-            .collect(),
-        Concatenation::Udh16 => numbered
-            .map(|(number, part)| with_header(&udh::concatenation_16(Part { reference, total, number }), part))
-            .collect(),
+        Concatenation::Udh8 => {
+            numbered.map(|(number, part)| with_header(Reference::Octet(low), number, part)).collect()
+        }
+        Concatenation::Udh16 => {
+            numbered.map(|(number, part)| with_header(Reference::Word(reference), number, part)).collect()
+        }
         Concatenation::Sar => numbered
             .map(|(number, part)| Carried {
                 parameters: vec![
@@ -223,7 +223,7 @@ mod tests {
                 assert!(message.short_message.len() <= if data_coding == 0 { 159 } else { 140 });
                 let (part, octets) = udh::split(&message.short_message).unwrap();
                 let total = u8::try_from(segments.len()).unwrap();
-                assert_eq!(part, Some(Part { reference: 2, total, number }));
+                assert_eq!(part, Some(Part { reference: Reference::Octet(2), total, number }));
                 words.push_str(&text::decode(data_coding, octets).0);
             }
             assert_eq!(words, cleared(&contact).text().expose());

@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
-use super::{receipt, text, udh};
+use super::text::Letters;
+use super::udh::{self, Header};
+use super::{receipt, text};
+use crate::domain::text::DefaultAlphabet;
 use crate::domain::{Body, CarrierId, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
 
@@ -18,7 +21,13 @@ pub struct Sessions {
 }
 
 /// What a `deliver_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
-pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions: Sessions) -> Delivery {
+pub fn delivery(
+    delivered: &Delivered,
+    id: DeliveryId,
+    now: Timestamp,
+    sessions: Sessions,
+    default_alphabet: DefaultAlphabet,
+) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
         Ok(message) => message,
@@ -29,7 +38,7 @@ pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions:
     };
     // The message type alone says what it is, never the text (SMPP 3.4 §5.2.12).
     match message.esm_class & 0x3C {
-        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions) },
+        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions, default_alphabet) },
         0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message) },
         0x08 => aside("delivery acknowledgement of a handset"),
         0x10 => aside("manual acknowledgement of a handset"),
@@ -38,16 +47,22 @@ pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions:
     }
 }
 
-fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions) -> Inbound {
+fn inbound(
+    message: &ShortMessage,
+    id: DeliveryId,
+    sessions: Sessions,
+    default_alphabet: DefaultAlphabet,
+) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
-        true => udh::split(octets).unwrap_or((None, octets)),
-        false => (None, octets),
+        true => udh::read(octets).unwrap_or((Header::default(), octets)),
+        false => (Header::default(), octets),
     };
-    let (text, form) = text::decode(message.data_coding, words);
-    let part = header.or_else(|| sar(message));
+    let letters = Letters { default_alphabet, shifts: header.shifts };
+    let (text, form) = letters.decode(message.data_coding, words);
+    let part = header.part.or_else(|| sar(message));
     Inbound {
         text: Body::new(text),
         form,
@@ -68,7 +83,7 @@ fn octets(message: &ShortMessage) -> &[u8] {
 fn sar(message: &ShortMessage) -> Option<Part> {
     let parameters = &message.parameters;
     Some(Part {
-        reference: parameters.sar_msg_ref_num?,
+        reference: parameters.sar_msg_ref_num?.into(),
         total: parameters.sar_total_segments?,
         number: parameters.sar_segment_seqnum?,
     })
@@ -122,7 +137,10 @@ fn fingerprint(message: &ShortMessage) -> Fingerprint {
         hash.update(field);
     }
     hash.update([message.esm_class, message.data_coding, message.protocol_id]);
-    if let Some(Part { reference, total, number }) = sar(message) {
+    let parameters = &message.parameters;
+    if let (Some(reference), Some(total), Some(number)) =
+        (parameters.sar_msg_ref_num, parameters.sar_total_segments, parameters.sar_segment_seqnum)
+    {
         hash.update(reference.to_be_bytes());
         hash.update([total, number]);
     }
@@ -153,11 +171,15 @@ mod tests {
     }
 
     fn deliver(message: ShortMessage) -> Delivery {
+        deliver_from(DefaultAlphabet::default(), message)
+    }
+
+    fn deliver_from(default_alphabet: DefaultAlphabet, message: ShortMessage) -> Delivery {
         let mut framer = Framer::default();
         framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
         let frame = framer.next_frame().unwrap().unwrap();
         let sessions = Sessions { began: NOW, earlier_ended: None };
-        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions)
+        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions, default_alphabet)
     }
 
     #[track_caller]
@@ -177,6 +199,16 @@ mod tests {
             }
             other => panic!("a receipt was expected: {other:?}"),
         }
+    }
+
+    #[test]
+    fn what_the_carrier_calls_default_is_read_as_its_profile_says() {
+        let read = |default_alphabet| match deliver_from(default_alphabet, message(&[0x53, 0xED, 0x40])) {
+            Delivery::Text { inbound, .. } => inbound.text.expose().to_owned(),
+            other => panic!("a text was expected: {other:?}"),
+        };
+        assert_eq!(read(DefaultAlphabet::Latin1), "Sí@");
+        assert_eq!(read(DefaultAlphabet::Gsm7), "S\u{FFFD}¡");
     }
 
     #[test]
@@ -206,13 +238,19 @@ mod tests {
     fn segments_are_known_by_their_header_or_their_parameters() {
         let long = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
         let inbound = text_of(long);
-        assert_eq!((inbound.text.expose(), inbound.part), ("hi", Some(Part { reference: 7, total: 2, number: 1 })));
+        assert_eq!(
+            (inbound.text.expose(), inbound.part),
+            ("hi", Some(Part { reference: 7_u8.into(), total: 2, number: 1 }))
+        );
 
         let mut sar = message(b"hi");
         sar.parameters.sar_msg_ref_num = Some(300);
         sar.parameters.sar_total_segments = Some(2);
         sar.parameters.sar_segment_seqnum = Some(2);
-        assert_eq!(text_of(sar).part, Some(Part { reference: 300, total: 2, number: 2 }));
+        assert_eq!(text_of(sar).part, Some(Part { reference: 300_u16.into(), total: 2, number: 2 }));
+
+        let spanish = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x03\x24\x01\x02S\x1Bi") };
+        assert_eq!((text_of(spanish.clone()).text.expose(), text_of(spanish).part), ("Sí", None));
 
         let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");

@@ -68,7 +68,7 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
         ("message_payload", Concatenation::MessagePayload),
     ];
     let alphabets =
-        [("gsm", DefaultAlphabet::Gsm), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
+        [("gsm", DefaultAlphabet::Gsm7), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
     let periods = [("absolute", ValidityPeriod::Absolute), ("relative", ValidityPeriod::Relative)];
     let profile = Profile {
         concatenation: reader.choice(&mut root, "concatenation", strict.concatenation, &concatenation),

@@ -45,7 +45,7 @@ pub const SEGMENTS_MAX: u32 = 10;
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6, segments_max: SEGMENTS_MAX }
+        Self { default_alphabet: DefaultAlphabet::Gsm7, header_octets: 6, segments_max: SEGMENTS_MAX }
     }
 }
 
@@ -53,10 +53,11 @@ impl Default for Writing {
 ///
 /// The carrier makes the GSM alphabet of it, which is all that phones know: a character that is not in both goes as
 /// UCS-2, and the room in a segment is counted in septets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DefaultAlphabet {
     /// The GSM alphabet itself, one septet in each octet.
-    Gsm,
+    #[default]
+    Gsm7,
     /// ISO 8859-1.
     Latin1,
     Ascii,
@@ -66,7 +67,7 @@ impl DefaultAlphabet {
     /// What a character of the GSM alphabet is written as, if it can be: octets, and how many of them count.
     fn octets(self, character: char, codes: ([u8; 2], usize)) -> Option<([u8; 2], usize)> {
         match self {
-            Self::Gsm => Some(codes),
+            Self::Gsm7 => Some(codes),
             Self::Latin1 => u8::try_from(character).ok().map(|octet| ([octet, 0], 1)),
             Self::Ascii => u8::try_from(character).ok().filter(u8::is_ascii).map(|octet| ([octet, 0], 1)),
         }
@@ -321,8 +322,8 @@ mod tests {
                 Segments::written(text, Writing { default_alphabet, ..Writing::default() });
             (alphabet, parts.concat())
         };
-        use DefaultAlphabet::{Ascii, Gsm, Latin1};
-        assert_eq!(written("é@_", Gsm), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
+        use DefaultAlphabet::{Ascii, Gsm7, Latin1};
+        assert_eq!(written("é@_", Gsm7), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
         assert_eq!(written("é@_", Latin1), (Alphabet::Gsm7, vec![0xE9, 0x40, 0x5F]));
         assert_eq!(written("é", Ascii), (Alphabet::Ucs2, vec![0x00, 0xE9]));
         assert_eq!(written("@_", Ascii), (Alphabet::Gsm7, b"@_".to_vec()));
