@@ -61,7 +61,7 @@ impl Scene {
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<Done, CopyError> {
-        copy(&self.location(from), &self.location(to), &mut |_| {}).await
+        copy(&self.location(from), &self.location(to), &StoppedClock, &mut |_| {}).await
     }
 }
 
@@ -390,14 +390,14 @@ async fn a_copy_is_sealed_with_keys_of_its_own() {
     }
     let sealed = scene.sealed_with("b", "a-copy.key");
     let wrong = scene.sealed_with("a", "other.key");
-    let refused = copy(&wrong, &sealed, &mut |_| {}).await.unwrap_err();
+    let refused = copy(&wrong, &sealed, &StoppedClock, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, CopyError::From(OpenError::WrongKey { .. })), "{refused}");
     let missing = scene.sealed_with("a", "no.key");
-    let refused = copy(&missing, &sealed, &mut |_| {}).await.unwrap_err();
+    let refused = copy(&missing, &sealed, &StoppedClock, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, CopyError::From(OpenError::KeyFile { .. })), "{refused}");
     assert!(!scene.directory.path().join("b").exists(), "nothing was begun");
 
-    copy(&scene.location("a"), &sealed, &mut |_| {}).await.unwrap();
+    copy(&scene.location("a"), &sealed, &StoppedClock, &mut |_| {}).await.unwrap();
     assert!(!scene.directory.path().join("b/store.key").exists());
     let [a, b] = ["a", "b"].map(|name| fs::read(scene.directory.path().join(name).join("assent.db")).unwrap());
     let is_in = |what: &[u8], whole: &[u8]| whole.windows(what.len()).any(|window| window == what);
@@ -407,10 +407,12 @@ async fn a_copy_is_sealed_with_keys_of_its_own() {
     let store = open_at(&sealed).await.unwrap();
     assert_eq!(store.records().await.unwrap().0.len(), 3 * PRACTICES.len());
 
-    let refused = copy(&scene.location("a"), &scene.sealed_with("b", "other.key"), &mut |_| {}).await.unwrap_err();
+    let refused =
+        copy(&scene.location("a"), &scene.sealed_with("b", "other.key"), &StoppedClock, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, CopyError::To(OpenError::InUse { .. })), "{refused}");
     drop(store);
-    let refused = copy(&scene.location("a"), &scene.sealed_with("b", "other.key"), &mut |_| {}).await.unwrap_err();
+    let refused =
+        copy(&scene.location("a"), &scene.sealed_with("b", "other.key"), &StoppedClock, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, CopyError::To(OpenError::WrongKey { .. })), "{refused}");
 }
 
@@ -427,7 +429,7 @@ async fn what_holds_anything_is_no_target_and_what_is_not_there_no_source() {
     assert!(matches!(refused, CopyError::From(OpenError::NoStore { .. })), "{refused}");
     assert!(!scene.directory.path().join("none").exists(), "it was not made");
     let elsewhere = Location::new("mysql://x", KeySource::InDirectory);
-    let refused = copy(&scene.location("a"), &elsewhere, &mut |_| {}).await.unwrap_err();
+    let refused = copy(&scene.location("a"), &elsewhere, &StoppedClock, &mut |_| {}).await.unwrap_err();
     assert!(matches!(refused, CopyError::To(OpenError::UnknownScheme { .. })), "{refused}");
 
     let probed = scene.open("probed").await;
@@ -533,6 +535,6 @@ async fn a_store_on_which_a_daemon_runs_is_not_copied() {
     daemon.terminate().await;
     let (code, told, _) = said(&command.output().unwrap());
     assert_eq!(code, Some(0));
-    assert_eq!(told.lines().filter(|line| line.ends_with("  0  ok")).count(), 7, "{told}");
+    assert_eq!(told.lines().filter(|line| line.ends_with("  0  ok")).count(), 8, "{told}");
     assert!(told.contains("run a daemon on one of the two only"), "{told}");
 }

@@ -68,21 +68,38 @@ impl Accept {
 
 /// Copy everything from one store to another, and compare them
 ///
-/// Stop the daemon first. The target must be empty. A copy that was interrupted goes on when the same command is started
-/// again. Until every item was read back and compared, `assent serve` refuses the target.
+/// Each of the two is a directory or a Redis. Stop every daemon on both first. The target must be empty. A copy that was
+/// interrupted goes on when the same command is started again. Until every item was read back and compared, `assent serve`
+/// refuses the target.
+///
+/// A url is enough for a directory, and with a key file for a Redis on this machine. A Redis that needs a password, a
+/// certificate or an operator's word is named by the configuration of a daemon, of which [store] is used.
+///
+///   assent store copy --from file:///var/lib/assent --to redis://127.0.0.1:6379/0 --to-keys /etc/assent/store.key
+///
+///   assent store copy --from file:///var/lib/assent --to-config /etc/assent/assent.toml
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(group(clap::ArgGroup::new("source").args(["from", "from_config"]).required(true)))]
+#[command(group(clap::ArgGroup::new("target").args(["to", "to_config"]).required(true)))]
 struct Copy {
-    /// The store to copy, such as file:///var/lib/assent
+    /// The store to copy, such as file:///var/lib/assent or redis://127.0.0.1:6379/0
     #[arg(long, value_name = "URL")]
-    from: String,
-    /// Where to, such as file:///var/lib/assent-2
-    #[arg(long, value_name = "URL")]
-    to: String,
+    from: Option<String>,
+    /// The same, as the configuration of its daemon says it: with keys, password and certificates
+    #[arg(long, value_name = "FILE")]
+    from_config: Option<PathBuf>,
     /// The keys that the source is sealed with; left out, the store.key in its directory
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from_config")]
     from_keys: Option<PathBuf>,
-    /// The keys to seal the target with; left out, the store.key in its directory, which is made if there is none
+    /// Where to, such as redis://127.0.0.1:6379/0 or file:///var/lib/assent-2
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// The same, as the configuration of a daemon on it will say it
     #[arg(long, value_name = "FILE")]
+    to_config: Option<PathBuf>,
+    /// The keys to seal the target with; left out, the store.key in its directory, which is made if there is none
+    #[arg(long, value_name = "FILE", conflicts_with = "to_config")]
     to_keys: Option<PathBuf>,
 }
 
@@ -97,12 +114,11 @@ impl Store {
 
 impl Copy {
     async fn run(self) -> Result<(), Failure> {
+        let from = location(self.from, self.from_keys, self.from_config)?;
+        let to = location(self.to, self.to_keys, self.to_config)?;
         telemetry::start_logging("warn")?;
-        let location =
-            |url, keys: Option<PathBuf>| Location::new(url, keys.map_or(KeySource::InDirectory, KeySource::File));
-        let (from, to) = (location(self.from, self.from_keys), location(self.to, self.to_keys));
         let mut progress = Progress::default();
-        let done = store::copy(&from, &to, &mut |step| progress.step(step)).await;
+        let done = store::copy(&from, &to, &SystemClock, &mut |step| progress.step(step)).await;
         progress.finish();
         match done {
             Ok(Done::Already) => println!("the copy was finished before; nothing was changed"),
@@ -119,6 +135,15 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// One end of a copy: what a configuration says, or else a url.
+fn location(url: Option<String>, keys: Option<PathBuf>, config: Option<PathBuf>) -> Result<Location, Failure> {
+    if let Some(file) = config {
+        return Ok(app::location(&Config::load(&file)?.store));
+    }
+    let keys = keys.map_or(KeySource::InDirectory, KeySource::File);
+    Ok(Location::new(url.expect("one of the two is required"), keys))
 }
 
 fn print(compared: &Compared) {
@@ -143,6 +168,13 @@ impl Progress {
         let (name, done, total) = match step {
             Step::Copied { done, total } => ("copied", done, total),
             Step::Compared { done, total } => ("compared", done, total),
+            Step::StaysBehind { audit } => {
+                self.finish();
+                return println!(
+                    "{} entries of the audit, of what operators accepted, stay in the source: keep it for as long as they count",
+                    HumanCount(audit)
+                );
+            }
         };
         if self.phase.as_ref().is_none_or(|(phase, _)| *phase != name) {
             self.finish();

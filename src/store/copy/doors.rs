@@ -53,12 +53,20 @@ pub enum TargetState {
 /// A store that is read from one end to the other. Nobody else writes to it meanwhile: whoever opens it sees to that.
 #[async_trait]
 pub trait Source: Send {
+    /// An error while a daemon runs on it.
     async fn origin(&mut self) -> Result<Origin, StoreError>;
 
+    /// Answers that are no longer kept at this moment are left out from here on: a store may drop them at any time.
+    fn leave_out_answers_before(&mut self, kept_since: Timestamp);
+
+    /// How many items there are, exactly.
     async fn count(&mut self, kind: Kind) -> Result<u64, StoreError>;
 
     /// Items after a place, at most so many, in an order that is the same each time. Occurrences are in order of time.
     async fn page(&mut self, kind: Kind, after: Option<&Place>, limit: usize) -> Result<Page, StoreError>;
+
+    /// Entries of the audit that stay where they are: not every kind of store has a place for them.
+    async fn stays_behind(&mut self) -> Result<u64, StoreError>;
 }
 
 /// A store that is made from another. It is read back to be compared.

@@ -67,6 +67,20 @@ impl Memory {
         Ok(memory)
     }
 
+    /// What the daemons of this machine have seen, for whoever may read it and writes nothing.
+    pub fn look(directory: &std::path::Path) -> Result<Seen, MemoryError> {
+        let file = directory.join("seen");
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Seen::parse(&text).ok_or(MemoryError::Damaged { file }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Seen::default()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::warn!(file = %file.display(), "could not look at what a daemon has seen of the store");
+                Ok(Seen::default())
+            }
+            Err(source) => Err(MemoryError::File { file, source }),
+        }
+    }
+
     /// One that remembers nothing and is not written down: for who looks at a store as it is.
     pub fn blank() -> Self {
         Self { file: None, seen: Mutex::new(Remembered { seen: Seen::default(), is_written: false }) }
