@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use redis::{FromRedisValue, Pipeline, RedisError};
+use redis::{FromRedisValue, Pipeline, RedisError, Value};
 
 use super::super::Location;
 use super::super::copy::{Kind, Origin, Page, Place, Source};
@@ -103,6 +103,9 @@ impl Transfer {
 
     /// Asks several things at once, all of them in one slot.
     async fn ask_together<T: FromRedisValue>(&self, questions: Pipeline) -> Read<T> {
+        if questions.is_empty() {
+            return reads::typed(Value::Array(Vec::new()));
+        }
         self.line.ask(|mut wire| async move { questions.query_async(&mut wire).await }).await
     }
 }
