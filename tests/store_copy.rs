@@ -62,7 +62,8 @@ async fn a_copy_is_the_same(happenings: Vec<(usize, Happening)>) {
         told.hears(&store, whom, happening).await;
     }
     drop(store);
-    assert!(matches!(scene.copy("a", "b").await, Ok(Done::Copied(_))));
+    let done = scene.copy("a", "b").await;
+    assert!(matches!(done, Ok(Done::Copied(_))), "{done:?}");
 
     let (source, target) = (scene.open("a").await, scene.open("b").await);
     is_a_copy(&target, &source, &told).await;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use assent::app::SystemClock;
 use assent::domain::{BootId, DayBudget, Days, Draw, Rate, Verdict};
-use assent::ports::{Clock, Record, Store};
+use assent::ports::{Clock, Record, Store, StoreError};
 use assent::simulator::{Simulator, SimulatorConfig};
 use assent::store::{CopyError, Done, KeySource, Location, copy, open};
 use daemon::{NUMBER, SharedStore, Site, Stride, eventually, serve_to_the_end};
@@ -287,6 +287,49 @@ async fn a_redis_that_went_back_in_time_is_not_copied() {
     assert!(!elsewhere.directory.exists(), "a copy writes down nothing of what it has seen");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_moves_along_recognizes_the_copy_unless_it_has_seen_more() {
+    let scene = Scene::new().await;
+    let mut told = told_by_chance(&scene.open("1").await, 50).await;
+    scene.everybody_is_long_gone("1").await;
+    scene.is_copied("1", "2").await;
+    let moved = Location { directory: scene.location("1").directory, ..scene.location("2") };
+    let late = Location { directory: scene.directory.path().join("late"), ..scene.location("1") };
+    let store = open(&late, BootId(3), Arc::new(StoppedClock)).await.unwrap();
+    told.hears(&store, 0, Happening::Event(received("STOP", [77; 16]))).await;
+    drop(store);
+    let late = Location { url: scene.url("2"), ..late };
+    let refused = open(&late, BootId(4), Arc::new(StoppedClock)).await.err().unwrap().to_string();
+    assert!(refused.contains("this daemon has seen more of the store that it was copied from"), "{refused}");
+
+    let store = open(&moved, BootId(4), Arc::new(StoppedClock)).await.unwrap();
+    store.probe().await.unwrap();
+    drop(store);
+    open(&moved, BootId(5), Arc::new(StoppedClock)).await.unwrap();
+    let back = Location { url: scene.url("1"), ..moved };
+    let refused = open(&back, BootId(6), Arc::new(StoppedClock)).await.err().unwrap().to_string();
+    assert!(refused.contains("it is not the store that this daemon has worked with"), "{refused}");
+}
+
+/// The mark is made by hand, because no copy begins while a daemon runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_does_not_come_back_to_what_became_an_unfinished_copy() {
+    let scene = Scene::new().await;
+    let store = scene.open("1").await;
+    let mark =
+        ["store", "x", "last_commit", "", "records", "0", "newest", "0", "kind", "", "place", "", "remembered", ""];
+    let words = [["HSET", "assent:{/}:copy"].as_slice(), &mark, &["finished", "0"]].concat();
+    scene.must("1", &words).await;
+    scene.must("1", &["CLIENT", "KILL", "TYPE", "normal"]).await;
+    servers::comes_to("it is noticed", async || match store.probe().await {
+        Err(StoreError::Unavailable(reason)) if reason.contains("it is an unfinished copy") => Ok(()),
+        said => Err(format!("{said:?}")),
+    })
+    .await;
+    scene.must("1", &["HSET", "assent:{/}:copy", "finished", "1"]).await;
+    servers::comes_to("it goes on", async || store.probe().await.map_err(|error| error.to_string())).await;
+}
+
 // --------------------------------------------------------------------------------------------- as it is typed
 
 #[tokio::test(flavor = "multi_thread")]
@@ -408,6 +451,7 @@ async fn a_practice_moves_to_redis_and_back_and_keeps_every_promise() {
     simulator.phone(otto).send(NUMBER, "START");
     simulator.phone(otto).send(NUMBER, "STOP");
     becomes("otto", "STOP", "received").await;
+    let stopped_at = SystemClock.now().as_second();
     becomes("rosa", "your results are in", "pending").await;
     let mut running = daemon;
     for (number, words) in [(1, "YES"), (2, "YES please")] {
@@ -423,6 +467,10 @@ async fn a_practice_moves_to_redis_and_back_and_keeps_every_promise() {
 
         let refused = stride.drafts("otto", "we miss you", &format!("otto-{number}")).await.unwrap().is(409);
         assert_eq!(refused["code"], "opted-out");
+        eventually("a START is in another second than the STOP, or it would not count in any case", async || {
+            if SystemClock.now().as_second() > stopped_at { Ok(()) } else { Err("it is the same".to_owned()) }
+        })
+        .await;
         // The answer to his START may have been lost with the session that ended: it may be the old one, brought again.
         let typed = simulator.phone(otto).send(NUMBER, "START");
         eventually("it is answered", async || {

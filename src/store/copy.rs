@@ -140,7 +140,7 @@ async fn copy_between(
     }
     let reached = match target.state().await.map_err(CopyError::Target)? {
         TargetState::Empty => {
-            target.begin(&origin).await.map_err(CopyError::Target)?;
+            target.begin(&origin, &source.remembered()).await.map_err(CopyError::Target)?;
             None
         }
         TargetState::Unfinished { of, reached } if of == origin => reached,

@@ -545,7 +545,9 @@ impl Store for Redis {
                 Some((_, last_sign)) if daemons.is_alive(*last_sign) => tokio::time::sleep(LOOK_AGAIN).await,
                 Some((_, last_sign)) => break lapse_of(*last_sign),
                 // It ended before the copy that this store is; or it is so long dead that it was forgotten.
-                None => break self.copied.as_ref().map_or(Some(Timestamp::UNIX_EPOCH), |copied| copied.of.last_commit),
+                None => {
+                    break self.copied.as_ref().map_or(Some(Timestamp::UNIX_EPOCH), |copied| copied.of.last_commit);
+                }
             }
         };
         let place = keys::session_ends(daemon);

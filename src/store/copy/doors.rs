@@ -65,6 +65,10 @@ pub trait Source: Send {
     /// Items after a place, at most so many, in an order that is the same each time. Occurrences are in order of time.
     async fn page(&mut self, kind: Kind, after: Option<&Place>, limit: usize) -> Result<Page, StoreError>;
 
+    /// What daemons remember of it, in their words, so that those that come along recognize the copy; empty where they
+    /// remember nothing.
+    fn remembered(&self) -> String;
+
     /// Entries of the audit that stay where they are: not every kind of store has a place for them.
     async fn stays_behind(&mut self) -> Result<u64, StoreError>;
 }
@@ -75,8 +79,8 @@ pub trait Target: Source {
     async fn state(&mut self) -> Result<TargetState, StoreError>;
 
     /// Remembers, durably, whose copy this is to become. Until it is finished no daemon may run on it. The time of the
-    /// last commit and the version of the records become those of the origin.
-    async fn begin(&mut self, of: &Origin) -> Result<(), StoreError>;
+    /// last commit and the version of the records become those of the origin. `remembered` is what the source says of itself.
+    async fn begin(&mut self, of: &Origin, remembered: &str) -> Result<(), StoreError>;
 
     /// Writes items, and how far the copy has come with them, durably: never the second without the first. Items may be
     /// given again after a crash in between, and are then there once. An occurrence gets an id above every id of the

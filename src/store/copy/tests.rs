@@ -75,7 +75,7 @@ impl Scene {
         open(&self.location(name), BootId(1), Arc::new(StoppedClock)).await
     }
 
-    /// Has a command carried out in a database. The daemon that was there a moment ago is gone for good.
+    /// Has a command carried out in a database.
     async fn redis(&self, database: &str, words: &[&str]) -> ::redis::Value {
         let client = ::redis::Client::open(self.location(database).url).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -86,6 +86,11 @@ impl Scene {
         let store = self.open(name).await.unwrap();
         fill(&store).await;
         drop(store);
+        self.is_left(name).await;
+    }
+
+    /// A daemon that has just ended is forgotten, which otherwise takes seconds.
+    async fn is_left(&self, name: &str) {
         if self.location(name).is_on_redis() {
             self.redis(name, &["DEL", "assent:{/}:daemons"]).await;
         }
@@ -150,6 +155,10 @@ impl Source for Failing {
         self.target.page(kind, after, limit).await
     }
 
+    fn remembered(&self) -> String {
+        self.target.remembered()
+    }
+
     async fn stays_behind(&mut self) -> Result<u64, StoreError> {
         self.target.stays_behind().await
     }
@@ -161,9 +170,9 @@ impl Target for Failing {
         self.target.state().await
     }
 
-    async fn begin(&mut self, of: &Origin) -> Result<(), StoreError> {
+    async fn begin(&mut self, of: &Origin, remembered: &str) -> Result<(), StoreError> {
         self.is_writing()?;
-        self.target.begin(of).await
+        self.target.begin(of, remembered).await
     }
 
     async fn write(&mut self, items: Vec<Item>, reached: &Reached) -> Result<(), StoreError> {
@@ -438,37 +447,113 @@ async fn a_source_that_can_not_be_read_is_not_copied_in_part() {
     }
 }
 
-#[tokio::test]
-async fn a_source_that_changed_meanwhile_is_not_mixed_with_what_it_was() {
-    let scene = filled().await;
-    assert!(scene.copy("a", "b", Fails::AfterWrites(5)).await.is_err());
-    let store = scene.open("a").await.unwrap();
-    store.put(vec![Record::Practice(practice())]).await.unwrap();
-    drop(store);
-    let error = scene.copy("a", "b", Fails::Never).await.unwrap_err();
+impl Scene {
+    async fn put_practice(&self, name: &str) {
+        let store = self.open(name).await.unwrap();
+        store.put(vec![Record::Practice(practice())]).await.unwrap();
+        drop(store);
+        self.is_left(name).await;
+    }
+}
+
+async fn a_source_that_changed_is_not_mixed_with_what_it_was(scene: &Scene, [a, b, c]: [&str; 3]) {
+    scene.fill(a).await;
+    assert!(scene.copy(a, b, Fails::AfterWrites(5)).await.is_err());
+    scene.put_practice(a).await;
+    let error = scene.copy(a, b, Fails::Never).await.unwrap_err();
     assert!(matches!(error, CopyError::SourceChanged), "{error}");
-    assert!(matches!(scene.copy("a", "c", Fails::Never).await, Ok(Done::Copied(_))));
-    let store = scene.open("a").await.unwrap();
-    store.put(vec![Record::Practice(practice())]).await.unwrap();
-    drop(store);
-    let error = scene.copy("a", "c", Fails::Never).await.unwrap_err();
+    assert!(matches!(scene.copy(a, c, Fails::Never).await, Ok(Done::Copied(_))));
+    scene.put_practice(a).await;
+    let error = scene.copy(a, c, Fails::Never).await.unwrap_err();
     assert!(matches!(error, CopyError::Outdated), "it is not called a copy of what the source is: {error}");
 }
 
 #[tokio::test]
-async fn a_target_is_of_one_source_only() {
-    let scene = filled().await;
-    drop(scene.open("other").await.unwrap());
-    assert!(scene.copy("a", "b", Fails::AfterWrites(5)).await.is_err());
-    let error = scene.copy("other", "b", Fails::Never).await.unwrap_err();
+async fn a_source_that_changed_meanwhile_is_not_mixed_with_what_it_was() {
+    a_source_that_changed_is_not_mixed_with_what_it_was(&Scene::new(), ["a", "b", "c"]).await;
+    a_source_that_changed_is_not_mixed_with_what_it_was(&Scene::with_redis().await, ["1", "2", "3"]).await;
+}
+
+async fn is_of_one_source_only(scene: &Scene, [a, other, b, c]: [&str; 4]) {
+    scene.fill(a).await;
+    scene.put_practice(other).await;
+    assert!(scene.copy(a, b, Fails::AfterWrites(5)).await.is_err());
+    let error = scene.copy(other, b, Fails::Never).await.unwrap_err();
     assert!(matches!(error, CopyError::OfAnother), "{error}");
-    let error = scene.copy("b", "c", Fails::Never).await.unwrap_err();
-    assert!(matches!(error, CopyError::From(OpenError::Unfinished { .. })), "{error}");
-    scene.copy("a", "b", Fails::Never).await.unwrap();
-    let error = scene.copy("other", "b", Fails::Never).await.unwrap_err();
+    let error = scene.copy(b, c, Fails::Never).await.unwrap_err();
+    assert!(matches!(&error, CopyError::From(error) if is_unfinished(error)), "{error}");
+    scene.copy(a, b, Fails::Never).await.unwrap();
+    let error = scene.copy(other, b, Fails::Never).await.unwrap_err();
     assert!(matches!(error, CopyError::NotEmpty), "{error}");
-    let copied_again = scene.copy("b", "c", Fails::Never).await.unwrap();
+    let copied_again = scene.copy(b, c, Fails::Never).await.unwrap();
     assert!(matches!(copied_again, Done::Copied(_)), "a copy can be copied");
+}
+
+#[tokio::test]
+async fn a_target_is_of_one_source_only() {
+    is_of_one_source_only(&Scene::new(), ["a", "other", "b", "c"]).await;
+    is_of_one_source_only(&Scene::with_redis().await, ["1", "2", "3", "4"]).await;
+}
+
+/// A server has no lock: somebody may start the same copy again before the first has ended.
+#[tokio::test]
+async fn of_two_who_copy_into_a_redis_the_later_goes_on_and_nothing_is_there_twice() {
+    let scene = Scene::with_redis().await;
+    scene.fill("0").await;
+    let Done::Copied(whole) = scene.copy("0", "1", Fails::Never).await.unwrap() else { panic!("it was not there") };
+    // How many pages each writes before the other comes in between.
+    for (number, (first_writes, both_are_at_it)) in [(1, 0), (3, 0), (3, 1), (6, 1)].into_iter().enumerate() {
+        let name = (10 + number).to_string();
+        let mut source = source(&scene.location("0")).await.unwrap();
+        let mut first = target(&scene.location(&name)).await.unwrap();
+        let origin = source.origin().await.unwrap();
+        first.begin(&origin, &source.remembered()).await.unwrap();
+        let mut pages = Pages::default();
+        for _ in 0..first_writes {
+            pages.pass_on(&mut *source, &mut *first).await.unwrap();
+        }
+        let mut later = target(&scene.location(&name)).await.unwrap();
+        let mut of_later = pages.clone();
+        for _ in 0..both_are_at_it {
+            // The first is faster, and the later does not know.
+            pages.pass_on(&mut *source, &mut *first).await.unwrap();
+        }
+        let taken = of_later.pass_on(&mut *source, &mut *later).await;
+        if both_are_at_it > 0 {
+            let error = taken.unwrap_err();
+            assert!(error.to_string().contains("another `assent store copy` has begun to write"), "{error}");
+        } else {
+            taken.unwrap();
+            let error = pages.pass_on(&mut *source, &mut *first).await.unwrap_err();
+            assert!(error.to_string().contains("another `assent store copy` has begun to write"), "{error}");
+            assert!(first.finish().await.is_err(), "who was overtaken does not finish it");
+        }
+        drop((first, later));
+        assert_eq!(scene.copy("0", &name, Fails::Never).await.unwrap(), Done::Copied(whole.clone()));
+    }
+}
+
+/// Pages of ten, one after the other.
+#[derive(Clone, Default)]
+struct Pages {
+    kind: usize,
+    place: Option<Place>,
+}
+
+impl Pages {
+    async fn pass_on(&mut self, source: &mut dyn Source, target: &mut dyn Target) -> Result<(), StoreError> {
+        loop {
+            let kind = Kind::ALL[self.kind];
+            let Page { items, last } = source.page(kind, self.place.as_ref(), 10).await?;
+            let Some(place) = last else {
+                (self.kind, self.place) = (self.kind + 1, None);
+                continue;
+            };
+            target.write(items, &Reached { kind, place: place.clone() }).await?;
+            self.place = Some(place);
+            return Ok(());
+        }
+    }
 }
 
 #[tokio::test]

@@ -346,6 +346,10 @@ impl Source for Transfer {
         Ok(page)
     }
 
+    fn remembered(&self) -> String {
+        String::new()
+    }
+
     async fn stays_behind(&mut self) -> Result<u64, StoreError> {
         Ok(0)
     }
@@ -377,7 +381,8 @@ impl Target for Transfer {
         })
     }
 
-    async fn begin(&mut self, of: &Origin) -> Result<(), StoreError> {
+    /// No daemon remembers how far it has seen a store of its own.
+    async fn begin(&mut self, of: &Origin, _: &str) -> Result<(), StoreError> {
         self.change(|| {
             self.database.execute_batch(schema::COPY)?;
             let last_commit = of.last_commit.map(nanoseconds);

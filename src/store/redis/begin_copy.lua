@@ -6,9 +6,10 @@
 -- ARGV  1 store id, as it was found or to be founded  2 schema  3 id of the sealing key, or empty where there is a store
 --       4 secret of the look-ups, sealed with it  5 microseconds after which a daemon counts as dead  6 a name of this call
 --       7 store that is copied  8 its last commit, or empty  9 version of its records  10 its newest occurrence
+--       11 what daemons remember of it
 -- Returns 'begun', 'occupied', or 'alive' where a daemon runs on it.
 
-if #KEYS ~= 9 or #ARGV ~= 10 then return redis.error_reply('ASSENTARGS wrong number of keys or arguments') end
+if #KEYS ~= 9 or #ARGV ~= 11 then return redis.error_reply('ASSENTARGS wrong number of keys or arguments') end
 for index = 1, 4 do
   local found = redis.call('TYPE', KEYS[index]).ok
   if found ~= 'none' and found ~= 'hash' then return redis.error_reply('ASSENTTYPE key ' .. index .. ' is a ' .. found) end
@@ -29,5 +30,5 @@ if not is_founded then
   redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 end
 redis.call('HSET', KEYS[3], 'begun_by', ARGV[6], 'store', ARGV[7], 'last_commit', ARGV[8], 'records', ARGV[9],
-           'newest', ARGV[10], 'kind', '', 'place', '', 'copier', 0, 'finished', 0)
+           'newest', ARGV[10], 'remembered', ARGV[11], 'kind', '', 'place', '', 'copier', 0, 'finished', 0)
 return 'begun'

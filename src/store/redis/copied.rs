@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::copy::{Kind, Origin, Place, Reached, TargetState};
 use super::super::record;
+use super::seen::Seen;
 use super::{keys, reads};
 use crate::ports::{OccurrenceId, RecordsVersion, StoreError};
 
@@ -11,6 +12,8 @@ use crate::ports::{OccurrenceId, RecordsVersion, StoreError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
     pub of: Origin,
+    /// What daemons remembered of that store; nothing of one that is no Redis.
+    pub remembered: Seen,
     /// Kind and place, as they are written.
     pub reached: Option<(String, String)>,
     pub finished: Finished,
@@ -35,6 +38,7 @@ impl Copied {
             digits => Some(record::time(reads::time(digits.as_bytes())?)),
         };
         let (kind, place) = (field("kind")?, field("place")?);
+        let remembered = Seen::parse(&field("remembered")?).unwrap_or_default();
         Ok(Some(Self {
             of: Origin {
                 store: field("store")?,
@@ -42,6 +46,7 @@ impl Copied {
                 records_version: RecordsVersion(reads::number(field("records")?.as_bytes())?),
                 newest_occurrence: OccurrenceId(reads::number(field("newest")?.as_bytes())?),
             },
+            remembered,
             reached: (!kind.is_empty()).then_some((kind, place)),
             finished: if field("finished")? == "1" { Finished::Yes } else { Finished::No },
         }))

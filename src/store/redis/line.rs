@@ -370,6 +370,16 @@ impl Line {
             return Err(Trouble::WentBack("it is empty, and was not".into()));
         }
         if *known != found.store {
+            // Whoever moves along with a store finds everything that it has seen in what was copied.
+            let moved = found.copied.as_ref().filter(|copied| copied.remembered.store.as_ref() == Some(known));
+            if let Some(copied) = moved {
+                return match seen.is_within(&copied.remembered) {
+                    true => Ok(()),
+                    false => {
+                        Err(Trouble::WentBack("this daemon has seen more of the store that it was copied from".into()))
+                    }
+                };
+            }
             return Err(Trouble::WentBack("it is not the store that this daemon has worked with".into()));
         }
         stream::iter(seen.marks.clone())
@@ -385,7 +395,8 @@ impl Line {
             self.replaced.send_replace(true);
             return Err(Trouble::Unreachable("another store has taken its place".into()));
         }
-        if seen.store.is_none() || found.accepted > seen.accepted {
+        let is_another = seen.store.as_ref() != Some(&found.store);
+        if is_another || found.accepted > seen.accepted {
             let marks = Default::default();
             let store = Some(found.store.clone()).filter(|store| !store.is_empty());
             self.memory.start_over(Seen { store, accepted: found.accepted, marks });

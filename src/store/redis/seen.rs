@@ -129,7 +129,7 @@ impl Memory {
 }
 
 impl Seen {
-    fn written(&self) -> String {
+    pub fn written(&self) -> String {
         let mut text = format!("{HEADING}\n");
         if let Some(store) = &self.store {
             text += &format!("store {store} {}\n", self.accepted);
@@ -140,7 +140,19 @@ impl Seen {
         text
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Whether all that this says was seen is in what the same store said of itself later. What an operator accepted
+    /// meanwhile counts as seen.
+    pub fn is_within(&self, later: &Self) -> bool {
+        let is_known = |practice: &PracticeId, mark: &Mark| {
+            let found = later.marks.get(practice);
+            found.is_some_and(|found| found.occurrence > mark.occurrence || found == mark)
+        };
+        let is_accepted = later.accepted > self.accepted;
+        let is_all_known = self.marks.iter().all(|(practice, mark)| is_known(practice, mark));
+        self.store == later.store && (is_accepted || (later.accepted == self.accepted && is_all_known))
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         if lines.next()? != HEADING {
             return None;

@@ -220,6 +220,10 @@ impl Source for Transfer {
         Ok(Page { items: Vec::new(), last: None })
     }
 
+    fn remembered(&self) -> String {
+        self.line.memory.seen().written()
+    }
+
     async fn stays_behind(&mut self) -> Read<u64> {
         self.line.ask(|mut wire| async move { redis::cmd("LLEN").arg(keys::AUDIT).query_async(&mut wire).await }).await
     }

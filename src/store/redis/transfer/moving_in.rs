@@ -13,7 +13,9 @@ use super::super::super::record::{self, nanoseconds};
 use super::super::super::sealed::{Cipher, SealedRow, State, change_code};
 use super::super::copied::{Copied, Finished, written_last_commit};
 use super::super::keys::{self, Of, sortable, sortable_time};
+
 use super::super::scripts::{BEGIN_COPY, CLAIM, ENLIST, MOVE_IN, MOVE_IN_LETTERS, REACH};
+use super::super::seen::Seen;
 use super::super::{ANSWERS_FORGOTTEN_MS, SCHEMA, reads, writes};
 use super::{LAPSE, Read, SIDE_BY_SIDE, Transfer};
 use crate::domain::{Message, Meter, PracticeId};
@@ -262,7 +264,7 @@ impl Target for Transfer {
         }
     }
 
-    async fn begin(&mut self, of: &Origin) -> Read<()> {
+    async fn begin(&mut self, of: &Origin, remembered: &str) -> Read<()> {
         let mut script = BEGIN_COPY.key(keys::META);
         for key in [
             keys::SEALING_KEYS,
@@ -288,7 +290,8 @@ impl Target for Transfer {
             .arg(&of.store)
             .arg(written_last_commit(of))
             .arg(of.records_version.0)
-            .arg(of.newest_occurrence.0);
+            .arg(of.newest_occurrence.0)
+            .arg(remembered);
         let begun: String = self.line.ask(|mut wire| async move { script.invoke_async(&mut wire).await }).await?;
         match begun.as_str() {
             "begun" => {}
@@ -296,7 +299,8 @@ impl Target for Transfer {
             _ => return Err(StoreError::Unavailable("somebody else has just written to it".into())),
         }
         self.founding = None;
-        self.copied = Some(Copied { of: of.clone(), reached: None, finished: Finished::No });
+        let remembered = Seen::parse(remembered).unwrap_or_default();
+        self.copied = Some(Copied { of: of.clone(), remembered, reached: None, finished: Finished::No });
         Ok(())
     }
 
