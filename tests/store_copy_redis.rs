@@ -387,6 +387,35 @@ async fn a_redis_with_a_password_is_named_by_a_configuration() {
     let daemon = site.start().await;
     assert!(daemon.terminate().await.success());
 
+    // The credentials of a service are not there while it does not run.
+    let gone = Site::sharing_with(
+        &shared,
+        "store.password_file = \"/run/no/such/password\"",
+        "127.0.0.1:1".parse().unwrap(),
+        "",
+    );
+    let config = fs::read_to_string(gone.config()).unwrap();
+    let config = config.replace(&shared.key_file().display().to_string(), "/run/no/such/keys");
+    fs::write(gone.config(), config.replace("auth.operator_token =", "auth.operator_token_file =")).unwrap();
+    let password = scene.directory.path().join("password");
+    fs::write(&password, "sesame\n").unwrap();
+    let copy_from = |more: &[&std::path::Path]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
+        command.args(["store", "copy", "--to", &scene.url("c"), "--from-config"]).arg(gone.config());
+        for (name, file) in ["--from-keys", "--from-password-file"].iter().zip(more) {
+            command.arg(name).arg(file);
+        }
+        said(&command.output().unwrap())
+    };
+    let (code, _, log) = copy_from(&[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        log.contains("store.password_file: /run/no/such/password: No such file") && !log.contains("operator"),
+        "{log}"
+    );
+    let (code, _, log) = copy_from(&[&shared.key_file(), &password]);
+    assert_eq!(code, Some(0), "{log}");
+
     // A password in a url works, and is not shown.
     fs::copy(shared.key_file(), scene.keys()).unwrap();
     let with = |password: &str| scene.url("1").replace("redis://", &format!("redis://clinic:{password}@"));
@@ -398,12 +427,26 @@ async fn a_redis_with_a_password_is_named_by_a_configuration() {
     assert_eq!(code, Some(0), "{log}");
     assert!(!told.contains("sesame") && !log.contains("sesame"));
     let wrong = Location { url: format!("{}x", with("wrong-word")), ..scene.location("1") };
-    let refused = copy(&wrong, &scene.location("c"), &StoppedClock, &mut |_| {}).await.unwrap_err().to_string();
+    let refused = copy(&wrong, &scene.location("d"), &StoppedClock, &mut |_| {}).await.unwrap_err().to_string();
     assert!(!refused.contains("wrong-word"), "{refused}");
 
     let mut both = Command::new(env!("CARGO_BIN_EXE_assent"));
     both.args(["store", "copy", "--from", "file:///a", "--from-config", "b", "--to", "file:///c"]);
     assert_eq!(both.output().unwrap().status.code(), Some(2), "one of the two is meant");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_with_tls_is_copied_into_with_its_authority() {
+    let server = Redis::start_with_tls().await;
+    let (url, authority) = (server.url(), server.authority());
+    let scene = Scene::new().await;
+    Told::new(&scene.open("a").await).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
+    command.args(["store", "copy", "--from", &scene.url("a"), "--to", &url, "--to-keys"]).arg(scene.keys());
+    let with_authority = command.arg("--to-ca-file").arg(authority).output().unwrap();
+    let (code, told, log) = said(&with_authority);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(told.contains("records                     6  ok"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::Failure;
 use crate::app::{self, SystemClock};
-use crate::config::Config;
+use crate::config::{self, Config, StoreFiles};
 use crate::store::{self, Compared, CopyError, Done, KeySource, Location, Loss, Step};
 use crate::telemetry;
 
@@ -72,12 +72,13 @@ impl Accept {
 /// interrupted goes on when the same command is started again. Until every item was read back and compared, `assent serve`
 /// refuses the target.
 ///
-/// A url is enough for a directory, and with a key file for a Redis on this machine. A Redis that needs a password, a
-/// certificate or an operator's word is named by the configuration of a daemon, of which [store] is used.
+/// A url is enough for a directory, and with a file of keys for a Redis. What [store] of a configuration says besides, such as
+/// durability = "attested", comes with the configuration in place of the url; nothing else of it is read. Files that it names
+/// and that are there only while the service runs, as its credentials are, are named here.
 ///
-///   assent store copy --from file:///var/lib/assent --to redis://127.0.0.1:6379/0 --to-keys /etc/assent/store.key
+///   assent store copy --from file:///var/lib/assent --to redis://127.0.0.1:6379/0 --to-keys /etc/assent/store-key
 ///
-///   assent store copy --from file:///var/lib/assent --to-config /etc/assent/assent.toml
+///   assent store copy --from file:///var/lib/assent --to-config /etc/assent/assent.toml --to-keys /etc/assent/store-key
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 #[command(group(clap::ArgGroup::new("source").args(["from", "from_config"]).required(true)))]
@@ -86,21 +87,34 @@ struct Copy {
     /// The store to copy, such as file:///var/lib/assent or redis://127.0.0.1:6379/0
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// The same, as the configuration of its daemon says it: with keys, password and certificates
+    /// The configuration of a daemon on it, in place of --from
     #[arg(long, value_name = "FILE")]
     from_config: Option<PathBuf>,
-    /// The keys that the source is sealed with; left out, the store.key in its directory
-    #[arg(long, value_name = "FILE", conflicts_with = "from_config")]
+    /// The keys that the source is sealed with; left out, those of --from-config, or the store.key in its directory
+    #[arg(long, value_name = "FILE")]
     from_keys: Option<PathBuf>,
+    /// The password of a Redis that is copied
+    #[arg(long, value_name = "FILE")]
+    from_password_file: Option<PathBuf>,
+    /// Certificates that the Redis that is copied must prove itself with; left out, those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    from_ca_file: Option<PathBuf>,
     /// Where to, such as redis://127.0.0.1:6379/0 or file:///var/lib/assent-2
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// The same, as the configuration of a daemon on it will say it
+    /// The configuration of a daemon that will run on it, in place of --to
     #[arg(long, value_name = "FILE")]
     to_config: Option<PathBuf>,
-    /// The keys to seal the target with; left out, the store.key in its directory, which is made if there is none
-    #[arg(long, value_name = "FILE", conflicts_with = "to_config")]
+    /// The keys to seal the target with; left out, those of --to-config, or the store.key in its directory, which is made if
+    /// there is none
+    #[arg(long, value_name = "FILE")]
     to_keys: Option<PathBuf>,
+    /// The password of a Redis that is copied into
+    #[arg(long, value_name = "FILE")]
+    to_password_file: Option<PathBuf>,
+    /// Certificates that the Redis that is copied into must prove itself with; left out, those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    to_ca_file: Option<PathBuf>,
 }
 
 impl Store {
@@ -114,8 +128,11 @@ impl Store {
 
 impl Copy {
     async fn run(self) -> Result<(), Failure> {
-        let from = location(self.from, self.from_keys, self.from_config)?;
-        let to = location(self.to, self.to_keys, self.to_config)?;
+        let of_source =
+            StoreFiles { keys: self.from_keys, password: self.from_password_file, authority: self.from_ca_file };
+        let of_target = StoreFiles { keys: self.to_keys, password: self.to_password_file, authority: self.to_ca_file };
+        let from = location(self.from, self.from_config, of_source)?;
+        let to = location(self.to, self.to_config, of_target)?;
         telemetry::start_logging("warn")?;
         let mut progress = Progress::default();
         let done = store::copy(&from, &to, &SystemClock, &mut |step| progress.step(step)).await;
@@ -138,12 +155,14 @@ impl Copy {
 }
 
 /// One end of a copy: what a configuration says, or else a url.
-fn location(url: Option<String>, keys: Option<PathBuf>, config: Option<PathBuf>) -> Result<Location, Failure> {
+fn location(url: Option<String>, config: Option<PathBuf>, files: StoreFiles) -> Result<Location, Failure> {
     if let Some(file) = config {
-        return Ok(app::location(&Config::load(&file)?.store));
+        return Ok(app::location(&config::Store::load(&file, &files)?));
     }
-    let keys = keys.map_or(KeySource::InDirectory, KeySource::File);
-    Ok(Location::new(url.expect("one of the two is required"), keys))
+    let password = files.password()?;
+    let keys = files.keys.map_or(KeySource::InDirectory, KeySource::File);
+    let url = url.expect("the url or the configuration is required");
+    Ok(Location { password, authority: files.authority, ..Location::new(url, keys) })
 }
 
 fn print(compared: &Compared) {
