@@ -7,8 +7,9 @@
 #[path = "../tests/support/redis.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod redis_server;
+#[path = "support/stores.rs"]
+mod stores;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,13 +17,12 @@ use std::time::Duration;
 use assent::domain::policy::BootId;
 use assent::domain::{
     Body, Conversation, ConversationId, ConversationKey, Event, Fingerprint, Form, Inbound, Limits, Phone, Policy,
-    Practice, PracticeId,
 };
 use assent::ports::{Clock, Commit, OperationId, Store, Version};
-use assent::store::{KeySource, Location, open};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use stores::Stores;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -45,15 +45,7 @@ struct Caller {
 
 impl Caller {
     fn new(store: Arc<dyn Store>, number: u64) -> Self {
-        let practice = Practice {
-            id: PracticeId::parse("riverside").expect("an id"),
-            name: "Riverside Dental".into(),
-            number: Phone::parse("+13035559999").expect("a phone"),
-            time_zone: "America/Denver".into(),
-            contact: "303-555-9999".into(),
-            segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
-            segments_per_day: None,
-        };
+        let practice = stores::practice();
         let phone = Phone::parse(&format!("+1303{}", 5_550_000 + number)).expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };
         let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
@@ -68,6 +60,7 @@ impl Caller {
             form: Form::Text,
             part: None,
             fingerprint: Fingerprint(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()),
+            delivery: None,
             earlier_session_ended: None,
             session_began: None,
         };
@@ -108,32 +101,15 @@ async fn speak(store: &Arc<dyn Store>, callers: u64, texts: u64) -> Duration {
     started.elapsed()
 }
 
-fn embedded(runtime: &Runtime, directory: &Path) -> Arc<dyn Store> {
-    let location = Location::new(format!("file://{}", directory.display()), KeySource::InDirectory);
-    runtime.block_on(open(&location, BootId(1), Arc::new(Ticks))).expect("a new store opens")
-}
-
-fn on_redis(runtime: &Runtime, server: &redis_server::Redis, directory: &Path) -> Arc<dyn Store> {
-    let keys = directory.join("keys");
-    std::fs::write(&keys, format!("k1:{}=\n", "A".repeat(43))).expect("the directory can be written to");
-    let location = Location::new(server.url(), KeySource::File(keys));
-    let location = Location { directory: directory.to_owned(), ..location };
-    runtime.block_on(open(&location, BootId(1), Arc::new(Ticks))).expect("a new store opens")
-}
-
 fn commits(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let directory = tempfile::tempdir().expect("a directory");
-    let server = runtime.block_on(redis_server::Redis::start());
-    let stores = [
-        ("embedded", embedded(&runtime, &directory.path().join("embedded"))),
-        ("redis", on_redis(&runtime, &server, directory.path())),
-    ];
+    let clock: Arc<dyn Clock> = Arc::new(Ticks);
+    let stores = Stores::open(&runtime, &clock);
     let mut group = criterion.benchmark_group("commit");
     group.sample_size(10).measurement_time(Duration::from_secs(5)).throughput(Throughput::Elements(1));
     for callers in [1, 16, 256] {
-        for (backend, store) in &stores {
-            group.bench_function(BenchmarkId::new(*backend, callers), |bencher| {
+        for (backend, store) in stores.by_name() {
+            group.bench_function(BenchmarkId::new(backend, callers), |bencher| {
                 bencher.iter_custom(|texts| {
                     // Texts are said in rounds, one for each caller.
                     let rounds = texts.div_ceil(callers) * callers;

@@ -79,6 +79,7 @@ fn received(words: &str) -> Event {
         form: Form::Text,
         part: None,
         fingerprint: Fingerprint([7; 16]),
+        delivery: None,
         earlier_session_ended: None,
         session_began: None,
     })

@@ -1,13 +1,14 @@
 //! The whole way over loopback: HTTP in, `submit_sm` out, and `deliver_sm` in, with every answer durable.
 //!
-//! Starts the release binary on an embedded store in a temporary directory, bound to a carrier that lives in
+//! Starts the release binary on a store in a temporary directory, bound to a carrier that lives in
 //! this process and answers at once. A thousand patients opt in by texting START; then callers who keep their
 //! connections send texts of 95 characters, each caller the next one as soon as the last was answered.
 //!
 //! ```text
-//! cargo bench --bench throughput [-- --seconds 3] [--daemon PATH]
+//! cargo bench --bench throughput [-- --seconds 3] [--redis] [--daemon PATH]
 //! ```
 //!
+//! The store is the embedded one, or with `--redis` one on a Redis of its own (`appendfsync always`).
 //! `--daemon` measures another build of the daemon, to compare two in one run. What is printed:
 //!
 //! | column | |
@@ -30,6 +31,10 @@
 //! Without receipts each conversation keeps up to 64 texts whose receipt is awaited, and writes them down with each
 //! commit: the rounds after the first show the worst that a carrier can do, and get slower as the run gets longer.
 //! The carrier and the callers share one thread, and the processors with the daemon.
+
+#[path = "../tests/support/redis.rs"]
+#[allow(dead_code, clippy::unwrap_used)]
+mod redis_server;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,7 +68,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 async fn main() -> ExitCode {
     let options = Options::parse();
     let carrier = Carrier::listen().await;
-    let daemon = Daemon::start(&options.daemon, carrier.address).await;
+    let redis = if options.redis { Some(redis_server::Redis::start().await) } else { None };
+    let daemon = Daemon::start(&options.daemon, carrier.address, redis.as_ref()).await;
     let practice = Practice::open(daemon.http).await;
     opt_everybody_in(&carrier).await;
 
@@ -96,12 +102,14 @@ async fn main() -> ExitCode {
 
 struct Options {
     time: Duration,
+    redis: bool,
     daemon: PathBuf,
 }
 
 impl Options {
     fn parse() -> Self {
-        let mut options = Self { time: Duration::from_secs(3), daemon: env!("CARGO_BIN_EXE_assent").into() };
+        let daemon = env!("CARGO_BIN_EXE_assent").into();
+        let mut options = Self { time: Duration::from_secs(3), redis: false, daemon };
         let mut given = std::env::args().skip(1);
         while let Some(option) = given.next() {
             match option.as_str() {
@@ -111,6 +119,7 @@ impl Options {
                     let seconds = given.next().and_then(|text| text.parse().ok());
                     options.time = Duration::from_secs(seconds.expect("--seconds takes a whole number"));
                 }
+                "--redis" => options.redis = true,
                 "--daemon" => options.daemon = given.next().expect("--daemon takes a path").into(),
                 other => panic!("{other} is not an option of this benchmark"),
             }
@@ -245,19 +254,27 @@ struct Daemon {
 }
 
 impl Daemon {
-    async fn start(binary: &PathBuf, carrier: SocketAddr) -> Self {
+    async fn start(binary: &PathBuf, carrier: SocketAddr, redis: Option<&redis_server::Redis>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let http = free.local_addr().expect("an address");
         drop(free);
         let config = directory.path().join("assent.toml");
-        let store = directory.path().join("store");
-        std::fs::create_dir(&store).expect("a directory");
+        let here = directory.path().join("store").display().to_string();
+        std::fs::create_dir(&here).expect("a directory");
+        let store = match redis {
+            None => format!("store.url = \"file://{here}\""),
+            Some(redis) => {
+                let keys = format!("{here}/keys");
+                std::fs::write(&keys, format!("k1:{}=\n", "A".repeat(43))).expect("the directory can be written to");
+                let url = redis.url();
+                format!("store.url = \"{url}\"\nstore.key_file = \"{keys}\"\nstore.directory = \"{here}\"")
+            }
+        };
         let written = format!(
-            "http.listen = \"{http}\"\nhttp.requests_per_second = 1000000\nstore.url = \"file://{}\"\nauth.operator_token = \"{OPERATOR}\"\n\
+            "http.listen = \"{http}\"\nhttp.requests_per_second = 1000000\n{store}\nauth.operator_token = \"{OPERATOR}\"\n\
              log.filter = \"warn\"\n[[carrier]]\nname = \"bench\"\naddress = \"{carrier}\"\nsystem_id = \"practice\"\n\
              password = \"secret\"\nwindow = 100\nsegments_per_second = 1000000\n",
-            store.display(),
         );
         std::fs::write(&config, written).expect("a configuration");
         let process = Command::new(binary).arg("serve").arg("--config").arg(&config).spawn().expect("a daemon");

@@ -123,7 +123,7 @@ impl Daemon {
         beside.spawn(Arc::clone(&directory).follow_the_news());
         beside.spawn(Arc::clone(&records).follow_the_news());
         beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
-        beside.spawn(report_figures(Arc::clone(&directory)));
+        beside.spawn(report_figures(Arc::clone(&store), Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));
         tracing::info!(%address, store = %location, links = config.carriers.len(), "daemon started");
         Ok(Self { address, store, records, inbox, directory, links, intake, server, beside })
@@ -260,12 +260,13 @@ fn readiness(store: &Arc<dyn Store>, links: &Arc<Links>) -> http::Readiness {
     })
 }
 
-async fn report_figures(directory: Arc<Directory>) {
+async fn report_figures(store: Arc<dyn Store>, directory: Arc<Directory>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {
         ticks.tick().await;
         let live = u32::try_from(directory.live()).unwrap_or(u32::MAX);
         metrics::gauge!("assent_live_conversations").set(live);
+        metrics::gauge!("assent_store_up").set(f64::from(u8::from(store.probe().await.is_ok())));
         telemetry::metrics().run_upkeep();
     }
 }

@@ -7,8 +7,8 @@ mod scene;
 
 use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, BootId, CarrierId, Consent, Entry, Event, Failure, Form, Inbound, Kind, MessageId, OtherDaemons, Outcome,
-    Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status,
+    Answer, BootId, CarrierId, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, MessageId,
+    OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status,
 };
 use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted, taken};
@@ -423,6 +423,34 @@ fn a_text_delivered_again_because_our_answer_was_lost_shows_once() {
     let again = Inbound { earlier_session_ended: Some(scene.now - MINUTE * 3), ..first };
     assert_eq!(scene.event(Event::Received(again)), Outcome::Duplicate(shown));
     assert!(scene.journal.iter().any(|entry| matches!(entry, Entry::Redelivered { of, .. } if *of == shown)));
+}
+
+#[test]
+fn a_text_that_is_told_again_because_nobody_knew_whether_it_was_durable_shows_once() {
+    for text in ["see you then", "STOP", "START"] {
+        let mut scene = in_state("opted_in");
+        let first = Inbound { delivery: Some(DeliveryId(1)), ..scene.inbound(text) };
+        scene.event(Event::Received(first.clone()));
+        let (before, shown) = (scene.conversation.clone(), scene.thread.len());
+        assert!(matches!(scene.event(Event::Received(first.clone())), Outcome::Duplicate(_)), "{text}");
+        assert_eq!((&scene.conversation, scene.thread.len()), (&before, shown), "{text}");
+        // The same words in a delivery of its own are another text.
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(2)), ..first }));
+        assert!(scene.thread.len() > shown, "{text}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_told_again_is_joined_once() {
+    let mut scene = in_state("opted_in");
+    let part = Some(Part { reference: 9, total: 2, number: 1 });
+    let first = Inbound { part, delivery: Some(DeliveryId(1)), ..scene.inbound("my knee ") };
+    for _ in 0..2 {
+        scene.event(Event::Received(first.clone()));
+    }
+    scene.texts_part("hurts", 9, 2, 2);
+    assert_eq!(scene.thread.values().last().unwrap().text.expose(), "my knee hurts");
+    assert_eq!(scene.conversation.unread, 2);
 }
 
 #[test]

@@ -40,8 +40,10 @@ async fn it_is_away_for_longer_than_the_carrier_is_kept_waiting() {
     redis.stop().await;
     clinic.does_nothing(Reads::AreRefused).await;
     daemon::within("the carrier is left", clinic.simulator.wait_for_binds(0)).await;
+    clinic.comes_to_show("assent_store_up 0").await;
     redis.start_again().await;
     clinic.recovers().await;
+    clinic.comes_to_show("assent_store_up 1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

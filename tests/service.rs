@@ -114,10 +114,14 @@ fn the_reference_configuration_and_the_unit_agree() {
 #[test]
 fn the_reference_configuration_is_one() {
     let directory = tempfile::tempdir().unwrap();
-    for credential in ["operator-token", "smpp-password"] {
-        std::fs::write(directory.path().join(credential), "0123456789abcdef0123456789abcdef"[..8].repeat(4)).unwrap();
+    let credentials = [
+        ("operator-token", "0123456789abcdef0123456789abcdef"),
+        ("smpp-password", "secret"),
+        ("redis-password", "secret"),
+    ];
+    for (credential, text) in credentials {
+        std::fs::write(directory.path().join(credential), text).unwrap();
     }
-    std::fs::write(directory.path().join("smpp-password"), "secret").unwrap();
     let here = directory.path().display().to_string();
     let reference = std::fs::read_to_string("config/assent.toml").unwrap();
     let mut uncommented = String::new();

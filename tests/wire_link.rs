@@ -189,6 +189,7 @@ fn yes() -> Inbound {
         form: Form::Text,
         part: None,
         fingerprint: Fingerprint([0; 16]),
+        delivery: None,
         earlier_session_ended: None,
         session_began: None,
     }

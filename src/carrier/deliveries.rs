@@ -1,4 +1,7 @@
 //! What the carrier delivered and is being made durable: many phones at once, each in order.
+//!
+//! What is not taken is offered again while the carrier still waits for the answer, so that a moment without the store
+//! costs no session. After that only silence is left: the carrier keeps it, and delivers it again after the next bind.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,46 +20,69 @@ use crate::ports::{Delivery, NotTaken, Reception};
 pub const AT_ONCE_MAX: usize = 64;
 /// How long the store may take nothing before the carrier is left, so that it keeps the rest.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two offers of a delivery.
+const PAUSE: Duration = Duration::from_secs(1);
+/// For how long a delivery is offered. Carriers wait between ten seconds and a minute for an answer; one that comes later
+/// is lost on them, and the text would come a second time.
+const OFFERED_FOR: Duration = Duration::from_secs(10);
+/// Deliveries of one phone that are kept: the one that was not taken, and those that wait for it.
+const HELD_MAX: usize = 8;
+/// Phones of which something was not taken. With as many the carrier is left at once.
+const UNTAKEN_MAX: usize = 1_024;
 
 /// A delivery, and how it is to be answered once it is durable.
 pub struct Handed {
     pub sequence: u32,
     pub command_status: u32,
     pub delivery: Delivery,
+    pub came_at: Instant,
 }
 
-/// A delivery that was worked on.
+/// An offer of a delivery that is over.
 pub struct Done {
     pub sequence: u32,
     pub command_status: u32,
     pub result: Result<(), NotTaken>,
-    source: Option<Phone>,
 }
 
 /// The deliveries of one session.
 pub struct Deliveries {
     reception: Arc<dyn Reception>,
     waiting: VecDeque<Handed>,
-    running: FuturesUnordered<BoxFuture<'static, Done>>,
+    running: FuturesUnordered<BoxFuture<'static, Offered>>,
     /// Phones of which a delivery is being worked on.
     busy: HashSet<Phone>,
-    /// Phones of which a delivery was not taken. What came after it is left to the carrier as well: a START must not
-    /// arrive after the STOP that the patient sent later.
-    ///
-    /// With each, how long that is borne.
-    left: HashMap<Phone, Instant>,
-    failing: Option<Failing>,
+    /// What was not taken, by its phone; what has no phone is together.
+    untaken: HashMap<Option<Phone>, Untaken>,
+    /// Since when none was taken of those that came.
+    all_since: Option<Instant>,
     patience: Arc<Mutex<Patience>>,
     any: bool,
 }
 
-/// Some delivery was not taken.
-#[derive(Clone, Copy)]
-struct Failing {
-    /// When the carrier is left for the sake of one.
+/// A delivery after it was offered.
+struct Offered {
+    handed: Handed,
+    result: Result<(), NotTaken>,
+}
+
+/// A phone of which a delivery was not taken. What came after it does not go ahead: a START must not arrive after the STOP
+/// that the patient sent later.
+struct Untaken {
+    /// When the carrier is left for its sake.
     patience_ends: Instant,
-    /// Since when none was taken.
-    all_since: Option<Instant>,
+    /// The first is offered again then, unless that is being done.
+    again_at: Option<Instant>,
+    held: VecDeque<Handed>,
+    /// The carrier keeps something of it, and so everything after that.
+    is_left: bool,
+}
+
+impl Untaken {
+    /// Deliveries that are to be made durable yet, the one that is being offered among them.
+    fn kept(&self) -> usize {
+        self.held.len() + usize::from(self.again_at.is_none())
+    }
 }
 
 impl Deliveries {
@@ -66,8 +92,8 @@ impl Deliveries {
             waiting: VecDeque::new(),
             running: FuturesUnordered::new(),
             busy: HashSet::new(),
-            left: HashMap::new(),
-            failing: None,
+            untaken: HashMap::new(),
+            all_since: None,
             patience,
             any: false,
         }
@@ -84,6 +110,7 @@ impl Deliveries {
         self.waiting.len() + self.running.len() < AT_ONCE_MAX
     }
 
+    /// Whether none is being worked on.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty()
     }
@@ -95,77 +122,124 @@ impl Deliveries {
 
     /// When the carrier is to be left, unless the store recovers.
     pub fn give_up_at(&self) -> Option<Instant> {
-        let Failing { patience_ends, all_since } = self.failing?;
-        Some(all_since.map_or(patience_ends, |all_since| patience_ends.min(all_since + PATIENCE)))
+        let one = self.untaken.values().map(|untaken| untaken.patience_ends).min();
+        let all = self.all_since.map(|all_since| all_since + PATIENCE);
+        one.into_iter().chain(all).min()
     }
 
     /// The carrier is being left: those for whose sake that happens are borne longer the next time.
     pub fn gave_up(&mut self, now: Instant) {
         let mut patience = lock(&self.patience);
-        let due = self.left.iter().filter(|(_, patience_ends)| **patience_ends <= now);
-        due.for_each(|(phone, _)| patience.ended(phone, now));
+        let due = self.untaken.iter().filter(|(_, untaken)| untaken.patience_ends <= now);
+        due.filter_map(|(phone, _)| phone.as_ref()).for_each(|phone| patience.ended(phone, now));
     }
 
-    /// The next one that is done; `None` while there is none.
-    pub async fn next(&mut self, now: impl Fn() -> Instant) -> Option<Done> {
-        let done = self.running.next().await?;
-        if let Some(source) = &done.source {
-            self.busy.remove(source);
+    /// When something is to be offered again.
+    pub fn again_at(&self) -> Option<Instant> {
+        let has_room = self.running.len() < AT_ONCE_MAX;
+        self.untaken.values().filter_map(|untaken| untaken.again_at).min().filter(|_| has_room)
+    }
+
+    /// Offers again what is due.
+    pub fn offer_again(&mut self, now: Instant) {
+        let room = AT_ONCE_MAX.saturating_sub(self.running.len());
+        let due = self.untaken.values_mut().filter(|untaken| untaken.again_at.is_some_and(|at| at <= now));
+        let firsts = due.take(room).filter_map(|untaken| {
+            untaken.again_at = None;
+            untaken.held.pop_front()
+        });
+        for handed in firsts.collect::<Vec<_>>() {
+            self.offer(handed);
         }
-        match done.result {
-            Ok(()) => {
-                if let Some(source) = &done.source {
-                    lock(&self.patience).taken(source);
-                }
-                if let Some(failing) = &mut self.failing {
-                    failing.all_since = None;
-                }
-            }
-            Err(NotTaken) => {
-                let now = now();
-                let patience_ends = now + lock(&self.patience).with(done.source.as_ref(), now);
-                self.left.extend(done.source.clone().map(|phone| (phone, patience_ends)));
-                let failing = self.failing.get_or_insert(Failing { patience_ends, all_since: None });
-                failing.patience_ends = failing.patience_ends.min(patience_ends);
-                failing.all_since.get_or_insert(now);
-            }
+    }
+
+    /// The next offer that is over; `None` while none is being made.
+    pub async fn next(&mut self) -> Option<Done> {
+        let Offered { handed, result } = self.running.next().await?;
+        let Handed { sequence, command_status, .. } = handed;
+        let phone = source(&handed.delivery).cloned();
+        if let Some(phone) = &phone {
+            self.busy.remove(phone);
+        }
+        match result {
+            Ok(()) => self.taken(&phone),
+            Err(NotTaken) => self.not_taken(phone, handed, Instant::now()),
         }
         self.start();
-        Some(done)
+        Some(Done { sequence, command_status, result })
     }
 
-    /// Waits for those that have begun; the others were never begun. Not longer than `patience`.
+    /// Waits for those that are being made durable; the others never will be. Not longer than `patience`.
     pub async fn settle(mut self, patience: Duration) {
         let all = async { while self.running.next().await.is_some() {} };
         // What is still under way keeps running by itself, and is not answered.
         let _ = tokio::time::timeout(patience, all).await;
     }
 
+    fn taken(&mut self, phone: &Option<Phone>) {
+        self.all_since = None;
+        if let Some(phone) = phone {
+            lock(&self.patience).taken(phone);
+        }
+        let Some(untaken) = self.untaken.get_mut(phone) else { return };
+        match untaken.held.pop_front() {
+            Some(next) => self.offer(next),
+            None if untaken.is_left => {}
+            None => {
+                self.untaken.remove(phone);
+            }
+        }
+    }
+
+    fn not_taken(&mut self, phone: Option<Phone>, handed: Handed, now: Instant) {
+        if !self.untaken.contains_key(&phone) {
+            // What is offered again and again tells of its own conversation, not of the store.
+            self.all_since.get_or_insert(now);
+        }
+        let patience = match self.untaken.len() < UNTAKEN_MAX {
+            true => lock(&self.patience).with(phone.as_ref(), now),
+            false => Duration::ZERO,
+        };
+        let fresh = || Untaken { patience_ends: now + patience, again_at: None, held: VecDeque::new(), is_left: false };
+        let untaken = self.untaken.entry(phone).or_insert_with(fresh);
+        if now + PAUSE < handed.came_at + OFFERED_FOR {
+            untaken.held.push_front(handed);
+            untaken.again_at = Some(now + PAUSE);
+        } else {
+            untaken.held.clear();
+            untaken.is_left = true;
+        }
+    }
+
     /// Begins what can be begun: of each phone one at a time, in the order in which they came.
     fn start(&mut self) {
         let mut index = 0;
         while index < self.waiting.len() && self.running.len() < AT_ONCE_MAX {
-            let source = source(&self.waiting[index].delivery);
-            if source.is_some_and(|phone| self.left.contains_key(phone)) {
-                self.waiting.remove(index);
-                continue;
-            }
-            if source.is_some_and(|phone| self.busy.contains(phone)) {
+            let phone = source(&self.waiting[index].delivery).cloned();
+            let is_busy = phone.as_ref().is_some_and(|phone| self.busy.contains(phone));
+            let untaken = self.untaken.get_mut(&phone);
+            if is_busy && untaken.is_none() {
                 index += 1;
                 continue;
             }
-            let source = source.cloned();
-            self.busy.extend(source.clone());
-            let Handed { sequence, command_status, delivery } =
-                self.waiting.remove(index).expect("the index is below the length");
-            let reception = Arc::clone(&self.reception);
-            // A task of its own: neither the end of the session nor a panic in there takes the other with it.
-            let work = tokio::spawn(async move { reception.deliver(delivery).await });
-            self.running.push(Box::pin(async move {
-                let result = work.await.unwrap_or(Err(NotTaken));
-                Done { sequence, command_status, result, source }
-            }));
+            let handed = self.waiting.remove(index).expect("the index is below the length");
+            match untaken {
+                None => self.offer(handed),
+                Some(untaken) if untaken.is_left || untaken.kept() >= HELD_MAX => untaken.is_left = true,
+                Some(untaken) => untaken.held.push_back(handed),
+            }
         }
+    }
+
+    fn offer(&mut self, handed: Handed) {
+        self.busy.extend(source(&handed.delivery).cloned());
+        let (reception, delivery) = (Arc::clone(&self.reception), handed.delivery.clone());
+        // A task of its own: neither the end of the session nor a panic in there takes the other with it.
+        let work = tokio::spawn(async move { reception.deliver(delivery).await });
+        self.running.push(Box::pin(async move {
+            let result = work.await.unwrap_or(Err(NotTaken));
+            Offered { handed, result }
+        }));
     }
 }
 

@@ -22,7 +22,7 @@ use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
 use super::translate::{self, Sessions};
 use super::window::{Submit, Token};
-use crate::domain::Answer;
+use crate::domain::{Answer, DeliveryId};
 
 /// How long the window may take to drain at the end, and what was delivered to become durable.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -187,6 +187,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let deadlines = [
             self.session.next_deadline().map(Instant::from_std),
             self.deliveries.give_up_at().filter(|_| self.parting.is_none()),
+            self.deliveries.again_at().filter(|_| self.parting.is_none()),
             self.parting.as_ref().filter(|parting| !parting.is_said).map(|parting| parting.until),
             self.write_failed_until,
         ];
@@ -201,7 +202,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
             // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.
             Some(submission) = self.submissions.recv() => Happened::Asked(submission),
-            Some(done) = self.deliveries.next(Instant::now) => Happened::Delivered(done),
+            Some(done) = self.deliveries.next() => Happened::Delivered(done),
             read = self.reader.read(buffer), if self.deliveries.have_room() => Happened::Read(read),
         }
     }
@@ -213,9 +214,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if passed(self.write_failed_until) {
             return self.session.handle(Input::Lost, now());
         }
-        if self.parting.is_none() && passed(self.deliveries.give_up_at()) {
-            self.deliveries.gave_up(instant);
-            self.part(Reason::NotTaken);
+        if self.parting.is_none() {
+            if passed(self.deliveries.give_up_at()) {
+                self.deliveries.gave_up(instant);
+                self.part(Reason::NotTaken);
+            } else {
+                self.deliveries.offer_again(instant);
+            }
         }
         let is_drained = self.is_drained();
         if let Some(parting) = self.parting.as_mut().filter(|parting| !parting.is_said)
@@ -333,8 +338,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             return;
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
-        let delivery = translate::delivery(delivered, self.link.clock.now(), self.sessions);
-        self.deliveries.hand(Handed { sequence: delivered.frame.sequence(), command_status, delivery });
+        let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
+        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions);
+        let (sequence, came_at) = (delivered.frame.sequence(), Instant::now());
+        self.deliveries.hand(Handed { sequence, command_status, delivery, came_at });
     }
 
     fn answered(&mut self, token: Token, answer: Answer) {

@@ -12,7 +12,7 @@ use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
 use super::{receipt, text, udh};
 use crate::domain::text::{Alphabet, Segments};
-use crate::domain::{Body, CarrierId, Cleared, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
+use crate::domain::{Body, CarrierId, Cleared, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
 
 /// `esm_class` of a text without a user data header. The codec's default is not this, but the acknowledgement of a handset.
@@ -80,7 +80,7 @@ pub struct Sessions {
 }
 
 /// What a `deliver_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
-pub fn delivery(delivered: &Delivered, now: Timestamp, sessions: Sessions) -> Delivery {
+pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions: Sessions) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
         Ok(message) => message,
@@ -91,7 +91,7 @@ pub fn delivery(delivered: &Delivered, now: Timestamp, sessions: Sessions) -> De
     };
     // The message type alone says what it is, never the text (SMPP 3.4 §5.2.12).
     match message.esm_class & 0x3C {
-        0x00 => Delivery::Text { from, to, inbound: inbound(message, sessions) },
+        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions) },
         0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message) },
         0x08 => aside("delivery acknowledgement of a handset"),
         0x10 => aside("manual acknowledgement of a handset"),
@@ -100,7 +100,7 @@ pub fn delivery(delivered: &Delivered, now: Timestamp, sessions: Sessions) -> De
     }
 }
 
-fn inbound(message: &ShortMessage, sessions: Sessions) -> Inbound {
+fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
@@ -115,6 +115,7 @@ fn inbound(message: &ShortMessage, sessions: Sessions) -> Inbound {
         form,
         part,
         fingerprint: fingerprint(message),
+        delivery: Some(id),
         earlier_session_ended,
         session_began: Some(began),
     }
@@ -225,6 +226,7 @@ mod tests {
             form: Form::Text,
             part: None,
             fingerprint: Fingerprint([0; 16]),
+            delivery: None,
             earlier_session_ended: None,
             session_began: None,
         };
@@ -306,7 +308,8 @@ mod tests {
         let mut framer = Framer::default();
         framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
         let frame = framer.next_frame().unwrap().unwrap();
-        delivery(&Delivered { frame, message: Ok(message) }, NOW, Sessions { began: NOW, earlier_ended: None })
+        let sessions = Sessions { began: NOW, earlier_ended: None };
+        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions)
     }
 
     #[track_caller]

@@ -9,9 +9,9 @@ use super::outbox::{Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
 use super::{
-    Answer, Body, BootId, Consent, ConversationId, Decision, Draft, Effect, Entry, Event, Evidence, Failure,
-    Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt, Refusal, Seq,
-    Status, Summary,
+    Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
+    Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
+    Refusal, Seq, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -58,6 +58,15 @@ pub struct Arrival {
     pub seq: Seq,
     /// The run of a daemon to which it was delivered; unknown of those that were written before it was kept.
     pub taken_by: Option<BootId>,
+    /// The delivery that brought it last, where that is known.
+    pub delivery: Option<DeliveryId>,
+}
+
+impl Arrival {
+    /// Whether the same delivery brought both.
+    fn is_of(&self, inbound: &Inbound) -> bool {
+        self.delivery.is_some() && self.delivery == inbound.delivery
+    }
 }
 
 /// The end of a link session, which leaves in doubt what was answered shortly before.
@@ -170,6 +179,10 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn received(&mut self, inbound: Inbound) -> Outcome {
+        if let Some(arrival) = self.next.arrivals.iter().find(|arrival| arrival.is_of(&inbound)) {
+            // It was durable already, and whoever told it could not know.
+            return Outcome::Duplicate(self.message_id(arrival.seq));
+        }
         self.forget_old_session_ends();
         if let Some(at) = inbound.earlier_session_ended {
             self.remember_session_end(SessionEnd { at, of: None });
@@ -182,6 +195,7 @@ impl Turn<'_> {
             // From here on it is the answer to this delivery that may be lost.
             self.next.arrivals[index].at = self.now;
             self.next.arrivals[index].taken_by = Some(self.policy.boot);
+            self.next.arrivals[index].delivery = inbound.delivery;
             let of = self.message_id(self.next.arrivals[index].seq);
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
@@ -196,7 +210,7 @@ impl Turn<'_> {
             }
             _ => self.said(inbound.text, inbound.form),
         }
-        self.remember(inbound.fingerprint);
+        self.remember(inbound.fingerprint, inbound.delivery);
         Outcome::Recorded
     }
 
@@ -478,12 +492,12 @@ impl Turn<'_> {
         }
     }
 
-    fn remember(&mut self, fingerprint: Fingerprint) {
+    fn remember(&mut self, fingerprint: Fingerprint, delivery: Option<DeliveryId>) {
         if self.next.arrivals.len() == ARRIVALS_MAX {
             self.next.arrivals.remove(0);
         }
         let taken_by = Some(self.policy.boot);
-        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last, taken_by });
+        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last, taken_by, delivery });
     }
 
     /// Queues a text of our own.

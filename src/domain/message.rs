@@ -182,12 +182,19 @@ pub struct Inbound {
     pub form: Form,
     pub part: Option<Part>,
     pub fingerprint: Fingerprint,
+    /// Which delivery brought it, where that is known.
+    pub delivery: Option<DeliveryId>,
     /// When the link session before the one that carried this text ended. Our answers shortly before that
     /// moment may not have arrived, so what they answered may be delivered again.
     pub earlier_session_ended: Option<Timestamp>,
     /// When the session that carried this text began: what is delivered again comes soon after.
     pub session_began: Option<Timestamp>,
 }
+
+/// One delivery by the carrier. A text that may have become durable is told again under the same id; what the carrier
+/// delivers again has another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryId(pub u64);
 
 /// The id that the carrier gave a segment.
 ///

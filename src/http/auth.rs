@@ -151,8 +151,6 @@ struct Admitted {
 }
 
 impl Guard {
-    /// What is refused for want of a record may have been put by another daemon a moment ago: it is looked for once
-    /// more before that is said.
     async fn admit(
         &self,
         named: Option<&str>,
@@ -160,25 +158,10 @@ impl Guard {
         extensions: &Extensions,
     ) -> Result<Admitted, Problem> {
         let credential = authenticate(&self.api, headers, extensions).await?;
-        match self.admit_bearer(&credential, named, headers) {
-            Ok(admitted) if admitted.practice.is_some() || self.resource == Resource::Service => Ok(admitted),
-            refused_or_unknown => match self.api.records.catch_up().await? {
-                CaughtUp::Learnt => self.admit_bearer(&credential, named, headers),
-                CaughtUp::NothingNew => refused_or_unknown,
-            },
-        }
-    }
-
-    fn admit_bearer(
-        &self,
-        credential: &Credential,
-        named: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Result<Admitted, Problem> {
-        let practice = self.practice(credential, named)?;
-        let staff = self.who_acts(credential, practice.as_deref(), headers)?;
-        permits(self.permission, credential, staff.as_ref())?;
-        let caller = Caller { credential: credential.clone(), staff: staff.map(|member| member.id) };
+        let practice = self.practice(&credential, named)?;
+        let staff = self.who_acts(&credential, practice.as_deref(), headers)?;
+        permits(self.permission, &credential, staff.as_ref())?;
+        let caller = Caller { credential, staff: staff.map(|member| member.id) };
         Ok(Admitted { caller, practice })
     }
 
@@ -263,28 +246,31 @@ fn permits(permission: Permission, credential: &Credential, staff: Option<&Staff
 const OPERATOR: &str = "operator";
 
 /// Whose token came with a request, which must not be one too many of it. Wrong ones are counted against the address that they
-/// came from; right ones are never refused for that, because many callers may share the address of a proxy. An address that
-/// has shown as many wrong ones as it may has the store asked for none: a token that another daemon has just made is known
-/// from the news in a moment.
+/// came from; right ones are never refused for that, because many callers may share the address of a proxy.
+///
+/// Whatever another daemon was told before this request came is known from here on: a permission that was withdrawn there is
+/// gone here, and a phone that a patient gave up is not written to. An address that has shown as many wrong tokens as it
+/// may has the store asked for none: a token that another daemon has just made is known from the news in a moment.
 async fn authenticate(api: &Api, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Problem> {
     let Some(token) = bearer(headers) else { return Err(Problem::NotAuthenticated) };
-    if let Some(credential) = recognize(api, token) {
-        return within_allowance(api, credential);
-    }
     let peer = peer(extensions);
-    if Records::may_be_token(token) && !api.failures.are_many(peer) {
-        match api.records.catch_up().await? {
-            CaughtUp::Learnt => {
-                if let Some(credential) = recognize(api, token) {
-                    return within_allowance(api, credential);
-                }
-            }
-            CaughtUp::NothingNew => {}
-        }
+    let mut credential = recognize(api, token);
+    match &credential {
+        Some(credential) => within_allowance(api, credential)?,
+        None if Records::may_be_token(token) && !api.failures.are_many(peer) => {}
+        None => return Err(wrong_token(api, peer)),
     }
+    match api.records.catch_up().await? {
+        CaughtUp::Learnt => credential = recognize(api, token),
+        CaughtUp::NothingNew => {}
+    }
+    credential.ok_or_else(|| wrong_token(api, peer))
+}
+
+fn wrong_token(api: &Api, peer: IpAddr) -> Problem {
     match api.failures.count(peer) {
-        Ok(()) => Err(Problem::NotAuthenticated),
-        Err(retry_after_s) => Err(Problem::TooManyFailures { retry_after_s }),
+        Ok(()) => Problem::NotAuthenticated,
+        Err(retry_after_s) => Problem::TooManyFailures { retry_after_s },
     }
 }
 
@@ -296,13 +282,12 @@ fn recognize(api: &Api, token: &str) -> Option<Credential> {
     Some(Credential::Token { id, practice, session_of: staff })
 }
 
-fn within_allowance(api: &Api, credential: Credential) -> Result<Credential, Problem> {
-    let token = match &credential {
+fn within_allowance(api: &Api, credential: &Credential) -> Result<(), Problem> {
+    let token = match credential {
         Credential::Operator => OPERATOR,
         Credential::Token { id, .. } => id,
     };
-    api.allowances.count(token).map_err(|retry_after_s| Problem::TooManyRequests { retry_after_s })?;
-    Ok(credential)
+    api.allowances.count(token).map_err(|retry_after_s| Problem::TooManyRequests { retry_after_s })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -13,7 +13,6 @@ use super::Api;
 use super::fields::Fields;
 use super::problem::Problem;
 use crate::domain::{ConversationKey, Patient, Phone, Practice};
-use crate::ports::CaughtUp;
 
 /// Octets that a body may have. The largest one needed is a text of ten segments.
 pub const BODY_MAX: usize = 16 * 1024;
@@ -124,15 +123,7 @@ impl FromRequestParts<Arc<Api>> for ThePatient {
         let InPractice(practice) = InPractice::from_request_parts(parts, api).await?;
         let path = Path::from_request_parts(parts, api).await?;
         let id = path.existing("patient", crate::domain::PatientId::parse)?;
-        let look = || api.records.patient(&practice.id, &id);
-        let patient = match look() {
-            Some(patient) => patient,
-            // Another daemon may have put the patient a moment ago.
-            None => match api.records.catch_up().await? {
-                CaughtUp::Learnt => look().ok_or(Problem::NotFound)?,
-                CaughtUp::NothingNew => return Err(Problem::NotFound),
-            },
-        };
+        let patient = api.records.patient(&practice.id, &id).ok_or(Problem::NotFound)?;
         Ok(Self { practice, patient })
     }
 }

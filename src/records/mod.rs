@@ -17,7 +17,7 @@ use crate::ports::{
 };
 use async_trait::async_trait;
 use cache::Cache;
-use others::Backlog;
+use others::{Backlog, Looks};
 use token::Presented;
 
 /// Patients that one search answers with.
@@ -45,6 +45,7 @@ pub struct Records {
     tokens: TurnLock<()>,
     /// How often records were put or removed, as far as the cache knows.
     seen: watch::Sender<RecordsVersion>,
+    looks: Looks,
     backlog: Backlog,
     permissions: watch::Sender<()>,
 }
@@ -122,6 +123,7 @@ impl Records {
             changing: Mutex::new(Memory::Exact),
             tokens: TurnLock::default(),
             seen: watch::Sender::new(version),
+            looks: Looks::default(),
             backlog: Backlog::default(),
             permissions: watch::Sender::new(()),
         }))
@@ -250,13 +252,7 @@ impl Records {
         practice: &PracticeId,
         staff: &StaffId,
     ) -> Result<NewToken, RecordsError> {
-        let member = match self.staff_member(practice, staff) {
-            Some(member) => member,
-            None => {
-                self.catch_up().await?;
-                self.staff_member(practice, staff).ok_or(RecordsError::UnknownStaff)?
-            }
-        };
+        let member = self.staff_member(practice, staff).ok_or(RecordsError::UnknownStaff)?;
         let now = self.clock.now();
         self.clear_expired_sessions(practice).await?;
         if self.read().sessions_after(practice, now) >= SESSIONS_MAX {
@@ -276,12 +272,8 @@ impl Records {
     }
 
     pub async fn revoke_token(self: &Arc<Self>, practice: &PracticeId, id: &str) -> Result<(), RecordsError> {
-        let is_known =
-            || self.read().tokens.get(id).is_some_and(|token| token.practice == *practice && token.staff.is_none());
-        if !is_known() {
-            self.catch_up().await?;
-        }
-        if !is_known() {
+        let is_of = |token: &TokenRecord| token.practice == *practice && token.staff.is_none();
+        if !self.read().tokens.get(id).is_some_and(is_of) {
             return Err(RecordsError::UnknownToken);
         }
         self.forget_token(practice.clone(), id.to_owned()).await

@@ -1,12 +1,13 @@
-//! Learns what other daemons wrote into the records: from their news, from a look at the version now and then, and at
-//! once for whoever did not find what another daemon may have put a moment ago.
+//! Learns what other daemons wrote into the records: from their news, from a look at the version now and then, and before
+//! every request of the API.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex as TurnMutex, Notify};
 
 use super::cache::Cache;
 use super::{Memory, Records};
@@ -42,6 +43,20 @@ enum Counted {
     /// What was read since may have been read with it. Counted too low is noticed and read again; too high would hide
     /// what is missing.
     No,
+}
+
+/// Looks at the version that the store has, one at a time: whoever asked before a look began is served by it.
+#[derive(Default)]
+pub(super) struct Looks {
+    begun: AtomicU64,
+    last: TurnMutex<Look>,
+}
+
+/// A look, by its number.
+#[derive(Default)]
+struct Look {
+    number: u64,
+    found: RecordsVersion,
 }
 
 /// What to do next.
@@ -101,6 +116,22 @@ impl Backlog {
     }
 }
 
+impl Looks {
+    /// The version that the store had at some moment after this was asked.
+    async fn look<L>(&self, look: impl FnOnce() -> L) -> Result<RecordsVersion, StoreError>
+    where
+        L: Future<Output = Result<RecordsVersion, StoreError>>,
+    {
+        let begun = self.begun.load(Ordering::SeqCst);
+        let mut last = self.last.lock().await;
+        if last.number <= begun {
+            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            *last = Look { number, found: look().await? };
+        }
+        Ok(last.found)
+    }
+}
+
 impl Records {
     /// Keeps up with other daemons, until this one stops. Ends at once where there can't be any.
     pub async fn follow_the_news(self: Arc<Self>) {
@@ -154,25 +185,30 @@ impl Records {
         }
     }
 
-    /// Learns what other daemons wrote, if they wrote anything that is not known here: for whoever did not find what
-    /// may be there, or was refused what may be allowed by now. One look at the version where there is nothing to
-    /// learn, and none where there are no other daemons.
+    /// Learns what other daemons wrote before now, if they wrote anything that is not known here. One look at the version
+    /// where there is nothing to learn, and none where there are no other daemons.
     pub async fn catch_up(&self) -> Result<CaughtUp, StoreError> {
         match self.store.other_daemons() {
             OtherDaemons::Impossible => return Ok(CaughtUp::NothingNew),
             OtherDaemons::Possible { .. } => {}
         }
         let before = self.seen();
-        let stored = self.store.records_version().await?;
+        let stored = self.looks.look(|| self.store.records_version()).await?;
         if before >= stored {
             return Ok(CaughtUp::NothingNew);
         }
         let mut seen = self.seen.subscribe();
-        let caught_up = seen.wait_for(|seen| *seen >= stored);
-        if tokio::time::timeout(NEWS_WAIT, caught_up).await.is_err() {
-            self.read_everything_up_to(stored).await?;
+        loop {
+            let reached = *seen.borrow_and_update();
+            let caught_up = seen.wait_for(|seen| *seen >= stored);
+            if tokio::time::timeout(NEWS_WAIT, caught_up).await.is_ok() {
+                return Ok(CaughtUp::Learnt);
+            }
+            // News that come fast are read one by one; those that do not come are not waited for.
+            if self.seen() <= reached {
+                self.read_everything_up_to(stored).await?;
+            }
         }
-        Ok(CaughtUp::Learnt)
     }
 
     /// Whether the cache has what the store has. Where there are no other daemons it always has.
@@ -237,5 +273,44 @@ impl Records {
 
     fn seen(&self) -> RecordsVersion {
         *self.seen.borrow()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asked_before_a_look_began_is_served_by_it_and_nobody_by_an_earlier_one() {
+        let (looks, answers, made) = (Looks::default(), Semaphore::new(0), AtomicU64::new(0));
+        let look = || {
+            looks.look(|| async {
+                let number = made.fetch_add(1, Ordering::SeqCst) + 1;
+                answers.acquire().await.unwrap().forget();
+                Ok(RecordsVersion(number))
+            })
+        };
+        let mut first = Box::pin(look());
+        assert!(first.as_mut().now_or_never().is_none());
+        let mut later: Vec<_> = (0..3).map(|_| Box::pin(look())).collect();
+        assert!(later.iter_mut().all(|later| later.as_mut().now_or_never().is_none()));
+        answers.add_permits(2);
+        assert_eq!(first.await.unwrap(), RecordsVersion(1), "it had begun before they asked");
+        for later in later {
+            assert_eq!(later.await.unwrap(), RecordsVersion(2));
+        }
+        answers.add_permits(1);
+        assert_eq!(look().await.unwrap(), RecordsVersion(3));
+    }
+
+    #[tokio::test]
+    async fn a_look_that_failed_serves_nobody() {
+        let looks = Looks::default();
+        let down = || async { Err(StoreError::Unavailable("down".into())) };
+        assert!(looks.look(down).await.is_err());
+        assert_eq!(looks.look(|| async { Ok(RecordsVersion(7)) }).await.unwrap(), RecordsVersion(7));
     }
 }

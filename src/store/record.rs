@@ -354,8 +354,9 @@ mod tests {
     use super::*;
     use crate::domain::policy::BootId;
     use crate::domain::{
-        Answer, Body, CarrierId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits, OtherDaemons, Part,
-        Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
+        Answer, Body, CarrierId, DeliveryId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits,
+        OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd,
+        StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -398,10 +399,18 @@ mod tests {
             (0..3_u16, 2..4_u8, 1..4_u8).prop_map(|(reference, total, number)| Part { reference, total, number });
         let form = prop_oneof![4 => Just(Form::Text), 1 => Just(Form::Flash), 1 => Just(Form::Binary)];
         let ended = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
-        (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), ended).prop_map(
-            |(text, form, part, fingerprint, earlier_session_ended)| {
-                let fingerprint = Fingerprint(fingerprint);
-                Event::Received(Inbound { text, form, part, fingerprint, earlier_session_ended, session_began: None })
+        (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), any::<Option<u64>>(), ended).prop_map(
+            |(text, form, part, fingerprint, delivery, earlier_session_ended)| {
+                let (fingerprint, delivery) = (Fingerprint(fingerprint), delivery.map(DeliveryId));
+                Event::Received(Inbound {
+                    text,
+                    form,
+                    part,
+                    fingerprint,
+                    delivery,
+                    earlier_session_ended,
+                    session_began: None,
+                })
             },
         )
     }

@@ -333,6 +333,7 @@ impl World {
             form: Form::Text,
             part: None,
             fingerprint: Fingerprint(fingerprint),
+            delivery: None,
             earlier_session_ended: None,
             session_began: None,
         };

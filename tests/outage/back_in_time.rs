@@ -24,6 +24,7 @@ async fn a_restored_backup_is_refused_by_a_daemon_that_starts() {
     let mut redis = Redis::start().await;
     let clinic = Clinic::on(&SharedStore::at(redis.url())).await;
     rosa_stops_after_a_backup(&mut redis, &clinic).await;
+    has_noticed(&clinic).await;
     let Clinic { site, daemon, .. } = clinic;
     daemon.kill().await;
     let (code, stderr) = serve_to_the_end(&site.config()).await;
@@ -43,13 +44,17 @@ async fn rosa_stops_after_a_backup(redis: &mut Redis, clinic: &Clinic) {
     redis.start_again().await;
 }
 
-async fn is_quarantined(clinic: &Clinic) {
+async fn has_noticed(clinic: &Clinic) {
     eventually("the daemon says what is wrong", async || match clinic.daemon.readiness().await {
         Err(reasons) if reasons.contains("went back in time") => Ok(()),
         Err(reasons) => Err(reasons),
         Ok(()) => Err("it says that it is ready".to_owned()),
     })
     .await;
+}
+
+async fn is_quarantined(clinic: &Clinic) {
+    has_noticed(clinic).await;
     let submits = clinic.simulator.counts().submits;
     let typed = clinic.simulator.phone(ROSA).send(NUMBER, "are you there?");
     for patient in ["rosa", "sam"] {

@@ -119,6 +119,7 @@ impl Clinic {
         if let Some(typed) = &self.typed {
             let rosa = self.simulator.phone(ROSA);
             within("the text is answered", rosa.wait_until_answered(&typed.id)).await;
+            assert!(back.elapsed() < RECOVERY, "it took {:?}", back.elapsed());
         }
         let drafted = self.drafted.lock().unwrap().clone();
         for (patient, text) in &drafted {
@@ -152,6 +153,15 @@ impl Clinic {
 
     pub async fn asks(&self, path: &str) -> Answer {
         self.stride.call(Method::GET, path, &Value::Null).await.unwrap()
+    }
+
+    /// Waits until this is among the daemon's figures.
+    pub async fn comes_to_show(&self, figure: &str) {
+        eventually(figure, async || {
+            let figures = self.daemon.figures().await;
+            if figures.lines().any(|line| line == figure) { Ok(()) } else { Err(figures) }
+        })
+        .await;
     }
 
     /// Waits until a text has one of these statuses.

@@ -210,6 +210,12 @@ impl Running {
         }
     }
 
+    /// What it tells a monitor.
+    pub async fn figures(&self) -> String {
+        let answer = reqwest::get(format!("http://{}/metrics", self.address)).await.unwrap();
+        answer.text().await.unwrap()
+    }
+
     /// Stops the process in its tracks: connections stand, and nothing is read or answered.
     pub async fn freeze(&self) {
         self.signal("STOP").await;
@@ -267,7 +273,8 @@ pub struct Stride {
 impl Stride {
     /// Sets up the practice, and Maria, who may text.
     pub async fn new(daemon: &Running) -> Self {
-        let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+        // No connection is kept: a daemon that was frozen may close one just as it is used again.
+        let client = reqwest::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap();
         let mut stride = Self { client, address: Mutex::new(daemon.address), token: OPERATOR.to_owned() };
         let practice = json!({
             "name": "Riverside Physical Therapy", "number": NUMBER, "time_zone": "America/Denver",

@@ -117,6 +117,7 @@ impl Scene {
             form: Form::Text,
             part: None,
             fingerprint: Fingerprint(fingerprint),
+            delivery: None,
             earlier_session_ended: None,
             session_began: None,
         }

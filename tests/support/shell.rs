@@ -260,6 +260,7 @@ impl Shell {
             form: Form::Text,
             part: None,
             fingerprint: Fingerprint(fingerprint),
+            delivery: None,
             earlier_session_ended: None,
             session_began: None,
         }

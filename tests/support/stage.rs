@@ -66,6 +66,7 @@ pub fn text(words: &str) -> Event {
         form: Form::Text,
         part: None,
         fingerprint: Fingerprint(fingerprint),
+        delivery: None,
         earlier_session_ended: None,
         session_began: None,
     })

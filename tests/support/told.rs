@@ -92,6 +92,7 @@ pub fn received(words: &str, fingerprint: [u8; 16]) -> Event {
         form: Form::Text,
         part: None,
         fingerprint: Fingerprint(fingerprint),
+        delivery: None,
         earlier_session_ended: None,
         session_began: None,
     })

@@ -16,6 +16,8 @@ use crate::carrier::frame::{Frame, Framer, encode};
 use crate::carrier::link::LinkStatus;
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
+mod not_taken;
+
 struct Stopped;
 
 impl Clock for Stopped {
@@ -28,7 +30,7 @@ impl Clock for Stopped {
 enum Store {
     Takes,
     Fails,
-    FailsOnce,
+    FailsUntil(Instant),
     /// Takes no text from this phone.
     FailsFor(&'static str),
     Panics,
@@ -48,16 +50,12 @@ impl Reception for TestReception {
     async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
         let is_from = |wanted: &str| matches!(&delivery, Delivery::Text { from, .. } if from.expose() == wanted);
         let fails = matches!(&self.store, Store::FailsFor(phone) if is_from(phone));
-        let earlier = {
-            let mut begun = self.begun.lock().unwrap();
-            begun.push(delivery);
-            begun.len() - 1
-        };
+        self.begun.lock().unwrap().push(delivery);
         match &self.store {
-            Store::FailsOnce if earlier > 0 => Ok(()),
+            Store::FailsUntil(until) if Instant::now() >= *until => Ok(()),
             Store::FailsFor(_) if fails => Err(NotTaken),
             Store::Takes | Store::FailsFor(_) => Ok(()),
-            Store::Fails | Store::FailsOnce => Err(NotTaken),
+            Store::Fails | Store::FailsUntil(_) => Err(NotTaken),
             Store::Panics => panic!("a test asked for this"),
             Store::Waits(permits) => {
                 permits.acquire().await.unwrap().forget();
@@ -257,54 +255,6 @@ async fn a_slow_carriers_answer_settles_its_text_and_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_takes_nothing_the_carrier_hears_nothing_and_is_left() {
-    for store in [Store::Fails, Store::Panics] {
-        let (link, _) = link_and(store);
-        let (drive, mut peer) = drive(&link, 1_024);
-        let started = Instant::now();
-        let carrier = async {
-            peer.binds().await;
-            peer.says(1, deliver_sm("13035550123")).await;
-            let unbind = peer.hears().await.unwrap();
-            assert_eq!(unbind.id(), CommandId::Unbind);
-            peer.says(unbind.sequence(), Pdu::UnbindResp).await;
-            assert_eq!(peer.hears().await, None);
-        };
-        let (ended, ()) = tokio::join!(drive.run(), carrier);
-        assert_eq!(why(&ended), Reason::NotTaken);
-        assert_eq!(started.elapsed().as_secs(), 5);
-        assert!(ended.at.is_some(), "what was not answered will come again");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_store_that_takes_no_delivery_does_not_make_a_text_on_its_way_unknown() {
-    let (link, _) = link_and(Store::Fails);
-    let (drive, mut peer) = drive(&link, 1_024);
-    let started = Instant::now();
-    let carrier = async {
-        peer.binds().await;
-        let room = link.room(1).await.unwrap();
-        let submit = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new());
-        let slow = async {
-            let text = peer.hears().await.unwrap();
-            peer.says(1, deliver_sm("13035550123")).await;
-            tokio::time::sleep(Duration::from_secs(7)).await;
-            let another = tokio::time::timeout(Duration::ZERO, link.room(1)).await;
-            assert!(another.is_err(), "no more places are granted");
-            peer.says(text.sequence(), SubmitSmResp::default()).await;
-            assert_eq!(peer.hears().await.unwrap().id(), CommandId::Unbind);
-            assert_eq!(started.elapsed().as_secs(), 7);
-            drop(peer);
-        };
-        tokio::join!(submit, slow).0
-    };
-    let (ended, answer) = tokio::join!(drive.run(), carrier);
-    assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
-    assert_eq!(why(&ended), Reason::NotTaken);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_carrier_that_forgot_our_bind_is_bound_again_and_the_other_texts_are_answered() {
     let (link, _) = link_and(Store::Takes);
     let (drive, mut peer) = drive(&link, 1_024);
@@ -332,27 +282,6 @@ async fn a_carrier_that_forgot_our_bind_is_bound_again_and_the_other_texts_are_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_was_not_taken_does_not_come_after_the_stop_that_followed_it() {
-    let (link, reception) = link_and(Store::FailsOnce);
-    let (drive, mut peer) = drive(&link, 1_024);
-    let started = Instant::now();
-    let carrier = async {
-        peer.binds().await;
-        for (sequence, phone) in [(1, "13035550123"), (2, "13035550123"), (3, "13035550177")] {
-            peer.says(sequence, deliver_sm(phone)).await;
-        }
-        let answer = peer.hears().await.unwrap();
-        assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 3), "only the other patient's");
-        assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
-        assert_eq!(started.elapsed().as_secs(), 30, "both come again, in order, after the next bind");
-        drop(peer);
-    };
-    let (ended, ()) = tokio::join!(drive.run(), carrier);
-    assert_eq!(why(&ended), Reason::NotTaken);
-    assert_eq!(reception.begun.lock().unwrap().len(), 2);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_text_that_was_let_through_before_a_stop_is_written_before_the_answer_to_it() {
     let (link, reception) = link_and(Store::Waits(Semaphore::new(0)));
     let (drive, mut peer) = drive(&link, 1_024);
@@ -372,28 +301,6 @@ async fn a_text_that_was_let_through_before_a_stop_is_written_before_the_answer_
         drop(peer);
     };
     tokio::join!(drive.run(), carrier);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_unreadable_conversation_is_borne_longer_each_time_it_ended_a_session() {
-    let (link, reception) = link_and(Store::FailsFor("+13035550123"));
-    for seconds in [30, 60, 120] {
-        let (drive, mut peer) = drive(&link, 1_024);
-        let started = Instant::now();
-        let carrier = async {
-            peer.binds().await;
-            for (sequence, phone) in [(1, "13035550123"), (2, "13035550177")] {
-                peer.says(sequence, deliver_sm(phone)).await;
-            }
-            assert_eq!(peer.hears().await.unwrap().sequence(), 2, "only the other patient's");
-            assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
-            drop(peer);
-        };
-        let (ended, ()) = tokio::join!(drive.run(), carrier);
-        assert_eq!(why(&ended), Reason::NotTaken);
-        assert_eq!(started.elapsed().as_secs(), seconds);
-    }
-    assert_eq!(reception.begun.lock().unwrap().len(), 6);
 }
 
 #[tokio::test(start_paused = true)]

@@ -207,6 +207,7 @@ fn text(words: &str, line: u8) -> Event {
         form: Form::Text,
         part: None,
         fingerprint: Fingerprint([line; 16]),
+        delivery: None,
         earlier_session_ended: None,
         session_began: None,
     })

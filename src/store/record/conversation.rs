@@ -10,7 +10,7 @@ use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octet
 use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
-use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, Fingerprint, Seq, SessionEnd};
+use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Seq, SessionEnd};
 
 #[derive(Serialize, Deserialize)]
 pub struct ConversationV1<'a> {
@@ -38,10 +38,16 @@ pub struct ConversationV1<'a> {
     partial: Vec<PartSetV1<'a>>,
 }
 
-/// Fingerprint, time, place, and the boot that took it: there are up to 32 of them, so they are short. The boot is not in
-/// what was written by the first release.
+/// Fingerprint, time, place, the boot that took it, and the delivery: there are up to 32 of them, so they are short. The
+/// last two are not in what was written by the first release; no delivery is known without the boot that took it.
 #[derive(Serialize, Deserialize)]
-struct ArrivalV1(String, i64, u64, #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>);
+struct ArrivalV1(
+    String,
+    i64,
+    u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>,
+);
 
 /// Its time alone, or with the boot whose session it was.
 #[derive(Serialize, Deserialize)]
@@ -176,17 +182,19 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
 
 impl From<&Arrival> for ArrivalV1 {
     fn from(arrival: &Arrival) -> Self {
-        let Arrival { fingerprint, at, seq, taken_by } = arrival;
-        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by.map(|boot| boot.0))
+        let Arrival { fingerprint, at, seq, taken_by, delivery } = arrival;
+        let (taken_by, delivery) = (taken_by.map(|boot| boot.0), delivery.map(|delivery| delivery.0));
+        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by, delivery)
     }
 }
 
 impl TryFrom<ArrivalV1> for Arrival {
     type Error = ReadError;
 
-    fn try_from(ArrivalV1(fingerprint, at, seq, taken_by): ArrivalV1) -> Result<Self, ReadError> {
+    fn try_from(ArrivalV1(fingerprint, at, seq, taken_by, delivery): ArrivalV1) -> Result<Self, ReadError> {
         let fingerprint = Fingerprint(octets(&fingerprint)?);
-        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by: taken_by.map(BootId) })
+        let (taken_by, delivery) = (taken_by.map(BootId), delivery.map(DeliveryId));
+        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by, delivery })
     }
 }
 
