@@ -311,6 +311,24 @@ async fn a_daemon_that_moves_along_recognizes_the_copy_unless_it_has_seen_more()
     assert!(refused.contains("it is not the store that this daemon has worked with"), "{refused}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_sessions_of_earlier_daemons_ended_is_known_in_the_copy() {
+    let scene = Scene::new().await;
+    let store = scene.open("1").await;
+    let told = told_by_chance(&store, 20).await;
+    store.session_ended(told.time).await.unwrap();
+    let began_at = SystemClock.now();
+    drop(store);
+    scene.is_copied("1", "2").await;
+    let copied = open(&scene.location("2"), BootId(2), Arc::new(StoppedClock)).await.unwrap();
+    let last_commit = copied.last_commit_before_start().await.unwrap();
+    let ends = copied.session_ends_of(BootId(1)).await.unwrap();
+    assert!(ends.contains(&told.time), "the session that it told of: {ends:?}");
+    assert!(ends.iter().any(|end| *end > began_at), "its own end: {ends:?}");
+    let unknown = copied.session_ends_of(BootId(77)).await.unwrap();
+    assert_eq!(unknown.first().copied(), last_commit, "one of whom nothing is known ended before the copy");
+}
+
 /// The mark is made by hand, because no copy begins while a daemon runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_does_not_come_back_to_what_became_an_unfinished_copy() {

@@ -14,7 +14,7 @@ use super::{Location, OpenError, directory_of, embedded, record, redis, sealed};
 use crate::ports::{Clock, StoreError};
 
 pub use digest::Digest;
-pub use doors::{Origin, Page, Place, Reached, Source, Target, TargetState};
+pub use doors::{Origin, Page, Place, Reached, Remembered, Source, Target, TargetState};
 pub use item::{Item, Kind, Letter, Moved};
 
 use digest::Digester;
@@ -140,7 +140,8 @@ async fn copy_between(
     }
     let reached = match target.state().await.map_err(CopyError::Target)? {
         TargetState::Empty => {
-            target.begin(&origin, &source.remembered()).await.map_err(CopyError::Target)?;
+            let remembered = source.remembered().await.map_err(CopyError::Read)?;
+            target.begin(&origin, &remembered).await.map_err(CopyError::Target)?;
             None
         }
         TargetState::Unfinished { of, reached } if of == origin => reached,

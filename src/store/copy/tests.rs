@@ -155,8 +155,8 @@ impl Source for Failing {
         self.target.page(kind, after, limit).await
     }
 
-    fn remembered(&self) -> String {
-        self.target.remembered()
+    async fn remembered(&mut self) -> Result<Remembered, StoreError> {
+        self.target.remembered().await
     }
 
     async fn stays_behind(&mut self) -> Result<u64, StoreError> {
@@ -170,7 +170,7 @@ impl Target for Failing {
         self.target.state().await
     }
 
-    async fn begin(&mut self, of: &Origin, remembered: &str) -> Result<(), StoreError> {
+    async fn begin(&mut self, of: &Origin, remembered: &Remembered) -> Result<(), StoreError> {
         self.is_writing()?;
         self.target.begin(of, remembered).await
     }
@@ -508,7 +508,7 @@ async fn of_two_who_copy_into_a_redis_the_later_goes_on_and_nothing_is_there_twi
         let mut source = source(&scene.location("0")).await.unwrap();
         let mut first = target(&scene.location(&name)).await.unwrap();
         let origin = source.origin().await.unwrap();
-        first.begin(&origin, &source.remembered()).await.unwrap();
+        first.begin(&origin, &source.remembered().await.unwrap()).await.unwrap();
         let mut pages = Pages::default();
         for _ in 0..first_writes {
             pages.pass_on(&mut *source, &mut *first).await.unwrap();

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::cipher::Lookup;
-use super::super::copy::{Item, Kind, Letter, Moved, Origin, Page, Place, Reached, Source, Target, TargetState};
+use super::super::copy::{
+    Item, Kind, Letter, Moved, Origin, Page, Place, Reached, Remembered, Source, Target, TargetState,
+};
 use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, change_code, change_of};
 use super::super::{KeySource, OpenError};
@@ -346,8 +348,8 @@ impl Source for Transfer {
         Ok(page)
     }
 
-    fn remembered(&self) -> String {
-        String::new()
+    async fn remembered(&mut self) -> Result<Remembered, StoreError> {
+        Ok(Remembered::default())
     }
 
     async fn stays_behind(&mut self) -> Result<u64, StoreError> {
@@ -381,8 +383,7 @@ impl Target for Transfer {
         })
     }
 
-    /// No daemon remembers how far it has seen a store of its own.
-    async fn begin(&mut self, of: &Origin, _: &str) -> Result<(), StoreError> {
+    async fn begin(&mut self, of: &Origin, _: &Remembered) -> Result<(), StoreError> {
         self.change(|| {
             self.database.execute_batch(schema::COPY)?;
             let last_commit = of.last_commit.map(nanoseconds);

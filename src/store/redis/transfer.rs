@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use redis::{FromRedisValue, Pipeline, RedisError, Value};
 
 use super::super::Location;
-use super::super::copy::{Kind, Origin, Page, Place, Source};
-use super::super::record::nanoseconds;
+use super::super::copy::{Kind, Origin, Page, Place, Remembered, Source};
+use super::super::record::{nanoseconds, time};
 use super::super::sealed::Cipher;
 use super::copied::Copied;
 use super::line::{Daemons, Founding, LAPSE, Line};
 use super::open::{OpenRedisError, Opening, last_commit};
 use super::seen::Memory;
-use super::{LOOK_AGAIN, SIDE_BY_SIDE, keys, line, reads};
+use super::{LOOK_AGAIN, SIDE_BY_SIDE, keys, lapse_of, line, reads};
 use crate::domain::PracticeId;
 use crate::ports::{OccurrenceId, RecordsVersion, StoreError};
 use moving_in::Copier;
@@ -220,8 +220,20 @@ impl Source for Transfer {
         Ok(Page { items: Vec::new(), last: None })
     }
 
-    fn remembered(&self) -> String {
-        self.line.memory.seen().written()
+    async fn remembered(&mut self) -> Read<Remembered> {
+        let mut session_ends = Vec::new();
+        for (daemon, last_sign) in self.line.look_for_daemons().await?.seen {
+            let place = keys::session_ends(daemon);
+            let ends: Vec<i64> =
+                self.line
+                    .ask(|mut wire| async move {
+                        redis::cmd("LRANGE").arg(place).arg(0).arg(-1).query_async(&mut wire).await
+                    })
+                    .await?;
+            let ends = ends.into_iter().map(time).chain(lapse_of(last_sign));
+            session_ends.extend(ends.map(|at| (daemon, at)));
+        }
+        Ok(Remembered { seen: self.line.memory.seen().written(), session_ends })
     }
 
     async fn stays_behind(&mut self) -> Read<u64> {

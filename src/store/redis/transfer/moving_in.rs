@@ -2,13 +2,14 @@
 //! remembers how much it has of which page; how far the whole copy is, is said after all of them have written. Whoever starts to
 //! write takes over from an earlier copier, who is refused from then on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use redis::{AsyncCommands, AsyncIter};
 
-use super::super::super::copy::{Item, Moved, Origin, Reached, Target, TargetState};
+use super::super::super::copy::{Item, Moved, Origin, Reached, Remembered, Target, TargetState};
 use super::super::super::record::{self, nanoseconds};
 use super::super::super::sealed::{Cipher, SealedRow, State, change_code};
 use super::super::copied::{Copied, Finished, written_last_commit};
@@ -16,9 +17,9 @@ use super::super::keys::{self, Of, sortable, sortable_time};
 
 use super::super::scripts::{BEGIN_COPY, CLAIM, ENLIST, MOVE_IN, MOVE_IN_LETTERS, REACH};
 use super::super::seen::Seen;
-use super::super::{ANSWERS_FORGOTTEN_MS, SCHEMA, reads, writes};
+use super::super::{ANSWERS_FORGOTTEN_MS, SCHEMA, SESSION_ENDS_FORGOTTEN_S, reads, writes};
 use super::{LAPSE, Read, SIDE_BY_SIDE, Transfer};
-use crate::domain::{Message, Meter, PracticeId};
+use crate::domain::{BootId, Message, Meter, PracticeId};
 use crate::ports::{OccurrenceId, Record, StoreError};
 
 /// Octets that go to a server in one call, unless one item alone is larger.
@@ -58,6 +59,25 @@ impl Transfer {
             }
         }
         Ok(true)
+    }
+
+    /// Remembers when link sessions of earlier daemons ended.
+    async fn remember_session_ends(&self, ends: &[(BootId, Timestamp)]) -> Read<()> {
+        let mut of_daemons: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+        for (daemon, at) in ends {
+            of_daemons.entry(daemon.0).or_default().push(nanoseconds(*at));
+        }
+        for (daemon, ends) in of_daemons {
+            let place = keys::session_ends(BootId(daemon));
+            self.line
+                .ask(|mut wire| async move {
+                    let mut change = redis::pipe();
+                    change.atomic().cmd("DEL").arg(&place).cmd("RPUSH").arg(&place).arg(&ends);
+                    change.cmd("EXPIRE").arg(&place).arg(SESSION_ENDS_FORGOTTEN_S).query_async::<()>(&mut wire).await
+                })
+                .await?;
+        }
+        Ok(())
     }
 
     /// Says how far the copy is, if this is the last copier and it is as far as is known.
@@ -264,7 +284,9 @@ impl Target for Transfer {
         }
     }
 
-    async fn begin(&mut self, of: &Origin, remembered: &str) -> Read<()> {
+    async fn begin(&mut self, of: &Origin, remembered: &Remembered) -> Read<()> {
+        // First, because a copy that was begun is not begun again. They are forgotten by themselves.
+        self.remember_session_ends(&remembered.session_ends).await?;
         let mut script = BEGIN_COPY.key(keys::META);
         for key in [
             keys::SEALING_KEYS,
@@ -291,7 +313,7 @@ impl Target for Transfer {
             .arg(written_last_commit(of))
             .arg(of.records_version.0)
             .arg(of.newest_occurrence.0)
-            .arg(remembered);
+            .arg(&remembered.seen);
         let begun: String = self.line.ask(|mut wire| async move { script.invoke_async(&mut wire).await }).await?;
         match begun.as_str() {
             "begun" => {}
@@ -299,7 +321,7 @@ impl Target for Transfer {
             _ => return Err(StoreError::Unavailable("somebody else has just written to it".into())),
         }
         self.founding = None;
-        let remembered = Seen::parse(remembered).unwrap_or_default();
+        let remembered = Seen::parse(&remembered.seen).unwrap_or_default();
         self.copied = Some(Copied { of: of.clone(), remembered, reached: None, finished: Finished::No });
         Ok(())
     }
