@@ -47,12 +47,7 @@ pub fn delivery(
     }
 }
 
-fn inbound(
-    message: &ShortMessage,
-    id: DeliveryId,
-    sessions: Sessions,
-    default_alphabet: DefaultAlphabet,
-) -> Inbound {
+fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, default_alphabet: DefaultAlphabet) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
