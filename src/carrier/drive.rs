@@ -366,7 +366,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if let Answer::Refused { command_status, .. } = answer
             && self.link.config.profile.refusals.throttles(command_status)
         {
-            self.link.pause();
+            self.link.slow_down();
         }
         self.link.count_submit(&answer);
         if let Some(asked) = self.asked.remove(&token) {

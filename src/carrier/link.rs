@@ -2,12 +2,10 @@
 //! is lost.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use smpp::pdus::SubmitSm;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -19,6 +17,7 @@ use tracing::{info, warn};
 use super::LinkConfig;
 use super::dial::connect;
 use super::drive::{Drive, Ended, Why};
+use super::pace::Pace;
 use super::patience::Patience;
 use super::pauses::Pauses;
 use super::profile::Profile;
@@ -28,10 +27,6 @@ use crate::ports::{Clock, Reception};
 
 /// How long the next session waits for the end of this one to be written down.
 const TELL_END: Duration = Duration::from_secs(2);
-/// No place is granted for this long after the carrier said that we are too fast.
-const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
-/// The rate limit lets through at once what it would let through in this part of a second.
-const BURST_PART_OF_A_SECOND: u32 = 20;
 
 /// Whether a link takes texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +55,9 @@ pub(super) struct Link {
     status: watch::Sender<Vec<LinkStatus>>,
     /// Its place in `status`.
     index: usize,
-    limiter: DefaultDirectRateLimiter,
-    throttled_until: Mutex<Option<Instant>>,
+    pace: Mutex<Pace>,
+    /// Whoever waits for the pace waits here: who came first goes first.
+    line: tokio::sync::Mutex<()>,
     /// With phones whose deliveries are not taken.
     pub patience: Arc<Mutex<Patience>>,
     pub stop: CancellationToken,
@@ -118,16 +114,14 @@ impl Link {
         reception: Arc<dyn Reception>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let per_second = config.segments_per_second;
-        let burst = (per_second.get() / BURST_PART_OF_A_SECOND).max(1);
-        let quota = Quota::per_second(per_second).allow_burst(burst.try_into().expect("it is at least 1"));
+        let pace = Pace::new(config.segments_per_second, Instant::now().into_std());
         Self {
             config,
             gate: watch::Sender::new(None),
             status,
             index,
-            limiter: RateLimiter::direct(quota),
-            throttled_until: Mutex::new(None),
+            pace: Mutex::new(pace),
+            line: tokio::sync::Mutex::default(),
             patience: Arc::default(),
             stop,
             reception,
@@ -161,18 +155,21 @@ impl Link {
     }
 
     async fn keep_to_the_rate(&self, segments: u32) {
+        let _first = self.line.lock().await;
         for _ in 0..segments {
-            while let Err(not_until) = self.limiter.check() {
-                tokio::time::sleep(not_until.wait_time_from(DefaultClock::default().now())).await;
+            while let Some(at) = self.not_before() {
+                sleep_until(at).await;
             }
-        }
-        while let Some(until) = self.throttled().filter(|until| *until > Instant::now()) {
-            sleep_until(until).await;
         }
     }
 
-    fn throttled(&self) -> Option<Instant> {
-        *self.throttled_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the turn of one segment; or says when to ask again.
+    fn not_before(&self) -> Option<Instant> {
+        self.pace().take(Instant::now().into_std()).err().map(Instant::from_std)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Binds, and binds again, until told to stop.
@@ -314,9 +311,9 @@ impl Link {
     }
 
     /// The carrier said that we are too fast.
-    pub fn pause(&self) {
-        let until = Instant::now() + THROTTLED_PAUSE;
-        *self.throttled_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    pub fn slow_down(&self) {
+        self.pace().throttled(Instant::now().into_std());
+        metrics::counter!("assent_link_throttled_total", "link" => self.config.name.clone()).increment(1);
     }
 
     /// Counts what became of a message.

@@ -16,6 +16,7 @@ mod drive;
 pub mod frame;
 mod link;
 mod links;
+pub mod pace;
 mod patience;
 mod pauses;
 pub mod profile;

@@ -404,6 +404,29 @@ async fn a_carrier_that_is_too_busy_gets_a_second_of_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_waits_while_a_carrier_rests_goes_in_the_order_in_which_they_came() {
+    let (link, _) = link_and(Store::Takes);
+    let (drive, mut peer) = drive(&link, 1_024);
+    let carrier = async {
+        peer.binds().await;
+        link.slow_down();
+        let started = Instant::now();
+        let order = Mutex::new(Vec::new());
+        let wait = async |name| {
+            let room = link.room(1).await;
+            order.lock().unwrap().push(name);
+            room
+        };
+        // Asks in this order, whatever is ready.
+        let rooms = futures_util::future::join_all([1, 2, 3, 4].map(wait)).await;
+        assert_eq!(*order.lock().unwrap(), [1, 2, 3, 4]);
+        assert_eq!(started.elapsed().as_secs(), 1);
+        drop((rooms, peer));
+    };
+    tokio::join!(drive.run(), carrier);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_a_text_whose_place_was_granted_and_whose_commit_is_under_way() {
     let (link, _) = link_and(Store::Takes);
     let (drive, mut peer) = drive(&link, 1_024);
