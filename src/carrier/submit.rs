@@ -18,34 +18,58 @@ const DAYS_MAX: i64 = 28;
 
 /// The segments of a message, in order.
 pub fn submit_sms(cleared: &Cleared, profile: &Profile, now: Timestamp) -> Vec<SubmitSm> {
-    let Segments { alphabet, parts } = Segments::written(cleared.text().expose(), profile.writing());
-    let data_coding = match alphabet {
-        Alphabet::Gsm7 => DataCoding::from(profile.data_coding),
-        Alphabet::Ucs2 => DataCoding::Ucs2,
+    let outbound = Outbound {
+        from: cleared.from(),
+        to: cleared.to(),
+        text: cleared.text().expose(),
+        reference: cleared.reference(),
+        expires_at: cleared.expires_at(),
     };
-    carried(parts, cleared.reference(), profile.concatenation)
-        .into_iter()
-        .map(|Carried { esm_class, short_message, parameters }| {
-            let reference = Parameter::UserMessageReference(UserMessageReference::new(cleared.reference()));
-            SubmitSm::builder()
-                .source_addr_ton(Ton::from(profile.source.ton))
-                .source_addr_npi(Npi::from(profile.source.npi))
-                .source_addr(address(cleared.from(), profile.source))
-                .dest_addr_ton(Ton::from(profile.destination.ton))
-                .dest_addr_npi(Npi::from(profile.destination.npi))
-                .destination_addr(address(cleared.to(), profile.destination))
-                .esm_class(EsmClass::from(esm_class))
-                .validity_period(match profile.validity_period {
-                    ValidityPeriod::Absolute => absolute_time(cleared.expires_at()),
-                    ValidityPeriod::Relative => relative_time(now, cleared.expires_at()),
-                })
-                .registered_delivery(RegisteredDelivery::from(1))
-                .data_coding(data_coding)
-                .short_message(OctetString::from_vec(short_message).expect("a segment has at most 160 octets"))
-                .tlvs(std::iter::once(reference).chain(parameters).collect())
-                .build()
-        })
-        .collect()
+    outbound.segments(profile, now)
+}
+
+/// What a `submit_sm` is made of. But for the text of a trial, only a cleared message is.
+pub(super) struct Outbound<'a> {
+    pub from: &'a Phone,
+    pub to: &'a Phone,
+    pub text: &'a str,
+    /// The `user_message_reference`.
+    pub reference: u16,
+    pub expires_at: Timestamp,
+}
+
+impl Outbound<'_> {
+    pub fn segments(&self, profile: &Profile, now: Timestamp) -> Vec<SubmitSm> {
+        let Self { from, to, text, reference, expires_at } = *self;
+        let Segments { alphabet, parts } = Segments::written(text, profile.writing());
+        let data_coding = match alphabet {
+            Alphabet::Gsm7 => DataCoding::from(profile.data_coding),
+            Alphabet::Ucs2 => DataCoding::Ucs2,
+        };
+        carried(parts, reference, profile.concatenation)
+            .into_iter()
+            .map(|Carried { esm_class, short_message, parameters }| {
+                let reference = Parameter::UserMessageReference(UserMessageReference::new(reference));
+                SubmitSm::builder()
+                    .source_addr_ton(Ton::from(profile.source.ton))
+                    .source_addr_npi(Npi::from(profile.source.npi))
+                    .source_addr(address(from, profile.source))
+                    .dest_addr_ton(Ton::from(profile.destination.ton))
+                    .dest_addr_npi(Npi::from(profile.destination.npi))
+                    .destination_addr(address(to, profile.destination))
+                    .esm_class(EsmClass::from(esm_class))
+                    .validity_period(match profile.validity_period {
+                        ValidityPeriod::Absolute => absolute_time(expires_at),
+                        ValidityPeriod::Relative => relative_time(now, expires_at),
+                    })
+                    .registered_delivery(RegisteredDelivery::from(1))
+                    .data_coding(data_coding)
+                    .short_message(OctetString::from_vec(short_message).expect("a segment has at most 160 octets"))
+                    .tlvs(std::iter::once(reference).chain(parameters).collect())
+                    .build()
+            })
+            .collect()
+    }
 }
 
 /// What carries one segment, or all of them.
@@ -214,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_segments_that_say_so() {
-        for (contact, data_coding) in [("x".repeat(300), 0), ("\u{2014}".repeat(100), 8)] {
+        for (contact, data_coding) in [("x".repeat(300), 0), ("ж".repeat(100), 8)] {
             let segments = strictly(&contact);
             let mut words = String::new();
             for (number, segment) in (1..).zip(&segments) {

@@ -15,6 +15,7 @@ use super::views::MessageView;
 use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
 use crate::domain::text::{Segments, Writing};
+use crate::domain::typography::Straightened;
 use crate::domain::{Body, Draft, Message, MessageId, Outcome, PatientId, StaffId};
 use crate::ports::IdempotencyKey;
 
@@ -96,22 +97,29 @@ pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Re
     Ok(answer::ok(MessageView::one(&api, &the.practice, &key, &message).await))
 }
 
-/// Reads a text that can be sent as it is, with lines that end in `\n`.
+/// Reads a text that can be sent: it has words, and fits.
 fn read_text(writing: Writing) -> impl Fn(&str) -> Result<String, String> {
     move |text| {
-        let text = text.replace("\r\n", "\n");
-        if text.trim().is_empty() {
-            return Err("must not be blank".into());
-        }
-        if text.chars().any(|c| c.is_control() && c != '\n') {
-            return Err("must have no control characters but line ends".into());
-        }
-        let (segments, most) = (Segments::written(&text, writing).number(), writing.segments_max);
+        let text = read_words(text)?;
+        let as_sent = Straightened::of(&text, writing).text;
+        let (segments, most) = (Segments::written(&as_sent, writing).number(), writing.segments_max);
         if segments > most {
             return Err(format!("would take {segments} segments, and {most} is the most"));
         }
         Ok(text)
     }
+}
+
+/// Reads words that a phone can show, with lines that end in `\n`.
+pub fn read_words(text: &str) -> Result<String, &'static str> {
+    let text = text.replace("\r\n", "\n");
+    if text.trim().is_empty() {
+        return Err("must not be blank");
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        return Err("must have no control characters but line ends");
+    }
+    Ok(text)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
@@ -164,6 +172,12 @@ mod tests {
         let few = Writing { segments_max: 2, header_octets: 7, ..Writing::default() };
         assert!(read_text(few)(&"a".repeat(304)).is_ok());
         assert_eq!(read_text(few)(&"a".repeat(305)), Err("would take 3 segments, and 2 is the most".to_owned()));
+    }
+
+    #[test]
+    fn a_text_is_measured_as_it_is_sent() {
+        let curled = "\u{2019}".repeat(1_530);
+        assert_eq!(read_text(Writing::default())(&curled), Ok(curled), "what was asked for is what is compared");
     }
 
     #[test]
