@@ -3,7 +3,8 @@
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
 //! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes their words
 //! the wire's, in the ways of a carrier's [`Profile`]; [`translate`] makes the wire's words theirs. [`try_bind`] is a
-//! session with nothing in it, to see whether there can be one.
+//! session with nothing in it, to see whether there can be one, and [`try_text`] one with a text to a phone of the
+//! operator's own.
 //!
 //! What may have gone out is never sent again from here: a message whose PDU was wholly written is answered as the
 //! carrier answers it, be it late, and with [`Answer::Unknown`](crate::domain::Answer::Unknown) when the session ends
@@ -16,10 +17,12 @@ mod drive;
 pub mod frame;
 mod link;
 mod links;
+mod live;
 pub mod pace;
 mod patience;
 mod pauses;
 pub mod profile;
+pub mod quirks;
 mod reason;
 pub mod receipt;
 pub mod refusal;
@@ -46,6 +49,7 @@ use smpp::values::InterfaceVersion;
 pub use dial::NoConnection;
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use live::{LiveText, Step, try_text};
 pub use profile::Profile;
 pub use tls::{ClientCertificate, Tls, TlsFileError, TlsRefusal};
 pub use trial::{TrialError, try_bind};

@@ -84,7 +84,8 @@ fn sar(message: &ShortMessage) -> Option<Part> {
     })
 }
 
-fn receipt(message: &ShortMessage) -> Receipt {
+/// What a receipt says, in its optional parameters or else in its text.
+pub(super) fn receipt(message: &ShortMessage) -> Receipt {
     let parameters = &message.parameters;
     let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
@@ -101,7 +102,7 @@ fn receipt(message: &ShortMessage) -> Receipt {
 
 /// The text of a receipt is ASCII (SMPP 3.4 appendix B), whatever `data_coding` 0 means for patients: in the GSM
 /// alphabet an id such as `7f_1` would be another id.
-fn receipt_words(message: &ShortMessage) -> String {
+pub(super) fn receipt_words(message: &ShortMessage) -> String {
     match message.data_coding {
         0 => String::from_utf8_lossy(octets(message)).into_owned(),
         other => text::decode(other, octets(message)).0,

@@ -118,6 +118,6 @@ async fn bind_and_unbind(
 }
 
 /// The time as the session reads it.
-fn now() -> std::time::Instant {
+pub(super) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
