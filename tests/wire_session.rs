@@ -141,12 +141,49 @@ fn a_refused_bind_says_why() {
     for (command_status, words) in [
         (0x0E, "carrier refused the bind: wrong password (0x0E)"),
         (0x05, "carrier refused the bind: already bound under this system_id (0x05)"),
+        (0x53, "carrier refused the bind: unknown system_type (0x53)"),
         (0x99, "carrier refused the bind: command_status 0x99"),
     ] {
         let mut script = Script::connected_with(1, 0);
         script.says();
         script.hears(command_status, 1, BindTransceiverResp::default());
         assert_eq!(script.closed.unwrap().to_string(), words);
+    }
+}
+
+#[test]
+fn a_carrier_that_ends_the_connection_before_its_answer_is_told_from_one_that_is_lost() {
+    let mut script = Script::connected_with(1, 0);
+    script.says();
+    script.handle(Input::Lost);
+    assert_eq!(script.closed, Some(Reason::HungUp));
+
+    let mut script = Script::bound();
+    script.handle(Input::Lost);
+    assert_eq!(script.closed, Some(Reason::Lost));
+}
+
+#[test]
+fn whichever_version_the_carrier_says_it_speaks_is_fine() {
+    let body = |rest: &[u8]| [b"carrier\0", rest].concat();
+    // sc_interface_version (SMPP 3.4 §5.3.2.25) is absent, of 3.3, 3.4 and 5.0, of nothing known, and not readable.
+    let versions: [&[u8]; 6] = [
+        &[],
+        &[0x02, 0x10, 0, 1, 0x33],
+        &[0x02, 0x10, 0, 1, 0x34],
+        &[0x02, 0x10, 0, 1, 0x50],
+        &[0x02, 0x10, 0, 1, 0xFF],
+        &[0x02, 0x10, 0, 9],
+    ];
+    let mut bodies: Vec<Vec<u8>> = versions.into_iter().map(body).collect();
+    bodies.push(Vec::new());
+    for body in bodies {
+        let mut script = Script::connected_with(1, 0);
+        script.says();
+        let length = u32::try_from(16 + body.len()).unwrap();
+        let header = [length, 0x8000_0009, 0, 1].map(u32::to_be_bytes).concat();
+        script.hears_octets(&[header, body.clone()].concat());
+        assert!(script.session.is_bound(), "{body:02x?}");
     }
 }
 

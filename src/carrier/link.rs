@@ -18,7 +18,8 @@ use tracing::{info, warn};
 
 use super::LinkConfig;
 use super::dial::connect;
-use super::drive::{Drive, Ended, Why};
+use super::drive::Drive;
+use super::ended::{Ended, Why};
 use super::patience::Patience;
 use super::pauses::Pauses;
 use super::session::{Reason, Settings};
@@ -181,17 +182,14 @@ impl Link {
             if let Some(at) = ended.at {
                 self.tell_end(at).await;
             }
-            let error = match &ended.why {
-                Why::NoConnection(error) => error.clone(),
-                Why::Session(reason) => reason.to_string(),
-            };
+            let (error, what_to_do) = (ended.why.to_string(), ended.why.what_to_do());
             self.report(LinkState::Unbound, Some(error.clone()));
             if self.stop.is_cancelled() {
                 info!(link = self.config.name, "stopped");
                 return;
             }
             let pause = pauses.after(&ended);
-            warn!(link = self.config.name, error, pause_ms = pause.as_millis(), "lost");
+            warn!(link = self.config.name, error, what_to_do, pause_ms = pause.as_millis(), "lost");
             metrics::counter!("assent_link_reconnects_total", "link" => self.config.name.clone()).increment(1);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -215,23 +213,21 @@ impl Link {
     /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.
     fn faulted(&self) -> Ended {
         self.gate.send_replace(None);
-        let why = Why::NoConnection("a fault in assent ended the session".to_owned());
-        Ended { why, bound_for: None, at: Some(self.clock.now()) }
+        Ended { why: Why::Fault, bound_for: None, at: Some(self.clock.now()) }
     }
 
     async fn connect_and_drive(&self, earlier_session_ended: Option<Timestamp>) -> Ended {
-        let no_connection = |error| Ended { why: Why::NoConnection(error), bound_for: None, at: None };
         let bind = match self.config.bind() {
             Ok(bind) => bind,
-            Err(error) => return no_connection(error.to_string()),
+            Err(error) => return Why::Config(error).into(),
         };
         let connected = tokio::select! {
             connected = connect(&self.config) => connected,
-            () = self.stop.cancelled() => return no_connection(Reason::Stopped.to_string()),
+            () = self.stop.cancelled() => return Why::Session(Reason::Stopped).into(),
         };
         let stream = match connected {
             Ok(stream) => stream,
-            Err(error) => return no_connection(error.to_string()),
+            Err(error) => return Why::NoConnection(error).into(),
         };
         let settings =
             Settings { bind, window: self.config.window, enquire_link: self.config.enquire_link, last_sequence: 0 };

@@ -12,6 +12,7 @@
 mod deliveries;
 mod dial;
 mod drive;
+mod ended;
 pub mod frame;
 mod link;
 mod links;

@@ -148,7 +148,7 @@ fn in_two_seconds() -> Instant {
 fn why(ended: &Ended) -> Reason {
     match &ended.why {
         Why::Session(reason) => *reason,
-        Why::NoConnection(error) => panic!("{error}"),
+        other => panic!("{other}"),
     }
 }
 
