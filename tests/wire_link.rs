@@ -21,6 +21,8 @@ use assent::domain::{
 use assent::ports::{Carrier, CarrierClosed, Clock, Delivery, NotTaken, Reception};
 use assent::simulator::{Faults, Receipts, Simulator, SimulatorConfig, WireDirection, WireEntry};
 use jiff::{SignedDuration, Timestamp};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -454,6 +456,28 @@ async fn a_wrong_password_is_said_in_words() {
     let status = changes.wait_for(|links| links[0].last_error.is_some()).await.unwrap().clone();
     assert_eq!(status[0].last_error.as_deref(), Some("carrier refused the bind: wrong password (0x0E)"));
     assert_eq!(status[0].state, LinkState::Unbound);
+    links.shutdown().await;
+}
+
+#[tokio::test]
+async fn one_connection_is_closed_before_the_next_is_opened() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (seen, _) = mpsc::unbounded_channel();
+    let reception = TestReception { seen, allowed: Semaphore::new(0), ended: Mutex::default() };
+    let config = link_to(listener.local_addr().unwrap());
+    let links = Links::start(vec![config], Arc::new(reception), clock(), None);
+    let (mut first, _) = listener.accept().await.unwrap();
+    first.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    let _second = listener.accept().await.unwrap();
+    let mut octets = vec![0; 1_024];
+    let end = loop {
+        match first.try_read(&mut octets) {
+            Ok(octets) if octets > 0 => {}
+            end => break end.map_err(|error| error.kind()),
+        }
+    };
+    let is_closed = matches!(end, Ok(0) | Err(std::io::ErrorKind::ConnectionReset));
+    assert!(is_closed, "the first is still open: {end:?}");
     links.shutdown().await;
 }
 

@@ -364,10 +364,11 @@ fn a_text_that_can_not_begin_in_time_is_not_sent() {
     script.passes(WRITE_BY);
     assert_eq!(script.answer(token), None);
     script.now += Duration::from_millis(1);
-    assert!(script.session.to_write(script.now).is_none(), "whether or not a timer ran");
+    let offered = script.session.to_write(script.now).unwrap();
+    assert_eq!(offered.octets.len(), 16, "a question and no text, whether or not a timer ran");
     script.passes(Duration::ZERO);
     assert_eq!(script.answer(token), Some(&Answer::NotSent));
-    assert_eq!(script.says_ids(), []);
+    assert_eq!(script.says_ids(), [CommandId::EnquireLink], "whether the carrier is there");
     assert_eq!(script.closed, None);
 }
 
@@ -609,6 +610,20 @@ fn a_socket_that_takes_nothing_ends_the_session() {
 }
 
 #[test]
+fn a_socket_that_takes_nothing_of_a_text_ends_the_session_though_the_text_was_given_up() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    script.session.to_write(script.now);
+    for _ in 0..9 {
+        script.passes(SECOND);
+        script.session.to_write(script.now);
+    }
+    assert_eq!((script.answer(token), script.closed), (Some(&Answer::NotSent), None));
+    script.passes(SECOND);
+    assert_eq!(script.closed, Some(Reason::WriteStalled), "ten seconds after the text was offered");
+}
+
+#[test]
 fn a_stream_that_is_not_smpp_is_nacked_and_closed() {
     let mut script = Script::bound();
     script.hears_octets(&[0, 0, 0, 15, 0]);
@@ -637,6 +652,29 @@ fn unreadable_texts_are_delivered_for_a_person_until_they_are_too_many() {
     }
     assert_eq!(script.delivered.len(), 11);
     assert_eq!(script.says_ids(), [CommandId::Unbind]);
+}
+
+#[test]
+fn what_nobody_knows_is_borne_ten_times_a_minute() {
+    let mut script = Script::bound();
+    for _ in 0..2 {
+        for sequence in 1..=10 {
+            script.hears_octets(&raw(0x0000_0666, sequence));
+        }
+        assert_eq!(script.says_ids(), [CommandId::GenericNack; 10]);
+        script.passes(20 * SECOND);
+        script.hears(0, 1, Pdu::EnquireLink);
+        script.passes(20 * SECOND);
+        script.hears(0, 2, Pdu::EnquireLink);
+        script.passes(20 * SECOND);
+        script.says();
+    }
+    for sequence in 1..=11 {
+        script.hears_octets(&raw(0x0000_0666, sequence));
+    }
+    assert_eq!(script.says_ids()[10..], [CommandId::GenericNack, CommandId::Unbind]);
+    script.passes(5 * SECOND);
+    assert_eq!(script.closed, Some(Reason::TooMuchMalformed));
 }
 
 /// What may happen in any order.

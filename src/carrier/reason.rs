@@ -35,7 +35,7 @@ pub enum Reason {
     Outbind,
     #[error("carrier sent more than 50 enquire_link in a second")]
     Flood,
-    #[error("carrier sent more than 10 unreadable PDUs in a minute")]
+    #[error("carrier sent more than 10 unreadable or unknown PDUs in a minute")]
     TooMuchMalformed,
     #[error("connection to the carrier was lost")]
     Lost,

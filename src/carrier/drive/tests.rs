@@ -203,6 +203,22 @@ async fn a_text_that_waited_too_long_for_the_socket_does_not_leave_after_all() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_carrier_that_stops_reading_is_left_within_ten_seconds() {
+    let (link, _) = link_and(Store::Takes);
+    let (drive, mut peer) = drive(&link, 20);
+    let carrier = async {
+        peer.binds().await;
+        let room = link.room(1).await.unwrap();
+        let answer = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await;
+        (answer, peer)
+    };
+    let started = Instant::now();
+    let (ended, (answer, _peer)) = tokio::join!(drive.run(), carrier);
+    assert_eq!((why(&ended), answer), (Reason::WriteStalled, Answer::NotSent));
+    assert!(started.elapsed() <= Duration::from_secs(10) + CLOSE, "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_patients_stop_keeps_the_rest_of_a_text_from_following_its_first_segment() {
     let (link, _) = link_and(Store::Takes);
     let (drive, mut peer) = drive(&link, 20);
