@@ -231,6 +231,7 @@ pub fn link(carrier: &config::Carrier) -> LinkConfig {
         enquire_link: carrier.enquire_link,
         response_timeout: carrier.response_timeout,
         numbers: carrier.numbers.clone(),
+        priority: carrier.priority,
     }
 }
 

@@ -32,6 +32,7 @@ fn link(address: SocketAddr, tls: Tls) -> LinkConfig {
         enquire_link: Duration::from_secs(30),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        priority: 0,
     }
 }
 

@@ -26,6 +26,7 @@ fn link(address: SocketAddr) -> LinkConfig {
         enquire_link: Duration::from_secs(30),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        priority: 0,
     }
 }
 

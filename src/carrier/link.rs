@@ -132,31 +132,23 @@ impl Link {
         }
     }
 
-    /// Waits until the link is bound, has room, and may send; `None` when it never will be again.
-    pub async fn room(&self, segments: u32) -> Option<Room> {
-        let patient = async {
-            let mut gate = self.gate.subscribe();
-            loop {
-                let Gate { places, given_back, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
-                let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
-                let wanted = segments.clamp(1, window.max(1));
-                // Closed means that this session is over: wait for the next one.
-                let Ok(granted) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
-                let permit = Permit { places: Some(granted), given_back };
-                self.keep_to_the_rate(segments).await;
-                if !places.is_closed() {
-                    return Some(Room { permit, submissions });
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            room = patient => room,
-        }
+    /// Whether there is a session that takes texts.
+    pub fn is_open(&self) -> bool {
+        self.gate.borrow().is_some()
     }
 
-    async fn keep_to_the_rate(&self, segments: u32) {
+    /// Waits for room in the session that is bound, and for as long as it is; `None` when it is not any more.
+    pub async fn room_now(&self, segments: u32) -> Option<Room> {
+        let Gate { places, given_back, submissions } = self.gate.borrow().clone()?;
+        let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
+        let wanted = segments.clamp(1, window.max(1));
+        // Closed means that this session is over.
+        let granted = Arc::clone(&places).acquire_many_owned(wanted).await.ok()?;
+        Some(Room { permit: Permit { places: Some(granted), given_back }, submissions })
+    }
+
+    /// Waits until so many segments may follow those before them.
+    pub async fn keep_to_the_rate(&self, segments: u32) {
         for _ in 0..segments {
             while let Err(not_until) = self.limiter.check() {
                 tokio::time::sleep(not_until.wait_time_from(DefaultClock::default().now())).await;
@@ -278,6 +270,11 @@ impl LinkStatus {
 }
 
 impl Room {
+    /// Whether the session that it is in still takes texts.
+    pub fn is_open(&self) -> bool {
+        self.permit.places.as_ref().is_some_and(|places| !places.semaphore().is_closed())
+    }
+
     /// Hands the segments to the session at once, and waits for what becomes of them.
     pub fn submit(
         self,

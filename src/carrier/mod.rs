@@ -18,6 +18,7 @@ mod link;
 mod links;
 mod patience;
 mod pauses;
+mod preference;
 mod reason;
 pub mod receipt;
 pub mod session;
@@ -68,6 +69,8 @@ pub struct LinkConfig {
     pub response_timeout: Duration,
     /// Practice numbers that go through this link; none means all that no other link names.
     pub numbers: Vec<Phone>,
+    /// Of the links that serve a number, those with the lowest priority that are bound take its texts.
+    pub priority: u32,
 }
 
 /// Why a link can't be bound with what it is configured with.
@@ -131,6 +134,7 @@ mod tests {
             enquire_link: Duration::from_secs(30),
             response_timeout: Duration::from_secs(60),
             numbers: Vec::new(),
+            priority: 0,
         }
     }
 

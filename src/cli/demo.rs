@@ -116,6 +116,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
             enquire_link: Duration::from_secs(30),
             response_timeout: Duration::from_mins(1),
             numbers: Vec::new(),
+            priority: 0,
         }],
     }
 }

@@ -17,6 +17,8 @@ use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
 const WINDOW_MAX: u32 = 1_000;
+/// The last in line of the carriers.
+const PRIORITY_MAX: u32 = 100;
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
 /// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
@@ -32,7 +34,7 @@ pub struct Config {
     pub store: Store,
     pub auth: Auth,
     pub log: Log,
-    /// In order of preference.
+    /// In order of preference among those of one priority.
     pub carriers: Vec<Carrier>,
 }
 
@@ -157,6 +159,8 @@ pub struct Carrier {
     pub response_timeout: Duration,
     /// The practice numbers that go through this link; none means all.
     pub numbers: Vec<Phone>,
+    /// Of the links that serve a number, those with the lowest that are bound take its texts.
+    pub priority: u32,
 }
 
 /// TLS towards a carrier. The files are read at each connection.
@@ -314,6 +318,7 @@ impl Carrier {
         let response_timeout =
             reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
         let numbers = reader.phones(&mut section, "numbers");
+        let priority = reader.number(&mut section, "priority", 1, PRIORITY_MAX);
         reader.finish(section);
         Self {
             name,
@@ -327,6 +332,7 @@ impl Carrier {
             enquire_link,
             response_timeout,
             numbers,
+            priority,
         }
     }
 }
@@ -370,6 +376,7 @@ mod tests {
         assert_eq!(carrier.enquire_link, Duration::from_secs(30));
         assert_eq!(carrier.response_timeout, Duration::from_secs(60));
         assert!(carrier.numbers.is_empty());
+        assert_eq!(carrier.priority, 1);
     }
 
     #[test]
@@ -399,6 +406,7 @@ mod tests {
             enquire_link = "30 parsecs"
             response_timeout = "2h"
             numbers = ["+13035550100", "3035550100", 7]
+            priority = 0
             retries = 3
             "#,
         );
@@ -424,6 +432,7 @@ mod tests {
             "carrier[0].response_timeout: must be a duration from 1s to 600s, such as \"30s\"",
             "carrier[0].numbers[1]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
             "carrier[0].numbers[2]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
+            "carrier[0].priority: must be a whole number from 1 to 100",
             "carrier[0].retries: unknown key",
             "colour: unknown key",
         ];

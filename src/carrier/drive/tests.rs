@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::carrier::LinkConfig;
 use crate::carrier::frame::{Frame, Framer, encode};
-use crate::carrier::link::LinkStatus;
+use crate::carrier::link::{LinkStatus, Room};
+use crate::carrier::preference;
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
 mod not_taken;
@@ -82,12 +83,19 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
         enquire_link: Duration::from_secs(3_600),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        priority: 0,
     };
     let reception = Arc::new(TestReception { store, begun: Mutex::default(), ended: Mutex::default() });
     let status = watch::Sender::new(vec![LinkStatus::at_start(&config, Timestamp::UNIX_EPOCH)]);
     let stop = CancellationToken::new();
     let link = Link::new(config, 0, status, stop, Arc::clone(&reception) as _, Arc::new(Stopped));
     (link, reception)
+}
+
+impl Link {
+    async fn room(&self, segments: u32) -> Option<Room> {
+        preference::room(&[self], segments).await
+    }
 }
 
 fn drive(link: &Link, octets_on_the_way_max: usize) -> (Drive<'_, DuplexStream>, Peer) {
