@@ -239,6 +239,7 @@ pub fn link(carrier: &config::Carrier) -> LinkConfig {
         response_timeout: carrier.response_timeout,
         numbers: carrier.numbers.clone(),
         profile: Arc::clone(&carrier.profile),
+        priority: carrier.priority,
     }
 }
 

@@ -33,6 +33,7 @@ fn link(address: SocketAddr, tls: Tls) -> LinkConfig {
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
         profile: Default::default(),
+        priority: 0,
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::info;
 
 use super::deliveries::{Deliveries, Done, Handed};
+use super::ended::{Ended, Why};
 use super::frame::status;
 use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::reason::of_read_error;
@@ -77,20 +78,6 @@ struct Asked {
     room: Option<Permit>,
     /// Ends the wait for a recall.
     _over: oneshot::Sender<()>,
-}
-
-/// How a session came to its end.
-pub(super) struct Ended {
-    pub why: Why,
-    pub bound_for: Option<Duration>,
-    /// Set if the carrier delivered something: until then an answer of ours may have been lost.
-    pub at: Option<Timestamp>,
-}
-
-/// Why there is no session.
-pub(super) enum Why {
-    NoConnection(String),
-    Session(Reason),
 }
 
 /// What the socket, the store, the conversations or the clock did.

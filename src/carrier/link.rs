@@ -16,7 +16,8 @@ use tracing::{info, warn};
 
 use super::LinkConfig;
 use super::dial::connect;
-use super::drive::{Drive, Ended, Why};
+use super::drive::Drive;
+use super::ended::{Ended, Why};
 use super::pace::Pace;
 use super::patience::Patience;
 use super::pauses::Pauses;
@@ -129,32 +130,25 @@ impl Link {
         }
     }
 
-    /// Waits until the link is bound, has room, and may send; `None` when it never will be again.
-    pub async fn room(&self, segments: u32) -> Option<Room> {
-        let patient = async {
-            let mut gate = self.gate.subscribe();
-            loop {
-                let Gate { places, given_back, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
-                let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
-                let wanted = segments.clamp(1, window.max(1));
-                // Closed means that this session is over: wait for the next one.
-                let Ok(granted) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
-                let permit = Permit { places: Some(granted), given_back };
-                self.keep_to_the_rate(segments).await;
-                if !places.is_closed() {
-                    let (profile, clock) = (Arc::clone(&self.config.profile), Arc::clone(&self.clock));
-                    return Some(Room { profile, clock, permit, submissions });
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            room = patient => room,
-        }
+    /// Whether there is a session that takes texts.
+    pub fn is_open(&self) -> bool {
+        self.gate.borrow().is_some()
     }
 
-    async fn keep_to_the_rate(&self, segments: u32) {
+    /// Waits for room in the session that is bound, and for as long as it is; `None` when it is not any more.
+    pub async fn room_now(&self, segments: u32) -> Option<Room> {
+        let Gate { places, given_back, submissions } = self.gate.borrow().clone()?;
+        let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
+        let wanted = segments.clamp(1, window.max(1));
+        // Closed means that this session is over.
+        let granted = Arc::clone(&places).acquire_many_owned(wanted).await.ok()?;
+        let permit = Permit { places: Some(granted), given_back };
+        let (profile, clock) = (Arc::clone(&self.config.profile), Arc::clone(&self.clock));
+        Some(Room { profile, clock, permit, submissions })
+    }
+
+    /// Waits until so many segments may follow those before them.
+    pub async fn keep_to_the_rate(&self, segments: u32) {
         let _first = self.line.lock().await;
         for _ in 0..segments {
             while let Some(at) = self.not_before() {
@@ -183,17 +177,14 @@ impl Link {
             if let Some(at) = ended.at {
                 self.tell_end(at).await;
             }
-            let error = match &ended.why {
-                Why::NoConnection(error) => error.clone(),
-                Why::Session(reason) => reason.to_string(),
-            };
+            let (error, what_to_do) = (ended.why.to_string(), ended.why.what_to_do());
             self.report(LinkState::Unbound, Some(error.clone()));
             if self.stop.is_cancelled() {
                 info!(link = self.config.name, "stopped");
                 return;
             }
             let pause = pauses.after(&ended);
-            warn!(link = self.config.name, error, pause_ms = pause.as_millis(), "lost");
+            warn!(link = self.config.name, error, what_to_do, pause_ms = pause.as_millis(), "lost");
             metrics::counter!("assent_link_reconnects_total", "link" => self.config.name.clone()).increment(1);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -217,23 +208,21 @@ impl Link {
     /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.
     fn faulted(&self) -> Ended {
         self.gate.send_replace(None);
-        let why = Why::NoConnection("a fault in assent ended the session".to_owned());
-        Ended { why, bound_for: None, at: Some(self.clock.now()) }
+        Ended { why: Why::Fault, bound_for: None, at: Some(self.clock.now()) }
     }
 
     async fn connect_and_drive(&self, earlier_session_ended: Option<Timestamp>) -> Ended {
-        let no_connection = |error| Ended { why: Why::NoConnection(error), bound_for: None, at: None };
         let bind = match self.config.bind() {
             Ok(bind) => bind,
-            Err(error) => return no_connection(error.to_string()),
+            Err(error) => return Why::Config(error).into(),
         };
         let connected = tokio::select! {
             connected = connect(&self.config) => connected,
-            () = self.stop.cancelled() => return no_connection(Reason::Stopped.to_string()),
+            () = self.stop.cancelled() => return Why::Session(Reason::Stopped).into(),
         };
         let stream = match connected {
             Ok(stream) => stream,
-            Err(error) => return no_connection(error.to_string()),
+            Err(error) => return Why::NoConnection(error).into(),
         };
         let settings = self.config.settings(bind);
         Drive::new(self, stream, settings, earlier_session_ended).run().await
@@ -283,6 +272,11 @@ impl LinkStatus {
 }
 
 impl Room {
+    /// Whether the session that it is in still takes texts.
+    pub fn is_open(&self) -> bool {
+        self.permit.places.as_ref().is_some_and(|places| !places.semaphore().is_closed())
+    }
+
     /// Hands the segments to the session at once, and waits for what becomes of them.
     pub fn submit(
         self,

@@ -14,6 +14,7 @@
 mod deliveries;
 mod dial;
 mod drive;
+mod ended;
 pub mod frame;
 mod link;
 mod links;
@@ -21,6 +22,7 @@ mod live;
 pub mod pace;
 mod patience;
 mod pauses;
+mod preference;
 pub mod profile;
 pub mod quirks;
 mod reason;
@@ -81,6 +83,8 @@ pub struct LinkConfig {
     pub numbers: Vec<Phone>,
     /// The carrier's ways.
     pub profile: Arc<Profile>,
+    /// Of the links that serve a number, those with the lowest priority that are bound take its texts.
+    pub priority: u32,
 }
 
 /// Why a link can't be bound with what it is configured with.
@@ -156,6 +160,7 @@ mod tests {
             response_timeout: Duration::from_secs(60),
             numbers: Vec::new(),
             profile: Arc::default(),
+            priority: 0,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::domain::Answer;
 const HELD_MAX: usize = 1_000;
 /// `enquire_link` that are answered in a second.
 const ENQUIRE_LINKS_PER_SECOND_MAX: u32 = 50;
-/// Unreadable PDUs that are borne in a minute.
+/// PDUs that are unreadable, or unknown, and are borne in a minute.
 const MALFORMED_PER_MINUTE_MAX: u32 = 10;
 /// Messages without an answer, one after the other, that make the link suspect.
 const SILENCES_IN_A_ROW_MAX: u32 = 3;
@@ -238,6 +238,10 @@ impl Session {
         let is_late = |chunk: &Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
         if let Some(chunk) = self.staged.take_if(|chunk| is_late(chunk) || self.window.is_stopped(chunk)) {
             self.window.recall(&chunk.ends);
+            if is_late(&chunk) && self.state == State::Bound && self.urgent.is_empty() {
+                // The socket took nothing all that time. What is offered to it instead keeps the time running.
+                self.enquire(now);
+            }
         }
         if let Some(writing) = self.writing.take_if(|writing| self.window.is_stopped(&writing.chunk)) {
             self.writing = self.cut(writing);
@@ -336,7 +340,12 @@ impl Session {
             // It has no answer (SMPP 3.4 §4.12.1).
             CommandId::AlertNotification => {}
             _ if frame.is_response() => self.outputs.push(Output::Stray),
-            _ => self.say(status::RINVCMDID, sequence, Pdu::GenericNack),
+            _ => {
+                self.say(status::RINVCMDID, sequence, Pdu::GenericNack);
+                if self.malformed.exceeded(now) {
+                    self.unbind(Reason::TooMuchMalformed, now);
+                }
+            }
         }
     }
 
@@ -393,12 +402,7 @@ impl Session {
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Bind => self.close(Reason::BindUnanswered, now),
-                Timer::Idle => {
-                    let sequence = self.window.next_sequence();
-                    self.say(status::ROK, sequence, Pdu::EnquireLink);
-                    self.timers.start(Timer::EnquireLinkAnswer, now + timers::ENQUIRE_LINK_ANSWER);
-                    self.timers.set(Timer::Idle, now + self.enquire_link);
-                }
+                Timer::Idle => self.enquire(now),
                 Timer::EnquireLinkAnswer => self.close(Reason::PeerSilent, now),
                 Timer::PartialFrame => self.close(Reason::PartialFrame, now),
                 Timer::Write => return self.finish(Reason::WriteStalled),
@@ -418,6 +422,14 @@ impl Session {
         if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
             self.unbind(Reason::Unanswered, now);
         }
+    }
+
+    /// Asks whether the carrier is there.
+    fn enquire(&mut self, now: Instant) {
+        let sequence = self.window.next_sequence();
+        self.say(status::ROK, sequence, Pdu::EnquireLink);
+        self.timers.start(Timer::EnquireLinkAnswer, now + timers::ENQUIRE_LINK_ANSWER);
+        self.timers.set(Timer::Idle, now + self.enquire_link);
     }
 
     fn unbind(&mut self, reason: Reason, now: Instant) {

@@ -7,10 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::dial::{NoConnection, connect};
-use super::frame::status;
 use super::reason::of_read_error;
 use super::session::{Input, Output, Reason, Session, Settings};
-use super::tls::TlsRefusal;
 use super::{LinkConfig, LinkConfigError};
 
 /// How long a trial may take, from the first SYN to the last answer.
@@ -24,31 +22,8 @@ pub enum TrialError {
     Config(#[from] LinkConfigError),
     #[error("{}: {}", .0, .0.what_to_do())]
     NoConnection(NoConnection),
-    #[error("{}: {}", .0, what_to_do(*.0))]
+    #[error("{}: {}", .0, .0.what_to_do())]
     NotBound(Reason),
-}
-
-fn what_to_do(reason: Reason) -> &'static str {
-    match reason {
-        Reason::BindRefused { command_status: status::RALYBND } => {
-            "a running assent may be bound with it; if none is, ask the carrier to end the old session"
-        }
-        Reason::BindRefused { command_status: status::RINVPASWD } => "check the password with the carrier",
-        Reason::BindRefused { command_status: status::RINVSYSID } => "check the system_id with the carrier",
-        Reason::BindRefused { .. } => "check system_id, password and system_type, and ask the carrier why",
-        Reason::BindUnanswered | Reason::PeerSilent | Reason::PartialFrame | Reason::WriteStalled => {
-            "check that SMPP is spoken at this address, and without TLS"
-        }
-        Reason::Unframed(_) | Reason::Nacked | Reason::Outbind | Reason::Flood | Reason::TooMuchMalformed => {
-            "check that SMPP 3.4 is spoken at this address"
-        }
-        Reason::CertificateRefused => TlsRefusal::CertificateRefused.what_to_do(),
-        Reason::HungUp => {
-            "ask the carrier whether it takes binds from this machine's address, and with TLS whether it wants a certificate"
-        }
-        Reason::Lost | Reason::PeerUnbound => "ask the carrier whether it takes binds from this machine's address",
-        Reason::Unanswered | Reason::NotTaken | Reason::NotBoundThere | Reason::Stopped => "try again",
-    }
 }
 
 /// Connects, binds and unbinds.

@@ -117,6 +117,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
             response_timeout: Duration::from_mins(1),
             numbers: Vec::new(),
             profile: Arc::default(),
+            priority: 0,
         }],
     }
 }

@@ -21,6 +21,8 @@ use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
 const WINDOW_MAX: u32 = 1_000;
+/// The last in line of the carriers.
+const PRIORITY_MAX: u32 = 100;
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
 /// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
@@ -36,7 +38,7 @@ pub struct Config {
     pub store: Store,
     pub auth: Auth,
     pub log: Log,
-    /// In order of preference.
+    /// In order of preference among those of one priority.
     pub carriers: Vec<Carrier>,
 }
 
@@ -204,6 +206,8 @@ pub struct Carrier {
     pub numbers: Vec<Phone>,
     /// The carrier's ways.
     pub profile: Arc<Profile>,
+    /// Of the links that serve a number, those with the lowest that are bound take its texts.
+    pub priority: u32,
 }
 
 /// TLS towards a carrier. The files are read at each connection.
@@ -363,6 +367,7 @@ impl Carrier {
             reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
         let numbers = reader.phones(&mut section, "numbers");
         let profile = profile::read(reader, &mut section);
+        let priority = reader.number(&mut section, "priority", 1, PRIORITY_MAX);
         reader.finish(section);
         Self {
             name,
@@ -377,6 +382,7 @@ impl Carrier {
             response_timeout,
             numbers,
             profile: Arc::new(profile),
+            priority,
         }
     }
 }
@@ -420,6 +426,7 @@ mod tests {
         assert_eq!(carrier.enquire_link, Duration::from_secs(30));
         assert_eq!(carrier.response_timeout, Duration::from_secs(60));
         assert!(carrier.numbers.is_empty());
+        assert_eq!(carrier.priority, 1);
     }
 
     #[test]
@@ -449,6 +456,7 @@ mod tests {
             enquire_link = "30 parsecs"
             response_timeout = "2h"
             numbers = ["+13035550100", "3035550100", 7]
+            priority = 0
             retries = 3
             "#,
         );
@@ -474,6 +482,7 @@ mod tests {
             "carrier[0].response_timeout: must be a duration from 1s to 600s, such as \"30s\"",
             "carrier[0].numbers[1]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
             "carrier[0].numbers[2]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
+            "carrier[0].priority: must be a whole number from 1 to 100",
             "carrier[0].retries: unknown key",
             "colour: unknown key",
         ];

@@ -40,9 +40,11 @@ pub fn read(reader: &mut Reader, section: &mut Section) -> Profile {
     }
 }
 
-/// How each practice number's texts are written: in the ways of the first link that names it, else of the first that
-/// names none.
+/// How each practice number's texts are written: in the ways of the link that is preferred of those that name it, else of
+/// those that name none. A link that stands in for it writes them in its own, and may take more segments for one.
 pub fn writings(carriers: &[Carrier]) -> Writings {
+    let mut carriers: Vec<&Carrier> = carriers.iter().collect();
+    carriers.sort_by_key(|carrier| carrier.priority);
     let named = carriers.iter().flat_map(|carrier| {
         let writing = carrier.profile.writing();
         carrier.numbers.iter().map(move |number| (number.clone(), writing))

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::carrier::LinkConfig;
 use crate::carrier::frame::{Frame, Framer, encode};
-use crate::carrier::link::LinkStatus;
+use crate::carrier::link::{LinkStatus, Room};
+use crate::carrier::preference;
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
 mod not_taken;
@@ -83,12 +84,19 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
         profile: Arc::default(),
+        priority: 0,
     };
     let reception = Arc::new(TestReception { store, begun: Mutex::default(), ended: Mutex::default() });
     let status = watch::Sender::new(vec![LinkStatus::at_start(&config, Timestamp::UNIX_EPOCH)]);
     let stop = CancellationToken::new();
     let link = Link::new(config, 0, status, stop, Arc::clone(&reception) as _, Arc::new(Stopped));
     (link, reception)
+}
+
+impl Link {
+    async fn room(&self, segments: u32) -> Option<Room> {
+        preference::room(&[self], segments).await
+    }
 }
 
 fn drive(link: &Link, octets_on_the_way_max: usize) -> (Drive<'_, DuplexStream>, Peer) {
@@ -150,7 +158,7 @@ fn in_two_seconds() -> Instant {
 fn why(ended: &Ended) -> Reason {
     match &ended.why {
         Why::Session(reason) => *reason,
-        Why::NoConnection(error) => panic!("{error}"),
+        other => panic!("{other}"),
     }
 }
 
@@ -202,6 +210,22 @@ async fn a_text_that_waited_too_long_for_the_socket_does_not_leave_after_all() {
     assert_eq!(second, Answer::NotSent);
     assert_eq!(next, Some(CommandId::UnbindResp), "the second text never came");
     assert_eq!(why(&ended), Reason::PeerUnbound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_carrier_that_stops_reading_is_left_within_ten_seconds() {
+    let (link, _) = link_and(Store::Takes);
+    let (drive, mut peer) = drive(&link, 20);
+    let carrier = async {
+        peer.binds().await;
+        let room = link.room(1).await.unwrap();
+        let answer = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await;
+        (answer, peer)
+    };
+    let started = Instant::now();
+    let (ended, (answer, _peer)) = tokio::join!(drive.run(), carrier);
+    assert_eq!((why(&ended), answer), (Reason::WriteStalled, Answer::NotSent));
+    assert!(started.elapsed() <= Duration::from_secs(10) + CLOSE, "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
