@@ -756,6 +756,32 @@ fn a_carrier_that_is_busy_is_tried_again_and_order_is_kept() {
 }
 
 #[test]
+fn a_text_that_was_refused_is_tried_at_once_when_the_phone_can_be_reached_again() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Refused { command_status: 0x08, retry: Retry::FewTimes });
+    assert!(scene.carry().is_empty(), "not before the pause is over");
+    scene.event(Event::Reachable);
+    assert_eq!(scene.carry().len(), 1);
+    assert_eq!(scene.status(draft), Status::Sent);
+}
+
+#[test]
+fn a_phone_that_can_be_reached_again_changes_nothing_else() {
+    for state in ["none", "invited", "opted_in", "opted_out"] {
+        let scene = in_state(state);
+        let decision = scene.conversation.handle(Event::Reachable, scene.now, &scene.policy);
+        assert_eq!((decision.next, decision.journal), (scene.conversation.clone(), vec![]), "{state}");
+    }
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("see you"));
+    postponed(&mut scene);
+    scene.event(Event::Reachable);
+    assert!(scene.carry().is_empty(), "the day's budget is no matter of the phone");
+}
+
+#[test]
 fn an_error_that_may_be_the_carriers_own_is_tried_three_times() {
     let mut scene = in_state("opted_in");
     let draft = accepted(scene.drafts("see you"));

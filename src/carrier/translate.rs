@@ -1,5 +1,5 @@
 //! Between the words of the conversations and those of SMPP: a cleared message becomes `submit_sm`, a `deliver_sm`
-//! becomes a text, a receipt, or something for a person to look at.
+//! or a `data_sm` becomes a text, a receipt, or something for a person to look at.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -8,6 +8,8 @@ use smpp::tlvs::MessageSubmissionRequestTlvValue;
 use smpp::types::{COctetString, EmptyOrFullCOctetString, OctetString};
 use smpp::values::{DataCoding, EsmClass, Npi, RegisteredDelivery, Ton, UserMessageReference};
 
+use super::alert::Alert;
+use super::frame::Frame;
 use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
 use super::text::Letters;
@@ -81,7 +83,7 @@ pub struct Sessions {
     pub earlier_ended: Option<Timestamp>,
 }
 
-/// What a `deliver_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
+/// What a `deliver_sm` or a `data_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
 pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions: Sessions) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
@@ -100,6 +102,12 @@ pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions:
         0x20 => aside("intermediate notification"),
         _ => aside("unknown message type in esm_class"),
     }
+}
+
+/// What an `alert_notification` brings: nothing, unless a phone can be reached again.
+pub fn alert(frame: &Frame) -> Option<Delivery> {
+    let alert = Alert::read(frame).ok().filter(|alert| alert.is_available)?;
+    Some(Delivery::Reachable { number: phone(&alert.esme)?, phone: phone(&alert.source)? })
 }
 
 fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions) -> Inbound {
@@ -202,6 +210,9 @@ fn fingerprint(message: &ShortMessage) -> Fingerprint {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use smpp::pdus::AlertNotification;
+    use smpp::values::MsAvailabilityStatus;
 
     use super::*;
     use crate::carrier::frame::{Framer, encode};
@@ -380,6 +391,21 @@ mod tests {
 
         let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
+    }
+
+    #[test]
+    fn an_alert_names_a_phone_that_can_be_reached_again() {
+        let alerted = |source: &str, status| {
+            let (source, esme) = (source.parse().unwrap(), "13035550100".parse().unwrap());
+            let (ton, npi) = (Ton::International, Npi::Isdn);
+            let mut framer = Framer::default();
+            framer.push(&encode(0, 1, AlertNotification::new(ton, npi, source, ton, npi, esme, status).into()));
+            alert(&framer.next_frame().unwrap().unwrap())
+        };
+        let [number, phone] = ["+13035550100", "+13035550123"].map(|text| Phone::parse(text).unwrap());
+        assert_eq!(alerted("13035550123", None), Some(Delivery::Reachable { number, phone }));
+        assert_eq!(alerted("13035550123", Some(MsAvailabilityStatus::Unavailable)), None);
+        assert_eq!(alerted("BANK", None), None);
     }
 
     #[test]

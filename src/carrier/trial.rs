@@ -95,6 +95,7 @@ async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Insta
                 // Nothing is submitted, and what is delivered is the next one's.
                 Output::Bound
                 | Output::Deliver(_)
+                | Output::Alert(_)
                 | Output::Answered { .. }
                 | Output::Late(_)
                 | Output::Part(_)

@@ -117,6 +117,7 @@ impl Conversation {
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
             Event::Receipted(receipt) => turn.receipted(receipt),
+            Event::Reachable => turn.reachable(),
             Event::ReadUpTo(seq) => turn.read_up_to(seq),
             Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
             Event::Woken => Outcome::Recorded,
@@ -352,6 +353,12 @@ impl Turn<'_> {
             None if self.next.outbox.is_sending() => self.outbox(|outbox, step| outbox.keep_early(receipt, step)),
             None => self.journal.push(Entry::ReceiptUnmatched { receipt, at: self.now }),
         }
+        Outcome::Recorded
+    }
+
+    /// What the carrier refused a moment ago need not wait any longer.
+    fn reachable(&mut self) -> Outcome {
+        self.next.outbox.end_pauses(self.now);
         Outcome::Recorded
     }
 

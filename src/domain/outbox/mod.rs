@@ -226,6 +226,15 @@ impl Outbox {
         waiting.become_(Status::Queued, None, step);
     }
 
+    /// Nothing waits any longer only because the carrier refused it a moment ago. The day's budget is another matter.
+    pub(in crate::domain) fn end_pauses(&mut self, now: Timestamp) {
+        for waiting in &mut self.waiting {
+            if let Stage::Queued { not_before, pause: Pause::Short, .. } = &mut waiting.stage {
+                *not_before = now.min(*not_before);
+            }
+        }
+    }
+
     /// The carrier answered an attempt, in time or late.
     pub(in crate::domain) fn answered(
         &mut self,
