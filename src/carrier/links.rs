@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::link::{Link, LinkStatus, Room};
-use super::{LinkConfig, translate};
+use super::{LinkConfig, submit};
 use crate::domain::{Answer, Cleared, Phone};
 use crate::ports::{Carrier, CarrierClosed, Clock, Place, Reception};
 
@@ -104,7 +104,7 @@ impl Place for Room {
         write_by: Instant,
         recalled: CancellationToken,
     ) -> BoxFuture<'static, Answer> {
-        Box::pin((*self).submit(translate::submit_sms(&cleared), write_by, recalled))
+        Box::pin((*self).submit(submit::submit_sms(&cleared), write_by, recalled))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The wire: links to carriers over SMPP 3.4.
 //!
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
-//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`translate`] stands
-//! between their words and the wire's. [`try_bind`] is a session with nothing in it, to see whether there can be one.
+//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes
+//! their words the wire's, [`translate`] the wire's theirs. [`try_bind`] is a session with nothing in it, to see whether there can be one.
 //!
 //! What may have gone out is never sent again from here: a message whose PDU was wholly written is answered as the
 //! carrier answers it, be it late, and with [`Answer::Unknown`](crate::domain::Answer::Unknown) when the session ends
@@ -21,6 +21,7 @@ mod reason;
 pub mod receipt;
 pub mod session;
 pub mod short_message;
+pub mod submit;
 pub mod text;
 pub mod timers;
 pub mod translate;

@@ -1,34 +1,69 @@
 //! How a text travels as SMS: its alphabet, and the segments that it is cut into.
 //!
 //! GSM 7-bit default alphabet with its extension table (3GPP TS 23.038 §6.2.1), else UCS-2 carried
-//! as UTF-16 (§6.2.3). A text that needs several segments gives up 6 octets of each to the
-//! concatenation header (3GPP TS 23.040 §9.2.3.24.1): 153 of 160 septets, or 67 of 70 UTF-16 units, are left.
+//! as UTF-16 (§6.2.3). A segment has 140 octets. Of a text that needs several, each gives some of them up for the header
+//! that joins it to the others (3GPP TS 23.040 §9.2.3.24): usually 6, which leaves 153 of 160 septets, or 67 of 70
+//! UTF-16 units.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The alphabet that a text needs.
+/// What a segment holds (3GPP TS 23.040 §9.2.3.24).
+const SEGMENT_OCTETS: usize = 140;
+
+/// The alphabet that a text needs on its way to the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alphabet {
-    /// GSM 7-bit default alphabet and extension; `data_coding` 0.
+    /// GSM 7-bit default alphabet and extension.
     Gsm7,
     /// UTF-16, big endian; `data_coding` 8.
     Ucs2,
 }
 
 impl Alphabet {
-    /// Units in a text that fits one segment: septets, or UTF-16 units.
-    pub const fn single(self) -> usize {
+    /// Units that fit a segment of which a header takes so many octets: septets, or UTF-16 units.
+    const fn units(self, header_octets: usize) -> usize {
+        let octets = SEGMENT_OCTETS - header_octets;
         match self {
-            Self::Gsm7 => 160,
-            Self::Ucs2 => 70,
+            Self::Gsm7 => octets * 8 / 7,
+            Self::Ucs2 => octets / 2,
         }
     }
+}
 
-    /// Units in each segment of a text that needs several.
-    pub const fn concatenated(self) -> usize {
+/// How a text is written for one carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writing {
+    pub default_alphabet: DefaultAlphabet,
+    /// What each segment of a long text gives up for its header.
+    pub header_octets: usize,
+}
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6 }
+    }
+}
+
+/// What the octets of a text mean to the carrier that are not UCS-2 (SMPP 3.4 §5.2.19: the SMSC default alphabet).
+///
+/// The carrier makes the GSM alphabet of it, which is all that phones know: a character that is not in both goes as
+/// UCS-2, and the room in a segment is counted in septets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultAlphabet {
+    /// The GSM alphabet itself, one septet in each octet.
+    Gsm,
+    /// ISO 8859-1.
+    Latin1,
+    Ascii,
+}
+
+impl DefaultAlphabet {
+    /// What a character of the GSM alphabet is written as, if it can be: octets, and how many of them count.
+    fn octets(self, character: char, codes: ([u8; 2], usize)) -> Option<([u8; 2], usize)> {
         match self {
-            Self::Gsm7 => 153,
-            Self::Ucs2 => 67,
+            Self::Gsm => Some(codes),
+            Self::Latin1 => u8::try_from(character).ok().map(|octet| ([octet, 0], 1)),
+            Self::Ascii => u8::try_from(character).ok().filter(u8::is_ascii).map(|octet| ([octet, 0], 1)),
         }
     }
 }
@@ -102,75 +137,101 @@ fn gsm7_codes(character: char) -> Option<([u8; 2], usize)> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments {
     pub alphabet: Alphabet,
-    /// GSM: one septet in each octet. UCS-2: big-endian pairs. Never empty.
+    /// In the default alphabet, or UCS-2 as big-endian pairs. Never empty.
     pub parts: Vec<Vec<u8>>,
 }
 
 impl Segments {
+    /// Cuts a text as it is most widely written. See [`written`](Self::written).
+    pub fn of(text: &str) -> Self {
+        Self::written(text, Writing::default())
+    }
+
     /// Cuts a text. An escape pair, a surrogate pair or a grapheme is never torn apart, unless one
     /// grapheme alone is larger than a segment.
-    pub fn of(text: &str) -> Self {
-        match encode_gsm7(text) {
-            Some(encoded) => Self { alphabet: Alphabet::Gsm7, parts: encoded.pack(Alphabet::Gsm7, 1) },
-            None => Self { alphabet: Alphabet::Ucs2, parts: encode_ucs2(text).pack(Alphabet::Ucs2, 2) },
-        }
+    pub fn written(text: &str, writing: Writing) -> Self {
+        let Writing { default_alphabet, header_octets } = writing;
+        let (alphabet, encoded) = match encode_gsm7(text, default_alphabet) {
+            Some(encoded) => (Alphabet::Gsm7, encoded),
+            None => (Alphabet::Ucs2, encode_ucs2(text, Alphabet::Ucs2.units(header_octets))),
+        };
+        Self { alphabet, parts: encoded.pack(alphabet.units(0), alphabet.units(header_octets)) }
     }
 
     /// How many segments the practice pays for.
     pub fn count(text: &str) -> u32 {
-        u32::try_from(Self::of(text).parts.len()).unwrap_or(u32::MAX)
+        Self::of(text).len()
+    }
+
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
     }
 }
 
 /// A whole text as octets, and where it may be cut.
 struct Encoded {
     octets: Vec<u8>,
+    units: usize,
     /// Where each atom ends: what is never torn apart.
-    ends: Vec<usize>,
+    ends: Vec<End>,
+}
+
+/// So many octets and so many units into a text.
+#[derive(Clone, Copy, Default)]
+struct End {
+    octets: usize,
+    units: usize,
 }
 
 impl Encoded {
-    fn with_capacity(atoms: usize, octets_per_unit: usize) -> Self {
-        Self { octets: Vec::with_capacity(atoms * octets_per_unit), ends: Vec::with_capacity(atoms) }
+    fn with_capacity(octets: usize, atoms: usize) -> Self {
+        Self { octets: Vec::with_capacity(octets), units: 0, ends: Vec::with_capacity(atoms) }
+    }
+
+    fn write(&mut self, octets: &[u8], units: usize) {
+        self.octets.extend_from_slice(octets);
+        self.units += units;
     }
 
     /// The atom that was being written ends here.
     fn end(&mut self) {
-        self.ends.push(self.octets.len());
+        self.ends.push(End { octets: self.octets.len(), units: self.units });
     }
 
-    /// Fills segments with whole atoms.
-    fn pack(self, alphabet: Alphabet, octets_per_unit: usize) -> Vec<Vec<u8>> {
-        let Self { octets, ends } = self;
-        if octets.len() <= alphabet.single() * octets_per_unit {
+    /// Fills segments with whole atoms: one of `single` units, or several of `several`.
+    fn pack(self, single: usize, several: usize) -> Vec<Vec<u8>> {
+        let Self { octets, units, ends } = self;
+        if units <= single {
             return vec![octets];
         }
-        let room = alphabet.concatenated() * octets_per_unit;
-        let mut parts = Vec::with_capacity(octets.len() / room + 1);
-        let (mut start, mut fitting) = (0, 0);
+        let mut parts = Vec::with_capacity(units / several + 1);
+        let (mut start, mut fitting) = (End::default(), End::default());
         for end in ends {
-            if end - start > room {
-                parts.push(octets[start..fitting].to_vec());
+            if end.units - start.units > several {
+                parts.push(octets[start.octets..fitting.octets].to_vec());
                 start = fitting;
             }
             fitting = end;
         }
-        parts.push(octets[start..].to_vec());
+        parts.push(octets[start.octets..].to_vec());
         parts
     }
 }
 
-/// The codes of each character, or `None` when one is not in the GSM alphabet. No two characters of the alphabet
-/// are one grapheme, but CR and LF.
-fn encode_gsm7(text: &str) -> Option<Encoded> {
-    let mut encoded = Encoded::with_capacity(text.len(), 1);
+/// Each character as the default alphabet writes it, or `None` when it or the GSM alphabet lacks one. No two characters
+/// of the GSM alphabet are one grapheme, but CR and LF.
+fn encode_gsm7(text: &str, default_alphabet: DefaultAlphabet) -> Option<Encoded> {
+    let mut encoded = Encoded::with_capacity(text.len(), text.len());
     let mut before = None;
     for character in text.chars() {
-        let (pair, used) = gsm7_codes(character)?;
+        let codes = gsm7_codes(character)?;
+        let (octets, used) = default_alphabet.octets(character, codes)?;
         if (before, character) == (Some('\r'), '\n') {
             encoded.ends.pop();
         }
-        encoded.octets.extend_from_slice(&pair[..used]);
+        encoded.write(&octets[..used], codes.1);
         encoded.end();
         before = Some(character);
     }
@@ -178,16 +239,18 @@ fn encode_gsm7(text: &str) -> Option<Encoded> {
 }
 
 /// The UTF-16 octets of each grapheme; one too large for a segment falls apart into its characters.
-fn encode_ucs2(text: &str) -> Encoded {
-    let mut encoded = Encoded::with_capacity(text.len(), 2);
+fn encode_ucs2(text: &str, units_max: usize) -> Encoded {
+    let mut encoded = Encoded::with_capacity(text.len() * 2, text.len());
     for grapheme in text.graphemes(true) {
-        let is_too_large = grapheme.encode_utf16().count() > Alphabet::Ucs2.concatenated();
-        let start = encoded.octets.len();
+        let is_too_large = grapheme.encode_utf16().count() > units_max;
+        let start = encoded.units;
         for character in grapheme.chars() {
-            if is_too_large && encoded.octets.len() > start {
+            if is_too_large && encoded.units > start {
                 encoded.end();
             }
-            encoded.octets.extend(character.encode_utf16(&mut [0; 2]).iter().flat_map(|unit| unit.to_be_bytes()));
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                encoded.write(&unit.to_be_bytes(), 1);
+            }
         }
         encoded.end();
     }
@@ -234,6 +297,41 @@ mod tests {
             }
         }
         check(&format!("{}\r\n{}", "a".repeat(152), "b".repeat(20)), Alphabet::Gsm7, &[152, 22]);
+    }
+
+    #[test]
+    fn a_longer_header_leaves_less_room() {
+        let written = |text: &str, header_octets| {
+            let segments = Segments::written(text, Writing { header_octets, ..Writing::default() });
+            segments.parts.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert_eq!(written(&"a".repeat(160), 7), [160], "one segment has no header");
+        assert_eq!(written(&"a".repeat(305), 7), [152, 152, 1]);
+        assert_eq!(written(&"ж".repeat(133), 7), [132, 132, 2]);
+    }
+
+    #[test]
+    fn a_default_alphabet_writes_what_it_and_phones_have() {
+        let written = |text: &str, default_alphabet| {
+            let Segments { alphabet, parts } =
+                Segments::written(text, Writing { default_alphabet, ..Writing::default() });
+            (alphabet, parts.concat())
+        };
+        use DefaultAlphabet::{Ascii, Gsm, Latin1};
+        assert_eq!(written("é@_", Gsm), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
+        assert_eq!(written("é@_", Latin1), (Alphabet::Gsm7, vec![0xE9, 0x40, 0x5F]));
+        assert_eq!(written("é", Ascii), (Alphabet::Ucs2, vec![0x00, 0xE9]));
+        assert_eq!(written("@_", Ascii), (Alphabet::Gsm7, b"@_".to_vec()));
+        assert_eq!(written("€", Latin1), (Alphabet::Ucs2, vec![0x20, 0xAC]), "it is in the GSM alphabet alone");
+        assert_eq!(written("`í", Latin1), (Alphabet::Ucs2, vec![0, 0x60, 0, 0xED]), "no phone has them in GSM letters");
+    }
+
+    #[test]
+    fn room_is_counted_as_the_phone_counts_whatever_the_carrier_is_given() {
+        let writing = Writing { default_alphabet: DefaultAlphabet::Ascii, ..Writing::default() };
+        let sizes = |text: &str| Segments::written(text, writing).parts.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&"[".repeat(80)), [80]);
+        assert_eq!(sizes(&"[".repeat(81)), [76, 5], "each is an escape pair to the phone");
     }
 
     #[test]
