@@ -829,9 +829,7 @@ fn a_text_is_delivered_when_every_segment_is() {
     let Answer::Taken { ids } = taken(&cleared) else { panic!("taken") };
     assert_eq!(ids.len(), 2);
     scene.answer(&cleared, taken(&cleared));
-    let receipt = |id: &CarrierId| {
-        Event::Receipted(Receipt { carrier_id: Some(id.clone()), reference: None, state: ReceiptState::Delivered })
-    };
+    let receipt = |id: &CarrierId| Event::Receipted(Receipt::delivered(id.clone()));
     scene.event(receipt(&ids[1]));
     scene.event(receipt(&ids[1]));
     assert_eq!(scene.status(draft), Status::Sent);
@@ -856,7 +854,7 @@ fn a_receipt_that_came_before_a_crash_settles_what_the_crash_left_unconfirmed() 
     let draft = accepted(scene.drafts("see you"));
     let cleared = scene.grant().unwrap();
     let by_reference =
-        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered };
+        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered, error: None };
     scene.event(Event::Receipted(by_reference));
     scene.restarts();
     assert_eq!(scene.status(draft), Status::Delivered);
@@ -868,8 +866,7 @@ fn no_early_receipt_disappears() {
     accepted(scene.drafts("see you"));
     let cleared = scene.grant().unwrap();
     for number in 0..20 {
-        let carrier_id = Some(CarrierId(format!("stranger-{number}").as_str().into()));
-        scene.event(Event::Receipted(Receipt { carrier_id, reference: None, state: ReceiptState::Delivered }));
+        scene.event(Event::Receipted(Receipt::delivered(CarrierId(format!("stranger-{number}").as_str().into()))));
     }
     scene.answer(&cleared, Answer::Refused { command_status: 0x0B, retry: Retry::Never });
     let unmatched = scene.journal.iter().filter(|entry| matches!(entry, Entry::ReceiptUnmatched { .. })).count();
@@ -891,8 +888,7 @@ fn a_final_status_is_never_left() {
 #[test]
 fn a_receipt_that_fits_nothing_is_kept_as_evidence() {
     let mut scene = in_state("opted_in");
-    let receipt =
-        Receipt { carrier_id: Some(CarrierId("nobody".into())), reference: None, state: ReceiptState::Delivered };
+    let receipt = Receipt::delivered(CarrierId("nobody".into()));
     scene.event(Event::Receipted(receipt.clone()));
     assert!(scene.journal.contains(&Entry::ReceiptUnmatched { receipt, at: scene.now }));
 }

@@ -20,7 +20,7 @@ use super::deliveries::{Deliveries, Done, Handed};
 use super::frame::{Frame, status};
 use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
-use super::translate::{self, Sessions};
+use super::translate::{self, Dialect, Sessions};
 use super::window::{Submit, Token};
 use crate::domain::{Answer, DeliveryId};
 
@@ -340,7 +340,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions);
+        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &Dialect::default());
         let (request, came_at) = (delivered.frame.request(), Instant::now());
         self.deliveries.hand(Handed { request, command_status, delivery, came_at });
     }

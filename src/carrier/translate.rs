@@ -6,11 +6,13 @@ use sha2::{Digest, Sha256};
 
 use super::alert::Alert;
 use super::frame::Frame;
+use super::receipt::Errors;
 use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
 use super::text::Letters;
 use super::udh::{self, Header};
 use super::{receipt, text};
+use crate::domain::text::DefaultAlphabet;
 use crate::domain::{Body, CarrierId, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
 
@@ -21,8 +23,28 @@ pub struct Sessions {
     pub earlier_ended: Option<Timestamp>,
 }
 
+/// How a carrier writes what it delivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dialect {
+    pub default_alphabet: DefaultAlphabet,
+    /// What the errors in its receipts mean.
+    pub errors: Errors,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self { default_alphabet: DefaultAlphabet::Gsm, errors: Errors::default() }
+    }
+}
+
 /// What a `deliver_sm` or a `data_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
-pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions: Sessions) -> Delivery {
+pub fn delivery(
+    delivered: &Delivered,
+    id: DeliveryId,
+    now: Timestamp,
+    sessions: Sessions,
+    dialect: &Dialect,
+) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
         Ok(message) => message,
@@ -33,8 +55,8 @@ pub fn delivery(delivered: &Delivered, id: DeliveryId, now: Timestamp, sessions:
     };
     // The message type alone says what it is, never the text (SMPP 3.4 §5.2.12).
     match message.esm_class & 0x3C {
-        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions) },
-        0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message) },
+        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions, dialect) },
+        0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message, dialect) },
         0x08 => aside("delivery acknowledgement of a handset"),
         0x10 => aside("manual acknowledgement of a handset"),
         0x20 => aside("intermediate notification"),
@@ -48,7 +70,7 @@ pub fn alert(frame: &Frame) -> Option<Delivery> {
     Some(Delivery::Reachable { number: phone(&alert.esme)?, phone: phone(&alert.source)? })
 }
 
-fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions) -> Inbound {
+fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: &Dialect) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
@@ -56,7 +78,7 @@ fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions) -> Inboun
         true => udh::read(octets).unwrap_or((Header::default(), octets)),
         false => (Header::default(), octets),
     };
-    let letters = Letters { shifts: header.shifts, ..Letters::default() };
+    let letters = Letters { default_alphabet: dialect.default_alphabet, shifts: header.shifts };
     let (text, form) = letters.decode(message.data_coding, words);
     let part = header.part.or_else(|| sar(message));
     Inbound {
@@ -85,7 +107,7 @@ fn sar(message: &ShortMessage) -> Option<Part> {
     })
 }
 
-fn receipt(message: &ShortMessage) -> Receipt {
+fn receipt(message: &ShortMessage, dialect: &Dialect) -> Receipt {
     let parameters = &message.parameters;
     let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
@@ -97,6 +119,7 @@ fn receipt(message: &ShortMessage) -> Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
+        error: dialect.errors.of(parameters.network_error_code, said.error),
     }
 }
 
@@ -152,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::carrier::frame::{Framer, encode};
+    use crate::domain::Cause;
 
     /// 2026-07-08 09:10:11 UTC
     const NOW: Timestamp = Timestamp::constant(1_783_501_811, 0);
@@ -170,11 +194,15 @@ mod tests {
     }
 
     fn deliver(message: ShortMessage) -> Delivery {
+        deliver_in(&Dialect::default(), message)
+    }
+
+    fn deliver_in(dialect: &Dialect, message: ShortMessage) -> Delivery {
         let mut framer = Framer::default();
         framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
         let frame = framer.next_frame().unwrap().unwrap();
         let sessions = Sessions { began: NOW, earlier_ended: None };
-        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions)
+        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions, dialect)
     }
 
     #[track_caller]
@@ -204,7 +232,7 @@ mod tests {
     #[test]
     fn a_receipt_whose_text_is_stop_is_a_receipt() {
         let receipt = receipt_of(ShortMessage { esm_class: 0x04, ..message(b"STOP") });
-        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown });
+        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown, error: None });
     }
 
     #[test]
@@ -214,9 +242,30 @@ mod tests {
         both.parameters.receipted_message_id = Some(b"tlv".to_vec());
         both.parameters.message_state = Some(2);
         both.parameters.user_message_reference = Some(7);
-        let expected =
-            Receipt { carrier_id: Some(CarrierId("tlv".into())), reference: Some(7), state: ReceiptState::Delivered };
+        let expected = Receipt { reference: Some(7), ..Receipt::delivered(CarrierId("tlv".into())) };
         assert_eq!(receipt_of(both), expected);
+    }
+
+    #[test]
+    fn a_receipt_says_what_went_wrong_in_its_parameter_or_its_text() {
+        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:7 stat:UNDELIV err:064") };
+        let error =
+            |message: &ShortMessage| receipt_of(message.clone()).error.map(|error| (error.code.get(), error.cause));
+        assert_eq!(error(&both), Some((64, None)));
+        both.parameters.network_error_code = Some((3, 1));
+        assert_eq!(error(&both), Some((1, Some(Cause::UnknownNumber))));
+    }
+
+    #[test]
+    fn a_carrier_has_its_own_default_alphabet_and_its_own_errors() {
+        let errors = [(64, Cause::OverLimit)].into_iter().collect();
+        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors };
+        let Delivery::Text { inbound, .. } = deliver_in(&dialect, message(b"S\xED")) else { panic!("a text") };
+        assert_eq!(inbound.text.expose(), "Sí");
+        let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7_f stat:UNDELIV err:064") };
+        let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt) else { panic!("a receipt") };
+        assert_eq!(receipt.carrier_id, Some(CarrierId("7_f".into())));
+        assert_eq!(receipt.error.and_then(|error| error.cause), Some(Cause::OverLimit));
     }
 
     #[test]

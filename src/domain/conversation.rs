@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
-use super::outbox::{Finished, Outbox, Step};
+use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
 use super::{
@@ -350,8 +350,10 @@ impl Turn<'_> {
     fn receipted(&mut self, receipt: Receipt) -> Outcome {
         match self.outbox(|outbox, step| outbox.receipted(&receipt, step)) {
             Some(finished) => self.conclude(finished),
-            None if self.next.outbox.is_sending() => self.outbox(|outbox, step| outbox.keep_early(receipt, step)),
-            None => self.journal.push(Entry::ReceiptUnmatched { receipt, at: self.now }),
+            None => {
+                let early = EarlyReceipt { receipt, at: self.now };
+                self.outbox(|outbox, step| outbox.keep_early(early, step));
+            }
         }
         Outcome::Recorded
     }

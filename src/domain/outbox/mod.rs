@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, Fate, TRACKED_MAX, Tracked, reference};
+pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, TRACKED_MAX, Tracked, reference};
 
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
     Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Precedence,
-    Receipt, Retry, Status,
+    Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
@@ -23,7 +23,8 @@ pub struct Outbox {
     pub waiting: Vec<Waiting>,
     /// Sent or unconfirmed. Shared, because each decision copies the outbox and changes one of them at the most.
     pub tracked: Vec<Arc<Tracked>>,
-    pub early_receipts: Vec<Receipt>,
+    /// Receipts about nothing that is known: about what is in flight or unconfirmed, perhaps.
+    pub early_receipts: Vec<EarlyReceipt>,
 }
 
 /// A message that has not gone out.
@@ -258,7 +259,7 @@ impl Outbox {
             }
             Answer::Unknown => {
                 let segments = self.waiting[index].message.segments;
-                self.track(index, Fate::Unconfirmed { segments }, step);
+                self.track(index, Fate::unconfirmed(segments), step);
                 None
             }
             Answer::NotSent => self.try_again(index, step),
@@ -291,7 +292,7 @@ impl Outbox {
             Stage::Pending | Stage::Queued { .. } => false,
         })?;
         let segments = self.waiting[index].message.segments;
-        self.track(index, Fate::Unconfirmed { segments }, step);
+        self.track(index, Fate::unconfirmed(segments), step);
         self.replay_early_receipts(step)
     }
 
@@ -299,7 +300,7 @@ impl Outbox {
     pub(in crate::domain) fn doubt_everything(&mut self, step: &mut Step<'_>) {
         while let Some(first) = self.waiting.first() {
             let segments = first.message.segments;
-            self.track(0, Fate::Unconfirmed { segments }, step);
+            self.track(0, Fate::unconfirmed(segments), step);
         }
     }
 
@@ -315,6 +316,7 @@ impl Outbox {
             Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => true,
         });
         self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
+        self.expire_early_receipts(step);
         expired
     }
 
