@@ -9,7 +9,7 @@ use assent::domain::policy::BootId;
 use assent::domain::text::Segments;
 use assent::domain::{
     Answer, Body, CarrierId, Conversation, ConversationId, ConversationKey, Decision, Draft, Effect, Event,
-    Fingerprint, Form, Inbound, Limits, MessageId, Outcome, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState,
+    Fingerprint, Form, Inbound, Limits, MessageId, Outcome, Phone, Policy, Practice, PracticeId, Receipt,
     SEGMENTS_PER_MINUTE_DEFAULT, StaffId, keyword,
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -99,8 +99,7 @@ fn answered(id: MessageId) -> Event {
 }
 
 fn receipted() -> Event {
-    let carrier_id = Some(CarrierId("19a2f".into()));
-    Event::Receipted(Receipt { carrier_id, reference: None, state: ReceiptState::Delivered })
+    Event::Receipted(Receipt::delivered(CarrierId("19a2f".into())))
 }
 
 fn decisions(criterion: &mut Criterion) {

@@ -424,6 +424,8 @@ pub enum Delivery {
     Text { from: Phone, to: Phone, inbound: Inbound },
     /// A receipt about a text from a practice number to a phone.
     Receipt { number: Phone, phone: Phone, receipt: Receipt },
+    /// A phone that a practice number could not reach can be reached again.
+    Reachable { number: Phone, phone: Phone },
     /// Something that can't be given to any conversation.
     Unroutable(DeadLetter),
 }

@@ -756,6 +756,32 @@ fn a_carrier_that_is_busy_is_tried_again_and_order_is_kept() {
 }
 
 #[test]
+fn a_text_that_was_refused_is_tried_at_once_when_the_phone_can_be_reached_again() {
+    let mut scene = in_state("opted_in");
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Refused { command_status: 0x08, retry: Retry::FewTimes });
+    assert!(scene.carry().is_empty(), "not before the pause is over");
+    scene.event(Event::Reachable);
+    assert_eq!(scene.carry().len(), 1);
+    assert_eq!(scene.status(draft), Status::Sent);
+}
+
+#[test]
+fn a_phone_that_can_be_reached_again_changes_nothing_else() {
+    for state in ["none", "invited", "opted_in", "opted_out"] {
+        let scene = in_state(state);
+        let decision = scene.conversation.handle(Event::Reachable, scene.now, &scene.policy);
+        assert_eq!((decision.next, decision.journal), (scene.conversation.clone(), vec![]), "{state}");
+    }
+    let mut scene = in_state("opted_in");
+    accepted(scene.drafts("see you"));
+    postponed(&mut scene);
+    scene.event(Event::Reachable);
+    assert!(scene.carry().is_empty(), "the day's budget is no matter of the phone");
+}
+
+#[test]
 fn an_error_that_may_be_the_carriers_own_is_tried_three_times() {
     let mut scene = in_state("opted_in");
     let draft = accepted(scene.drafts("see you"));
@@ -803,9 +829,7 @@ fn a_text_is_delivered_when_every_segment_is() {
     let Answer::Taken { ids } = taken(&cleared) else { panic!("taken") };
     assert_eq!(ids.len(), 2);
     scene.answer(&cleared, taken(&cleared));
-    let receipt = |id: &CarrierId| {
-        Event::Receipted(Receipt { carrier_id: Some(id.clone()), reference: None, state: ReceiptState::Delivered })
-    };
+    let receipt = |id: &CarrierId| Event::Receipted(Receipt::delivered(id.clone()));
     scene.event(receipt(&ids[1]));
     scene.event(receipt(&ids[1]));
     assert_eq!(scene.status(draft), Status::Sent);
@@ -830,7 +854,7 @@ fn a_receipt_that_came_before_a_crash_settles_what_the_crash_left_unconfirmed() 
     let draft = accepted(scene.drafts("see you"));
     let cleared = scene.grant().unwrap();
     let by_reference =
-        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered };
+        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered, error: None };
     scene.event(Event::Receipted(by_reference));
     scene.restarts();
     assert_eq!(scene.status(draft), Status::Delivered);
@@ -842,8 +866,7 @@ fn no_early_receipt_disappears() {
     accepted(scene.drafts("see you"));
     let cleared = scene.grant().unwrap();
     for number in 0..20 {
-        let carrier_id = Some(CarrierId(format!("stranger-{number}").as_str().into()));
-        scene.event(Event::Receipted(Receipt { carrier_id, reference: None, state: ReceiptState::Delivered }));
+        scene.event(Event::Receipted(Receipt::delivered(CarrierId(format!("stranger-{number}").as_str().into()))));
     }
     scene.answer(&cleared, Answer::Refused { command_status: 0x0B, retry: Retry::Never });
     let unmatched = scene.journal.iter().filter(|entry| matches!(entry, Entry::ReceiptUnmatched { .. })).count();
@@ -865,8 +888,7 @@ fn a_final_status_is_never_left() {
 #[test]
 fn a_receipt_that_fits_nothing_is_kept_as_evidence() {
     let mut scene = in_state("opted_in");
-    let receipt =
-        Receipt { carrier_id: Some(CarrierId("nobody".into())), reference: None, state: ReceiptState::Delivered };
+    let receipt = Receipt::delivered(CarrierId("nobody".into()));
     scene.event(Event::Receipted(receipt.clone()));
     assert!(scene.journal.contains(&Entry::ReceiptUnmatched { receipt, at: scene.now }));
 }

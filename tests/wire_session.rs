@@ -4,13 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use assent::carrier::frame::{Frame, Framer, Unframed, encode};
+use assent::carrier::frame::{Frame, Framer, Request, Unframed, encode};
 use assent::carrier::refusal::Refusals;
 use assent::carrier::session::{Input, Output, Reason, Session, Settings};
 use assent::carrier::window::{Submit, Token};
 use assent::domain::{Answer, CarrierId, Retry};
 use proptest::prelude::*;
-use smpp::pdus::{BindTransceiver, BindTransceiverResp, DeliverSm, SubmitSm, SubmitSmResp};
+use smpp::pdus::{AlertNotification, BindTransceiver, BindTransceiverResp, DataSm, DeliverSm, SubmitSm, SubmitSmResp};
 use smpp::{CommandId, Pdu};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,6 +27,7 @@ struct Script {
     late: Vec<u64>,
     delivered: Vec<u32>,
     strays: usize,
+    alerts: usize,
     closed: Option<Reason>,
 }
 
@@ -45,6 +46,7 @@ impl Script {
             late: Vec::new(),
             delivered: Vec::new(),
             strays: 0,
+            alerts: 0,
             closed: None,
         }
     }
@@ -67,6 +69,7 @@ impl Script {
         for output in self.session.handle(input, self.now) {
             match output {
                 Output::Bound | Output::Part(_) => {}
+                Output::Alert(_) => self.alerts += 1,
                 Output::Deliver(delivered) => self.delivered.push(delivered.frame.sequence()),
                 Output::Answered { token, answer } => self.answers.push((token.0, answer)),
                 Output::Late(token) => self.late.push(token.0),
@@ -132,6 +135,10 @@ impl Script {
 
 fn taken(ids: &[&str]) -> Answer {
     Answer::Taken { ids: ids.iter().map(|id| CarrierId((*id).into())).collect() }
+}
+
+fn deliver_sm(sequence: u32) -> Request {
+    Request { id: CommandId::DeliverSm, sequence }
 }
 
 fn raw(id: u32, sequence: u32) -> Vec<u8> {
@@ -208,9 +215,32 @@ fn a_text_delivered_before_the_bind_is_answered_is_not_lost() {
     assert!(script.delivered.is_empty());
     script.hears(0, 1, BindTransceiverResp::default());
     assert_eq!(script.delivered, [0xFFFF_FFFF, 0]);
-    script.handle(Input::Answer { sequence: 0xFFFF_FFFF, command_status: 0 });
+    script.handle(Input::Answer { to: deliver_sm(0xFFFF_FFFF), command_status: 0 });
     let [answer] = script.says().try_into().unwrap();
     assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 0xFFFF_FFFF));
+}
+
+#[test]
+fn a_data_sm_is_taken_like_a_deliver_sm_and_answered_as_itself() {
+    let mut script = Script::bound();
+    script.hears(0, 7, DataSm::default());
+    script.hears(0, 7, DeliverSm::default());
+    assert_eq!(script.delivered, [7, 7]);
+    let to = Request { id: CommandId::DataSm, sequence: 7 };
+    script.handle(Input::Answer { to, command_status: 0x08 });
+    script.handle(Input::Answer { to: deliver_sm(7), command_status: 0 });
+    let answers: Vec<_> =
+        script.says().iter().map(|answer| (answer.id(), answer.status(), answer.sequence())).collect();
+    assert_eq!(answers, [(CommandId::DataSmResp, 0x08, 7), (CommandId::DeliverSmResp, 0, 7)]);
+}
+
+#[test]
+fn an_alert_is_told_and_has_no_answer() {
+    let mut script = Script::bound();
+    script.hears(0, 9, AlertNotification::default());
+    assert_eq!(script.alerts, 1);
+    script.handle(Input::Answer { to: Request { id: CommandId::AlertNotification, sequence: 9 }, command_status: 0 });
+    assert_eq!(script.says_ids(), []);
 }
 
 #[test]
@@ -572,7 +602,7 @@ fn we_unbind_and_take_answers_until_the_carrier_agrees() {
     assert_eq!(script.answer(token), Some(&taken(&["a"])));
     script.hears(0, 6, DeliverSm::default());
     assert_eq!(script.delivered, [5], "what comes after our unbind is left to the carrier");
-    script.handle(Input::Answer { sequence: 5, command_status: 0 });
+    script.handle(Input::Answer { to: deliver_sm(5), command_status: 0 });
     assert_eq!(script.says_ids(), [CommandId::DeliverSmResp]);
     script.hears(0, unbind.sequence(), Pdu::UnbindResp);
     assert_eq!(script.closed, Some(Reason::Stopped));

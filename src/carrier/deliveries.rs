@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
+use super::frame::Request;
 use super::patience::Patience;
 use crate::domain::Phone;
 use crate::ports::{Delivery, NotTaken, Reception};
@@ -32,7 +33,7 @@ const UNTAKEN_MAX: usize = 1_024;
 
 /// A delivery, and how it is to be answered once it is durable.
 pub struct Handed {
-    pub sequence: u32,
+    pub request: Request,
     pub command_status: u32,
     pub delivery: Delivery,
     pub came_at: Instant,
@@ -40,7 +41,7 @@ pub struct Handed {
 
 /// An offer of a delivery that is over.
 pub struct Done {
-    pub sequence: u32,
+    pub request: Request,
     pub command_status: u32,
     pub result: Result<(), NotTaken>,
 }
@@ -156,7 +157,7 @@ impl Deliveries {
     /// The next offer that is over; `None` while none is being made.
     pub async fn next(&mut self) -> Option<Done> {
         let Offered { handed, result } = self.running.next().await?;
-        let Handed { sequence, command_status, .. } = handed;
+        let Handed { request, command_status, .. } = handed;
         let phone = source(&handed.delivery).cloned();
         if let Some(phone) = &phone {
             self.busy.remove(phone);
@@ -166,7 +167,7 @@ impl Deliveries {
             Err(NotTaken) => self.not_taken(phone, handed, Instant::now()),
         }
         self.start();
-        Some(Done { sequence, command_status, result })
+        Some(Done { request, command_status, result })
     }
 
     /// Waits for those that are being made durable; the others never will be. Not longer than `patience`.
@@ -251,7 +252,7 @@ fn lock(patience: &Mutex<Patience>) -> MutexGuard<'_, Patience> {
 fn source(delivery: &Delivery) -> Option<&Phone> {
     match delivery {
         Delivery::Text { from, .. } => Some(from),
-        Delivery::Receipt { phone, .. } => Some(phone),
+        Delivery::Receipt { phone, .. } | Delivery::Reachable { phone, .. } => Some(phone),
         Delivery::Unroutable(_) => None,
     }
 }

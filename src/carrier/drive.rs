@@ -18,7 +18,7 @@ use tracing::info;
 
 use super::deliveries::{Deliveries, Done, Handed};
 use super::ended::{Ended, Why};
-use super::frame::status;
+use super::frame::{Frame, status};
 use super::link::{Gate, Link, LinkState, Permit, Submission};
 use super::reason::of_read_error;
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
@@ -282,8 +282,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         metrics::counter!("assent_deliver_total", "link" => name, "result" => result).increment(1);
         match done.result {
             Ok(()) => {
-                let Done { sequence, command_status, .. } = *done;
-                self.session.handle(Input::Answer { sequence, command_status }, now())
+                let Done { request, command_status, .. } = *done;
+                self.session.handle(Input::Answer { to: request, command_status }, now())
             }
             // Silence, and only silence: the carrier keeps it and brings it again.
             Err(_) => Vec::new(),
@@ -296,6 +296,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             match output {
                 Output::Bound => self.bound(),
                 Output::Deliver(delivered) => self.hand(&delivered),
+                Output::Alert(frame) => self.alert(&frame),
                 Output::Answered { token, answer } => self.answered(token, answer),
                 Output::Late(token) => {
                     if let Some(asked) = self.asked.get_mut(&token) {
@@ -343,10 +344,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let default_alphabet = self.link.config.profile.default_alphabet;
-        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions, default_alphabet);
-        let (sequence, came_at) = (delivered.frame.sequence(), Instant::now());
-        self.deliveries.hand(Handed { sequence, command_status, delivery, came_at });
+        let delivery =
+            translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &self.link.config.profile.dialect);
+        let (request, came_at) = (delivered.frame.request(), Instant::now());
+        self.deliveries.hand(Handed { request, command_status, delivery, came_at });
+    }
+
+    /// Passes on that a phone can be reached again; one that says nothing of use has no answer either.
+    fn alert(&mut self, frame: &Frame) {
+        let Some(delivery) = translate::alert(frame).filter(|_| !self.is_stopping()) else { return };
+        let (request, came_at) = (frame.request(), Instant::now());
+        self.deliveries.hand(Handed { request, command_status: status::ROK, delivery, came_at });
     }
 
     fn answered(&mut self, token: Token, answer: Answer) {

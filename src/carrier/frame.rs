@@ -35,6 +35,13 @@ pub mod status {
     pub const RINVTLVLEN: u32 = 0xC2;
 }
 
+/// What an answer refers to: a PDU of the peer's, by its kind and its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    pub id: CommandId,
+    pub sequence: u32,
+}
+
 /// One whole PDU.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -52,6 +59,11 @@ impl Frame {
 
     pub fn sequence(&self) -> u32 {
         self.word(12)
+    }
+
+    /// What its answer refers to.
+    pub fn request(&self) -> Request {
+        Request { id: self.id(), sequence: self.sequence() }
     }
 
     /// Whether it answers something: the top bit of `command_id` says so, known or not.

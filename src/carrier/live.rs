@@ -81,8 +81,8 @@ pub enum Step {
 
 /// The words of the text. Whoever reads them on the phone sees whether the default alphabet is what the profile says.
 pub fn words(profile: &Profile) -> &'static str {
-    match profile.default_alphabet {
-        DefaultAlphabet::Gsm7 => {
+    match profile.dialect.default_alphabet {
+        DefaultAlphabet::Gsm => {
             "Test of a carrier link. These are at, underscore, e acute, bracket and euro: @ _ é [ €"
         }
         DefaultAlphabet::Latin1 => "Test of a carrier link. These are at, underscore, e acute and bracket: @ _ é [",
@@ -195,7 +195,7 @@ impl Live<'_> {
                     Output::Deliver(delivered) => follow.extend(self.delivered(delivered)),
                     Output::Answered { token: _, answer } => self.answered(answer),
                     // It is parted from anyway when nothing more is waited for.
-                    Output::Late(_) | Output::Part(_) | Output::Stray => {}
+                    Output::Late(_) | Output::Part(_) | Output::Stray | Output::Alert(_) => {}
                     Output::Closed(reason) => return Some(reason),
                 }
             }
@@ -265,13 +265,13 @@ impl Live<'_> {
 
     /// A receipt for our text is answered. Everything else is somebody's.
     fn delivered(&mut self, delivered: Delivered) -> Vec<Output> {
-        let sequence = delivered.frame.sequence();
+        let to = delivered.frame.request();
         let ours = delivered.message.ok().filter(|message| self.is_for_our_text(message));
         let Some(message) = ours else {
             self.left_alone += 1;
             return Vec::new();
         };
-        let state = receipt(&message).state;
+        let state = receipt(&message, &self.config.profile.dialect).state;
         (self.tell)(Step::Receipt { state, after: now().saturating_duration_since(self.since) });
         if self.seen.receipts.len() < RECEIPTS_MAX {
             let came_before_the_answer = self.seen.message_id.is_none();
@@ -281,7 +281,7 @@ impl Live<'_> {
             let lingered = now() + LINGER;
             self.until = Some(self.until.map_or(lingered, |until| until.min(lingered)));
         }
-        self.session.handle(Input::Answer { sequence, command_status: status::ROK }, now())
+        self.session.handle(Input::Answer { to, command_status: status::ROK }, now())
     }
 
     fn is_for_our_text(&self, message: &ShortMessage) -> bool {

@@ -11,6 +11,7 @@
 //! before that. What the carrier delivers is acknowledged after
 //! [`Reception::deliver`](crate::ports::Reception::deliver) returned `Ok`, and not before.
 
+pub mod alert;
 mod deliveries;
 mod dial;
 mod drive;

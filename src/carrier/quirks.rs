@@ -1,8 +1,8 @@
 //! What a carrier does in its own way, told from one text that it was given and the receipts that came of it.
 
 use super::short_message::ShortMessage;
-use super::translate::{receipt, receipt_words};
-use crate::domain::{CarrierId, ReceiptState};
+use super::translate::{Dialect, receipt, receipt_words};
+use crate::domain::{CarrierId, Likeness, ReceiptState};
 
 /// What was seen of one text.
 #[derive(Default)]
@@ -27,7 +27,7 @@ const RECEIPT: u8 = 0x04;
 impl SeenReceipt {
     /// Whether the carrier has no more to say of the segment.
     pub fn is_final(&self) -> bool {
-        match receipt(&self.message).state {
+        match receipt(&self.message, &Dialect::default()).state {
             ReceiptState::Enroute | ReceiptState::Accepted | ReceiptState::Unknown => false,
             ReceiptState::Delivered
             | ReceiptState::Expired
@@ -97,8 +97,8 @@ fn of_a_receipt(seen: &SeenReceipt, answered: Option<&str>, reference: u16) -> V
         None => note(true, "a receipt has no user_message_reference: it can't settle a text whose answer was lost"),
     }
     quirks.extend(of_the_text(&receipt_words(message)));
-    if let (Some(answered), Some(receipted)) = (answered, receipt(message).carrier_id) {
-        quirks.extend(of_the_ids(answered, &receipted.0).map(str::to_owned));
+    if let (Some(answered), Some(receipted)) = (answered, receipt(message, &Dialect::default()).carrier_id) {
+        quirks.extend(of_the_ids(answered, &receipted).map(str::to_owned));
     }
     quirks
 }
@@ -113,20 +113,19 @@ fn of_the_text(words: &str) -> Option<String> {
 }
 
 /// How the id of the answer and that of the receipt differ.
-fn of_the_ids(answered: &str, receipted: &str) -> Option<&'static str> {
-    if answered.is_empty() || answered == receipted {
+fn of_the_ids(answered: &str, receipted: &CarrierId) -> Option<&'static str> {
+    if answered.is_empty() {
         return None;
     }
-    let unpadded = |id: &str| id.trim_start_matches('0').to_owned();
-    Some(if answered.eq_ignore_ascii_case(receipted) {
-        "the id of a receipt is that of the answer in another case"
-    } else if unpadded(answered).eq_ignore_ascii_case(&unpadded(receipted)) {
-        "the id of a receipt is that of the answer with other zeros before it"
-    } else if CarrierId(answered.into()).may_equal(&CarrierId(receipted.into())) {
-        "the ids of answer and receipt are one number, once in hexadecimal and once in decimal"
-    } else {
-        "the id of a receipt is another than that of the answer: receipts can't be matched by it"
-    })
+    match CarrierId(answered.into()).likeness(receipted) {
+        Some(Likeness::Same) => None,
+        Some(Likeness::OtherCase) => Some("the id of a receipt is that of the answer in another case"),
+        Some(Likeness::OtherZeros) => Some("the id of a receipt is that of the answer with other zeros before it"),
+        Some(Likeness::OtherBase) => {
+            Some("the ids of answer and receipt are one number, once in hexadecimal and once in decimal")
+        }
+        None => Some("the id of a receipt is another than that of the answer: receipts can't be matched by it"),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Reads the text of a delivery receipt (SMPP 3.4 appendix B), in any order and case and with anything missing.
 
+mod errors;
+
+pub use errors::Errors;
+
 use crate::domain::ReceiptState;
 
 /// What the text of a receipt says.
@@ -7,9 +11,11 @@ use crate::domain::ReceiptState;
 pub struct ReceiptText {
     pub id: Option<String>,
     pub state: Option<ReceiptState>,
+    /// The number of the error, if there is one and it is a number.
+    pub error: Option<u16>,
 }
 
-/// Finds `id:` and `stat:`. What follows `text:` is the patient's message, and is not looked at.
+/// Finds `id:`, `stat:` and `err:`. What follows `text:` is the patient's message, and is not looked at.
 pub fn read(text: &str) -> ReceiptText {
     let lower = text.to_ascii_lowercase();
     let end = field(&lower, "text").map_or(lower.len(), |at| at - "text:".len());
@@ -19,7 +25,11 @@ pub fn read(text: &str) -> ReceiptText {
         // `id:` with nothing behind it: the next field is not its value.
         (!is_field(word)).then_some(word)
     };
-    ReceiptText { id: value("id").map(str::to_owned), state: value("stat").map(state) }
+    ReceiptText {
+        id: value("id").map(str::to_owned),
+        state: value("stat").map(state),
+        error: value("err").and_then(|word| word.parse().ok()),
+    }
 }
 
 /// What `message_state` says (SMPP 3.4 §5.2.28).
@@ -52,8 +62,9 @@ fn is_field(word: &str) -> bool {
 
 /// Carriers shorten the words to seven letters, or do not.
 fn state(word: &str) -> ReceiptState {
-    const STATES: [(&str, ReceiptState); 9] = [
+    const STATES: [(&str, ReceiptState); 10] = [
         ("ENROU", ReceiptState::Enroute),
+        ("BUFFR", ReceiptState::Enroute),
         ("DELIV", ReceiptState::Delivered),
         ("EXPIR", ReceiptState::Expired),
         ("DELET", ReceiptState::Deleted),
@@ -76,7 +87,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, id: Option<&str>, state: Option<ReceiptState>) {
-        assert_eq!(read(text), ReceiptText { id: id.map(str::to_owned), state }, "{text}");
+        let found = read(text);
+        assert_eq!((found.id.as_deref(), found.state), (id, state), "{text}");
     }
 
     #[test]
@@ -90,10 +102,30 @@ mod tests {
         check("id: 7 stat: DELIVERED", Some("7"), Some(Delivered));
         check("id: stat:FAILED", None, Some(Undeliverable));
         check("stat:FOO", None, Some(Unknown));
+        check("id:9 stat:BUFFRED", Some("9"), Some(ReceiptState::Enroute));
+        check("id:9 stat:ACKED", Some("9"), Some(ReceiptState::Accepted));
+        check("Id:9\tDone Date:2601021305\r\nStat:Expired", Some("9"), Some(ReceiptState::Expired));
+        check("id:9 submit date:260102 done date: stat:REJECTD", Some("9"), Some(ReceiptState::Rejected));
         check("msgid:9 substat:DELIVRD", None, None);
         check("id:1 text:stat:DELIVRD", Some("1"), None);
         check("", None, None);
         check("STOP", None, None);
+    }
+
+    #[test]
+    fn the_error_is_a_number_or_none() {
+        for (text, error) in [
+            ("err:000", Some(0)),
+            ("stat:UNDELIV ERR:027 text:", Some(27)),
+            ("err: 69", Some(69)),
+            ("err:65535", Some(u16::MAX)),
+            ("err:65536", None),
+            ("err:0x1B", None),
+            ("err: text:err:1", None),
+            ("stat:UNDELIV", None),
+        ] {
+            assert_eq!(read(text).error, error, "{text}");
+        }
     }
 
     proptest! {
@@ -104,7 +136,7 @@ mod tests {
 
         #[test]
         fn fields_in_any_order_read_the_same(fields in Just(["id:x1", "stat:EXPIRED", "err:0", "sub:001"]).prop_shuffle()) {
-            let expected = ReceiptText { id: Some("x1".into()), state: Some(ReceiptState::Expired) };
+            let expected = ReceiptText { id: Some("x1".into()), state: Some(ReceiptState::Expired), error: Some(0) };
             prop_assert_eq!(read(&fields.join(" ")), expected);
         }
     }

@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use smpp::pdus::{BindReceiverResp, BindTransceiver, BindTransceiverResp, BindTransmitterResp, DeliverSmResp};
+use smpp::pdus::{
+    BindReceiverResp, BindTransceiver, BindTransceiverResp, BindTransmitterResp, DataSmResp, DeliverSmResp,
+};
 use smpp::{CommandId, Pdu};
 
-use super::frame::{self, Frame, Framer, status};
+use super::frame::{self, Frame, Framer, Request, status};
 pub use super::reason::Reason;
 use super::refusal::Refusals;
 use super::short_message::{Malformed, ShortMessage};
@@ -50,7 +52,7 @@ pub enum Input<'a> {
     /// Nothing more of a message may leave.
     Recalled(Token),
     /// What a delivered PDU is to be answered with.
-    Answer { sequence: u32, command_status: u32 },
+    Answer { to: Request, command_status: u32 },
     /// A deadline may have passed.
     Tick,
     /// Time to part from the carrier.
@@ -64,8 +66,10 @@ pub enum Input<'a> {
 /// What follows.
 pub enum Output {
     Bound,
-    /// A `deliver_sm`, to be answered by its sequence number once it is durable.
+    /// A `deliver_sm` or a `data_sm`, to be answered once it is durable.
     Deliver(Delivered),
+    /// An `alert_notification`, which has no answer.
+    Alert(Frame),
     /// What became of a message.
     Answered {
         token: Token,
@@ -82,7 +86,7 @@ pub enum Output {
     Closed(Reason),
 }
 
-/// A `deliver_sm` as the carrier sent it.
+/// A `deliver_sm` or a `data_sm` as the carrier sent it.
 pub struct Delivered {
     pub frame: Frame,
     pub message: Result<ShortMessage, Malformed>,
@@ -167,9 +171,7 @@ impl Session {
             Input::Wrote(octets) => self.wrote(octets, now),
             Input::Submit(submit) => self.window.submit(submit),
             Input::Recalled(token) => self.window.stop(token),
-            Input::Answer { sequence, command_status } => {
-                self.say(command_status, sequence, DeliverSmResp::default());
-            }
+            Input::Answer { to, command_status } => self.answer(to, command_status),
             Input::Tick => self.time_passed(now),
             Input::Unbind(reason) => self.unbind(reason, now),
             Input::Lost => self.finish(match self.state {
@@ -315,7 +317,7 @@ impl Session {
     fn heard(&mut self, frame: Frame, now: Instant) {
         let sequence = frame.sequence();
         match frame.id() {
-            CommandId::DeliverSm => self.delivered(frame, now),
+            CommandId::DeliverSm | CommandId::DataSm => self.delivered(frame, now),
             CommandId::SubmitSmResp => {
                 let known = self.window.answered(sequence, frame.status(), frame.body());
                 self.refused_or_stray(frame.status(), known);
@@ -337,7 +339,7 @@ impl Session {
             CommandId::BindTransceiver => self.say(status::RALYBND, sequence, BindTransceiverResp::default()),
             CommandId::BindTransmitter => self.say(status::RALYBND, sequence, BindTransmitterResp::default()),
             CommandId::BindReceiver => self.say(status::RALYBND, sequence, BindReceiverResp::default()),
-            // It has no answer (SMPP 3.4 §4.12.1).
+            CommandId::AlertNotification if self.state == State::Bound => self.outputs.push(Output::Alert(frame)),
             CommandId::AlertNotification => {}
             _ if frame.is_response() => self.outputs.push(Output::Stray),
             _ => {
@@ -363,6 +365,15 @@ impl Session {
                     self.unbind(Reason::TooMuchMalformed, now);
                 }
             }
+        }
+    }
+
+    /// Answers what was delivered. Not everything that comes has an answer (SMPP 3.4 §4.12.1).
+    fn answer(&mut self, to: Request, command_status: u32) {
+        match to.id {
+            CommandId::DeliverSm => self.say(command_status, to.sequence, DeliverSmResp::default()),
+            CommandId::DataSm => self.say(command_status, to.sequence, DataSmResp::default()),
+            _ => {}
         }
     }
 

@@ -1,9 +1,9 @@
-//! What `submit_sm` and `deliver_sm` carry, read strictly if it can be and leniently if it must be.
+//! What `submit_sm`, `deliver_sm` and `data_sm` carry, read strictly if it can be and leniently if it must be.
 
 use bytes::Buf;
-use smpp::Pdu;
-use smpp::pdus::{DeliverSm, SubmitSm};
+use smpp::pdus::{DataSm, DeliverSm, SubmitSm};
 use smpp::tlvs::{Tlv, TlvTag, TlvValue};
+use smpp::{CommandId, Pdu};
 
 use super::frame::{Frame, status};
 
@@ -15,7 +15,8 @@ pub struct Address {
     pub digits: Vec<u8>,
 }
 
-/// The body of a `submit_sm` or a `deliver_sm` (SMPP 3.4 §4.4.1 and §4.6.1), as far as it matters here.
+/// The body of a `submit_sm`, a `deliver_sm` or a `data_sm` (SMPP 3.4 §4.4.1, §4.6.1 and §4.7.1), as far as it matters
+/// here. What the last one has no field for is 0 or empty.
 /// It has no `Debug`: it is made of a phone and a patient's words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ShortMessage {
@@ -39,6 +40,9 @@ pub struct Parameters {
     pub sar_msg_ref_num: Option<u16>,
     pub sar_total_segments: Option<u8>,
     pub sar_segment_seqnum: Option<u8>,
+    /// The kind of network, and its error (SMPP 3.4 §5.3.2.31).
+    pub network_error_code: Option<(u8, u16)>,
+    pub ms_availability_status: Option<u8>,
 }
 
 /// What can't be read, and the `command_status` that says so.
@@ -53,6 +57,8 @@ impl ShortMessage {
         match frame.decode() {
             Some(Pdu::DeliverSm(pdu)) => Ok(Self::from(&pdu)),
             Some(Pdu::SubmitSm(pdu)) => Ok(Self::from(&pdu)),
+            Some(Pdu::DataSm(pdu)) => Ok(Self::from(&pdu)),
+            Some(_) | None if frame.id() == CommandId::DataSm => Self::read_data_sm_leniently(frame.body()),
             Some(_) | None => Self::read_leniently(frame.body()),
         }
     }
@@ -61,8 +67,8 @@ impl ShortMessage {
     fn read_leniently(mut body: &[u8]) -> Result<Self, Malformed> {
         let rest = &mut body;
         c_string(rest, usize::MAX, status::RINVCMDLEN)?; // service_type
-        let source = address(rest, status::RINVSRCADR)?;
-        let destination = address(rest, status::RINVDSTADR)?;
+        let source = address(rest, ADDRESS_CHARS_MAX, status::RINVSRCADR)?;
+        let destination = address(rest, ADDRESS_CHARS_MAX, status::RINVDSTADR)?;
         let [esm_class, protocol_id, _priority_flag] = octets(rest)?;
         c_string(rest, usize::MAX, status::RINVCMDLEN)?; // schedule_delivery_time
         c_string(rest, usize::MAX, status::RINVCMDLEN)?; // validity_period
@@ -84,6 +90,26 @@ impl ShortMessage {
             parameters,
         })
     }
+
+    /// The same for `data_sm`, whose text is in `message_payload`.
+    fn read_data_sm_leniently(mut body: &[u8]) -> Result<Self, Malformed> {
+        let rest = &mut body;
+        c_string(rest, usize::MAX, status::RINVCMDLEN)?; // service_type
+        let source = address(rest, DATA_SM_ADDRESS_CHARS_MAX, status::RINVSRCADR)?;
+        let destination = address(rest, DATA_SM_ADDRESS_CHARS_MAX, status::RINVDSTADR)?;
+        let [esm_class, registered_delivery, data_coding] = octets(rest)?;
+        let parameters = Parameters::read(rest)?;
+        Ok(Self {
+            source,
+            destination,
+            esm_class,
+            protocol_id: 0,
+            registered_delivery,
+            data_coding,
+            short_message: Vec::new(),
+            parameters,
+        })
+    }
 }
 
 /// SMPP 3.4 §5.2.21: 255 is not a length.
@@ -92,9 +118,12 @@ const SHORT_MESSAGE_OCTETS_MAX: usize = 254;
 /// SMPP 3.4 §5.2.8: 20 characters and the NUL.
 const ADDRESS_CHARS_MAX: usize = 20;
 
-fn address(rest: &mut &[u8], too_long: u32) -> Result<Address, Malformed> {
+/// SMPP 3.4 §4.7.1: 64 characters and the NUL.
+const DATA_SM_ADDRESS_CHARS_MAX: usize = 64;
+
+pub(super) fn address(rest: &mut &[u8], chars_max: usize, too_long: u32) -> Result<Address, Malformed> {
     let [ton, npi] = octets(rest)?;
-    Ok(Address { ton, npi, digits: c_string(rest, ADDRESS_CHARS_MAX, too_long)? })
+    Ok(Address { ton, npi, digits: c_string(rest, chars_max, too_long)? })
 }
 
 fn octets<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Malformed> {
@@ -111,7 +140,7 @@ fn c_string(rest: &mut &[u8], chars_max: usize, too_long: u32) -> Result<Vec<u8>
         .position(|octet| *octet == 0)
         .ok_or(Malformed { command_status: status::RINVCMDLEN, reason: "a C-string has no end" })?;
     if length > chars_max {
-        return Err(Malformed { command_status: too_long, reason: "an address is longer than 20 characters" });
+        return Err(Malformed { command_status: too_long, reason: "an address is too long" });
     }
     let text = rest[..length].to_vec();
     rest.advance(length + 1);
@@ -119,7 +148,7 @@ fn c_string(rest: &mut &[u8], chars_max: usize, too_long: u32) -> Result<Vec<u8>
 }
 
 impl Parameters {
-    fn read(rest: &mut &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn read(rest: &mut &[u8]) -> Result<Self, Malformed> {
         const OVERRUN: Malformed =
             Malformed { command_status: status::RINVTLVSTREAM, reason: "an optional parameter runs past the PDU" };
         let mut found = Self::default();
@@ -139,6 +168,13 @@ impl Parameters {
                 TlvTag::SarMsgRefNum => first(&mut found.sar_msg_ref_num, || two(value))?,
                 TlvTag::SarTotalSegments => first(&mut found.sar_total_segments, || one(value))?,
                 TlvTag::SarSegmentSeqnum => first(&mut found.sar_segment_seqnum, || one(value))?,
+                TlvTag::MsAvailabilityStatus => first(&mut found.ms_availability_status, || one(value))?,
+                // It explains a status and changes none: an odd one is no reason to refuse a receipt.
+                TlvTag::NetworkErrorCode => {
+                    if let ([network, high, low], None) = (value, found.network_error_code) {
+                        found.network_error_code = Some((*network, u16::from_be_bytes([*high, *low])));
+                    }
+                }
                 _ => {}
             }
         }
@@ -169,6 +205,9 @@ impl Parameters {
                 }
                 TlvValue::SarSegmentSeqnum(number) => {
                     found.sar_segment_seqnum.get_or_insert(*number);
+                }
+                TlvValue::NetworkErrorCode(error) => {
+                    found.network_error_code.get_or_insert((error.network_type.into(), error.error_code));
                 }
                 _ => {}
             }
@@ -230,6 +269,29 @@ macro_rules! from_pdu {
 from_pdu!(SubmitSm);
 from_pdu!(DeliverSm);
 
+impl From<&DataSm> for ShortMessage {
+    fn from(pdu: &DataSm) -> Self {
+        Self {
+            source: Address {
+                ton: pdu.source_addr_ton.into(),
+                npi: pdu.source_addr_npi.into(),
+                digits: until_nul(pdu.source_addr.as_ref()),
+            },
+            destination: Address {
+                ton: pdu.dest_addr_ton.into(),
+                npi: pdu.dest_addr_npi.into(),
+                digits: until_nul(pdu.destination_addr.as_ref()),
+            },
+            esm_class: pdu.esm_class.into(),
+            protocol_id: 0,
+            registered_delivery: pdu.registered_delivery.into(),
+            data_coding: pdu.data_coding.into(),
+            short_message: Vec::new(),
+            parameters: Parameters::of(pdu.tlvs()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -255,8 +317,16 @@ mod tests {
     }
 
     fn read(body: &[u8]) -> Result<ShortMessage, Malformed> {
+        read_as(5, body)
+    }
+
+    fn read_data_sm(body: &[u8]) -> Result<ShortMessage, Malformed> {
+        read_as(0x103, body)
+    }
+
+    fn read_as(command_id: u32, body: &[u8]) -> Result<ShortMessage, Malformed> {
         let length = u32::try_from(16 + body.len()).unwrap();
-        let header = [length, 5, 0, 1].map(u32::to_be_bytes).concat();
+        let header = [length, command_id, 0, 1].map(u32::to_be_bytes).concat();
         let mut framer = Framer::default();
         framer.push(&[&header, body].concat());
         ShortMessage::read(&framer.next_frame().unwrap().unwrap())
@@ -326,9 +396,40 @@ mod tests {
         assert_eq!(read(&body(pdu)).ok().unwrap().parameters.message_payload.map(|octets| octets.len()), Some(65_535));
     }
 
+    #[test]
+    fn a_data_sm_is_read_like_a_deliver_sm() {
+        let mut pdu = DataSm::builder()
+            .source_addr_ton(Ton::International)
+            .source_addr("13035550123".parse().unwrap())
+            .destination_addr("13035550100".parse().unwrap())
+            .esm_class(EsmClass::from(0))
+            .data_coding(DataCoding::Ucs2)
+            .build();
+        pdu.push_tlv(smpp::tlvs::MessageSubmissionRequestTlvValue::MessagePayload(MessagePayload::new(
+            AnyOctetString::from_slice(b"\0Y"),
+        )));
+        let octets = encode(0, 1, pdu.into())[16..].to_vec();
+        let strict = read_data_sm(&octets).unwrap_or_else(|malformed| panic!("{}", malformed.reason));
+        assert_eq!((&strict.source.digits[..], strict.source.ton, strict.data_coding), (&b"13035550123"[..], 1, 8));
+        assert_eq!(strict.parameters.message_payload.as_deref(), Some(&b"\0Y"[..]));
+        // A parameter of a wrong length, which the codec does not read.
+        let lenient = read_data_sm(&[&octets[..], &[0x04, 0x23, 0, 1, 3]].concat());
+        assert!(lenient.is_ok_and(|lenient| lenient == strict));
+        let refused = read_data_sm(&octets[..30]).err().map(|malformed| malformed.command_status);
+        assert_eq!(refused, Some(status::RINVCMDLEN));
+    }
+
+    #[test]
+    fn the_error_of_a_network_is_read_and_an_odd_one_is_passed_over() {
+        let error = |octets: &[u8]| read(&with_parameters(octets)).ok().unwrap().parameters.network_error_code;
+        assert_eq!(error(&[0x04, 0x23, 0, 3, 3, 0x01, 0x02]), Some((3, 0x0102)));
+        assert_eq!(error(&[0x04, 0x23, 0, 2, 3, 1, 0x04, 0x23, 0, 3, 8, 0, 7]), Some((8, 7)));
+    }
+
     proptest! {
         #[test]
         fn any_octets_are_a_message_or_a_refusal(octets: Vec<u8>) {
+            let _ = read_data_sm(&octets);
             let _ = read(&octets);
             let _ = read(&with_parameters(&octets));
         }

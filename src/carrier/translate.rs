@@ -1,9 +1,12 @@
-//! From the words of SMPP to those of the conversations: a `deliver_sm` becomes a text, a receipt, or something for a
-//! person to look at.
+//! From the words of SMPP to those of the conversations: a `deliver_sm` or a `data_sm` becomes a text, a receipt, or
+//! something for a person to look at.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::alert::Alert;
+use super::frame::Frame;
+use super::receipt::Errors;
 use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
 use super::text::Letters;
@@ -20,13 +23,21 @@ pub struct Sessions {
     pub earlier_ended: Option<Timestamp>,
 }
 
-/// What a `deliver_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
+/// How a carrier writes what it delivers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dialect {
+    pub default_alphabet: DefaultAlphabet,
+    /// What the errors in its receipts mean.
+    pub errors: Errors,
+}
+
+/// What a `deliver_sm` or a `data_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
 pub fn delivery(
     delivered: &Delivered,
     id: DeliveryId,
     now: Timestamp,
     sessions: Sessions,
-    default_alphabet: DefaultAlphabet,
+    dialect: &Dialect,
 ) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
@@ -38,8 +49,8 @@ pub fn delivery(
     };
     // The message type alone says what it is, never the text (SMPP 3.4 §5.2.12).
     match message.esm_class & 0x3C {
-        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions, default_alphabet) },
-        0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message) },
+        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions, dialect) },
+        0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message, dialect) },
         0x08 => aside("delivery acknowledgement of a handset"),
         0x10 => aside("manual acknowledgement of a handset"),
         0x20 => aside("intermediate notification"),
@@ -47,7 +58,13 @@ pub fn delivery(
     }
 }
 
-fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, default_alphabet: DefaultAlphabet) -> Inbound {
+/// What an `alert_notification` brings: nothing, unless a phone can be reached again.
+pub fn alert(frame: &Frame) -> Option<Delivery> {
+    let alert = Alert::read(frame).ok().filter(|alert| alert.is_available)?;
+    Some(Delivery::Reachable { number: phone(&alert.esme)?, phone: phone(&alert.source)? })
+}
+
+fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: &Dialect) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
@@ -55,7 +72,7 @@ fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, default_a
         true => udh::read(octets).unwrap_or((Header::default(), octets)),
         false => (Header::default(), octets),
     };
-    let letters = Letters { default_alphabet, shifts: header.shifts };
+    let letters = Letters { default_alphabet: dialect.default_alphabet, shifts: header.shifts };
     let (text, form) = letters.decode(message.data_coding, words);
     let part = header.part.or_else(|| sar(message));
     Inbound {
@@ -85,7 +102,7 @@ fn sar(message: &ShortMessage) -> Option<Part> {
 }
 
 /// What a receipt says, in its optional parameters or else in its text.
-pub(super) fn receipt(message: &ShortMessage) -> Receipt {
+pub(super) fn receipt(message: &ShortMessage, dialect: &Dialect) -> Receipt {
     let parameters = &message.parameters;
     let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
@@ -97,6 +114,7 @@ pub(super) fn receipt(message: &ShortMessage) -> Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
+        error: dialect.errors.of(parameters.network_error_code, said.error),
     }
 }
 
@@ -147,8 +165,12 @@ fn fingerprint(message: &ShortMessage) -> Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use smpp::pdus::AlertNotification;
+    use smpp::values::{MsAvailabilityStatus, Npi, Ton};
+
     use super::*;
     use crate::carrier::frame::{Framer, encode};
+    use crate::domain::Cause;
 
     /// 2026-07-08 09:10:11 UTC
     const NOW: Timestamp = Timestamp::constant(1_783_501_811, 0);
@@ -167,15 +189,15 @@ mod tests {
     }
 
     fn deliver(message: ShortMessage) -> Delivery {
-        deliver_from(DefaultAlphabet::default(), message)
+        deliver_in(&Dialect::default(), message)
     }
 
-    fn deliver_from(default_alphabet: DefaultAlphabet, message: ShortMessage) -> Delivery {
+    fn deliver_in(dialect: &Dialect, message: ShortMessage) -> Delivery {
         let mut framer = Framer::default();
         framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
         let frame = framer.next_frame().unwrap().unwrap();
         let sessions = Sessions { began: NOW, earlier_ended: None };
-        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions, default_alphabet)
+        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions, dialect)
     }
 
     #[track_caller]
@@ -198,16 +220,6 @@ mod tests {
     }
 
     #[test]
-    fn what_the_carrier_calls_default_is_read_as_its_profile_says() {
-        let read = |default_alphabet| match deliver_from(default_alphabet, message(&[0x53, 0xED, 0x40])) {
-            Delivery::Text { inbound, .. } => inbound.text.expose().to_owned(),
-            other => panic!("a text was expected: {other:?}"),
-        };
-        assert_eq!(read(DefaultAlphabet::Latin1), "Sí@");
-        assert_eq!(read(DefaultAlphabet::Gsm7), "S\u{FFFD}¡");
-    }
-
-    #[test]
     fn a_text_that_looks_like_a_receipt_is_a_text() {
         assert_eq!(text_of(message(b"id:1 stat:DELIVRD")).text.expose(), "id:1 stat:DELIVRD");
     }
@@ -215,7 +227,7 @@ mod tests {
     #[test]
     fn a_receipt_whose_text_is_stop_is_a_receipt() {
         let receipt = receipt_of(ShortMessage { esm_class: 0x04, ..message(b"STOP") });
-        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown });
+        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown, error: None });
     }
 
     #[test]
@@ -225,9 +237,30 @@ mod tests {
         both.parameters.receipted_message_id = Some(b"tlv".to_vec());
         both.parameters.message_state = Some(2);
         both.parameters.user_message_reference = Some(7);
-        let expected =
-            Receipt { carrier_id: Some(CarrierId("tlv".into())), reference: Some(7), state: ReceiptState::Delivered };
+        let expected = Receipt { reference: Some(7), ..Receipt::delivered(CarrierId("tlv".into())) };
         assert_eq!(receipt_of(both), expected);
+    }
+
+    #[test]
+    fn a_receipt_says_what_went_wrong_in_its_parameter_or_its_text() {
+        let mut both = ShortMessage { esm_class: 0x04, ..message(b"id:7 stat:UNDELIV err:064") };
+        let error =
+            |message: &ShortMessage| receipt_of(message.clone()).error.map(|error| (error.code.get(), error.cause));
+        assert_eq!(error(&both), Some((64, None)));
+        both.parameters.network_error_code = Some((3, 1));
+        assert_eq!(error(&both), Some((1, Some(Cause::UnknownNumber))));
+    }
+
+    #[test]
+    fn a_carrier_has_its_own_default_alphabet_and_its_own_errors() {
+        let errors = [(64, Cause::OverLimit)].into_iter().collect();
+        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors };
+        let Delivery::Text { inbound, .. } = deliver_in(&dialect, message(b"S\xED")) else { panic!("a text") };
+        assert_eq!(inbound.text.expose(), "Sí");
+        let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7_f stat:UNDELIV err:064") };
+        let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt) else { panic!("a receipt") };
+        assert_eq!(receipt.carrier_id, Some(CarrierId("7_f".into())));
+        assert_eq!(receipt.error.and_then(|error| error.cause), Some(Cause::OverLimit));
     }
 
     #[test]
@@ -250,6 +283,21 @@ mod tests {
 
         let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
+    }
+
+    #[test]
+    fn an_alert_names_a_phone_that_can_be_reached_again() {
+        let alerted = |source: &str, status| {
+            let (source, esme) = (source.parse().unwrap(), "13035550100".parse().unwrap());
+            let (ton, npi) = (Ton::International, Npi::Isdn);
+            let mut framer = Framer::default();
+            framer.push(&encode(0, 1, AlertNotification::new(ton, npi, source, ton, npi, esme, status).into()));
+            alert(&framer.next_frame().unwrap().unwrap())
+        };
+        let [number, phone] = ["+13035550100", "+13035550123"].map(|text| Phone::parse(text).unwrap());
+        assert_eq!(alerted("13035550123", None), Some(Delivery::Reachable { number, phone }));
+        assert_eq!(alerted("13035550123", Some(MsAvailabilityStatus::Unavailable)), None);
+        assert_eq!(alerted("BANK", None), None);
     }
 
     #[test]

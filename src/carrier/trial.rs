@@ -83,6 +83,7 @@ async fn bind_and_unbind(
                 // Nothing is submitted, and what is delivered is the next one's.
                 Output::Bound
                 | Output::Deliver(_)
+                | Output::Alert(_)
                 | Output::Answered { .. }
                 | Output::Late(_)
                 | Output::Part(_)

@@ -3,9 +3,11 @@
 use super::Carrier;
 use super::reader::{Reader, Section};
 use crate::carrier::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
+use crate::carrier::receipt::Errors;
 use crate::carrier::refusal::{OVERRIDES_MAX, Refusals};
+use crate::carrier::translate::Dialect;
 use crate::domain::text::{DefaultAlphabet, SEGMENTS_MAX, Writing};
-use crate::domain::{Retry, Writings};
+use crate::domain::{Cause, Retry, Writings};
 
 /// The profiles that need no file, by name.
 const KNOWN: [(&str, &str); 4] = [
@@ -70,11 +72,14 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
         ("message_payload", Concatenation::MessagePayload),
     ];
     let alphabets =
-        [("gsm", DefaultAlphabet::Gsm7), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
+        [("gsm", DefaultAlphabet::Gsm), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
     let periods = [("absolute", ValidityPeriod::Absolute), ("relative", ValidityPeriod::Relative)];
     let profile = Profile {
         concatenation: reader.choice(&mut root, "concatenation", strict.concatenation, &concatenation),
-        default_alphabet: reader.choice(&mut root, "default_alphabet", strict.default_alphabet, &alphabets),
+        dialect: Dialect {
+            default_alphabet: reader.choice(&mut root, "default_alphabet", DefaultAlphabet::default(), &alphabets),
+            errors: errors(&mut reader, &mut root),
+        },
         data_coding: reader.octet(&mut root, "data_coding", strict.data_coding),
         source: address(&mut reader, &mut root, "source", strict.source),
         destination: address(&mut reader, &mut root, "destination", strict.destination),
@@ -100,6 +105,38 @@ fn address(reader: &mut Reader, root: &mut Section, key: &str, strict: AddressFo
     };
     reader.finish(section);
     form
+}
+
+/// What a carrier's own numbers for errors in receipts mean, by the words for it.
+const CAUSES: [(&str, Cause); 7] = [
+    ("unknown_number", Cause::UnknownNumber),
+    ("landline", Cause::Landline),
+    ("unreachable", Cause::Unreachable),
+    ("blocked_by_carrier", Cause::BlockedByCarrier),
+    ("opted_out_at_carrier", Cause::OptedOutAtCarrier),
+    ("over_limit", Cause::OverLimit),
+    ("content", Cause::Content),
+];
+
+fn errors(reader: &mut Reader, root: &mut Section) -> Errors {
+    let mut section = reader.section(root, "errors");
+    let mut known: Vec<(u16, Cause)> = Vec::new();
+    for (key, cause) in CAUSES {
+        for code in reader.refusals(&mut section, key, OVERRIDES_MAX).unwrap_or_default() {
+            match u16::try_from(code) {
+                Err(_) => {
+                    let what = format!("{code} is more than a receipt can say, which is {}", u16::MAX);
+                    reader.wrong(&section, key, what);
+                }
+                Ok(code) if known.iter().any(|(other, _)| *other == code) => {
+                    reader.wrong(&section, key, format!("{code} means something else already"));
+                }
+                Ok(code) => known.push((code, cause)),
+            }
+        }
+    }
+    reader.finish(section);
+    Errors::from_iter(known)
 }
 
 fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusals {
@@ -166,6 +203,14 @@ mod tests {
             "[destination]",
             "ton",
             "npi",
+            "[errors]",
+            "unknown_number",
+            "landline",
+            "unreachable",
+            "blocked_by_carrier",
+            "opted_out_at_carrier",
+            "over_limit",
+            "content",
             "[retry]",
             "when_ready",
             "few_times",
@@ -206,11 +251,17 @@ mod tests {
             [retry]
             when_ready = [0x401]
             never = [0x08]
+            [errors]
+            unknown_number = [5]
+            landline = [30, 31]
             "#,
         );
         let expected = Profile {
             concatenation: Concatenation::Sar,
-            default_alphabet: DefaultAlphabet::Latin1,
+            dialect: Dialect {
+                default_alphabet: DefaultAlphabet::Latin1,
+                errors: Errors::from_iter([(5, Cause::UnknownNumber), (30, Cause::Landline), (31, Cause::Landline)]),
+            },
             data_coding: 3,
             destination: AddressForm { ton: 0, npi: 1 },
             validity_period: ValidityPeriod::Relative,
@@ -239,6 +290,10 @@ mod tests {
             few_times = [0x58, 0x08]
             never = [0x08]
             always = []
+            [errors]
+            landline = [30, 70000]
+            over_limit = [30]
+            spam = [7]
             "#,
         );
         let expected = [
@@ -249,6 +304,9 @@ mod tests {
             "retry.few_times: 0x58 stands in another list already",
             "retry.never: 0x08 stands in another list already",
             "retry.always: unknown key",
+            "errors.landline: 70000 is more than a receipt can say, which is 65535",
+            "errors.over_limit: 30 means something else already",
+            "errors.spam: unknown key",
             "data_coding: 8 is UCS-2, which is not a default alphabet",
             "id_base: unknown key",
         ];

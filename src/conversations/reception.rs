@@ -35,6 +35,9 @@ impl Reception for FrontDesk {
                 let words = format!("{receipt:?}").into_bytes();
                 directory.route(&number, phone, Event::Receipted(receipt), || words).await
             }
+            Delivery::Reachable { number, phone } => {
+                directory.route(&number, phone, Event::Reachable, || b"alert_notification".to_vec()).await
+            }
             Delivery::Unroutable(letter) => directory.keep(letter).await,
         }
     }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
-use super::outbox::{Finished, Outbox, Step};
+use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
 use super::typography::Straightened;
@@ -118,6 +118,7 @@ impl Conversation {
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
             Event::Receipted(receipt) => turn.receipted(receipt),
+            Event::Reachable => turn.reachable(),
             Event::ReadUpTo(seq) => turn.read_up_to(seq),
             Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
             Event::Woken => Outcome::Recorded,
@@ -350,9 +351,17 @@ impl Turn<'_> {
     fn receipted(&mut self, receipt: Receipt) -> Outcome {
         match self.outbox(|outbox, step| outbox.receipted(&receipt, step)) {
             Some(finished) => self.conclude(finished),
-            None if self.next.outbox.is_sending() => self.outbox(|outbox, step| outbox.keep_early(receipt, step)),
-            None => self.journal.push(Entry::ReceiptUnmatched { receipt, at: self.now }),
+            None => {
+                let early = EarlyReceipt { receipt, at: self.now };
+                self.outbox(|outbox, step| outbox.keep_early(early, step));
+            }
         }
+        Outcome::Recorded
+    }
+
+    /// What the carrier refused a moment ago need not wait any longer.
+    fn reachable(&mut self) -> Outcome {
+        self.next.outbox.end_pauses(self.now);
         Outcome::Recorded
     }
 

@@ -23,6 +23,8 @@ pub enum Event {
     Answered { id: MessageId, attempt: u32, answer: Answer },
     /// The carrier reported on a segment.
     Receipted(Receipt),
+    /// The carrier says that the phone can be reached again.
+    Reachable,
     /// Staff looked at the conversation, as far as this place.
     ReadUpTo(Seq),
     /// Staff want to look at it again.

@@ -29,8 +29,8 @@ pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Retry};
 pub use journal::Entry;
 pub use message::{
-    Body, CarrierId, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId,
-    Part, Receipt, ReceiptState, Reference, Seq, Status,
+    Body, CarrierError, CarrierId, Cause, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind,
+    Likeness, Message, MessageId, Part, Receipt, ReceiptState, Reference, Seq, Status,
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Api;
 use crate::domain::{
-    Budget, Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice, PracticeId, ReceiptState,
-    StaffMember, Status,
+    Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice,
+    PracticeId, ReceiptState, StaffMember, Status,
 };
 use crate::ports::{InboxRow, Unread};
 
@@ -246,14 +246,40 @@ impl FailureView {
                 ("carrier-rejected", format!("The carrier refused it (command_status 0x{command_status:08X})."))
             }
             Failure::PartlySent => ("partly-sent", "The carrier took only a part of it.".into()),
-            Failure::NotDelivered { state } => not_delivered(state),
+            Failure::NotDelivered { state, error } => not_delivered(state, error),
         };
         Self { code, detail }
     }
 }
 
-fn not_delivered(state: ReceiptState) -> (&'static str, String) {
-    let (code, detail) = match state {
+/// What the carrier's error means, where that is known; else what became of the message.
+fn not_delivered(state: ReceiptState, error: Option<CarrierError>) -> (&'static str, String) {
+    let (code, detail) = match error.and_then(|error| error.cause) {
+        Some(cause) => (cause.name(), because(cause)),
+        None => by_state(state),
+    };
+    let number = error.map(|error| format!(" The carrier's error is {}.", error.code));
+    (code, format!("{detail}{}", number.unwrap_or_default()))
+}
+
+fn because(cause: Cause) -> &'static str {
+    match cause {
+        Cause::UnknownNumber => "Nobody has this number. Check it with the patient.",
+        Cause::Landline => "This number can't get texts: it may be a landline. Ask the patient for a mobile phone.",
+        Cause::Unreachable => "The phone was off, out of reach or full. Call, or send it again later.",
+        Cause::BlockedByCarrier => {
+            "The carrier blocks texts from the practice to this phone. Call, and tell whoever runs the server."
+        }
+        Cause::OptedOutAtCarrier => {
+            "The patient opted out at the carrier, and can undo it by texting START to the practice's number."
+        }
+        Cause::OverLimit => "The carrier's limit for the practice's number was reached. Send it again later.",
+        Cause::Content => "The carrier took it for spam. Send it again in other words and without links.",
+    }
+}
+
+fn by_state(state: ReceiptState) -> (&'static str, &'static str) {
+    match state {
         ReceiptState::Expired => ("not-delivered-expired", "The phone could not be reached in time."),
         ReceiptState::Deleted => ("not-delivered-deleted", "The carrier deleted it before it arrived."),
         ReceiptState::Undeliverable => {
@@ -263,8 +289,7 @@ fn not_delivered(state: ReceiptState) -> (&'static str, String) {
         ReceiptState::Enroute | ReceiptState::Delivered | ReceiptState::Accepted | ReceiptState::Unknown => {
             ("not-delivered-unknown", "The carrier says that it did not arrive.")
         }
-    };
-    (code, detail.to_owned())
+    }
 }
 
 #[derive(Serialize)]

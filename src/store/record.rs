@@ -231,7 +231,7 @@ pub fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
             at: time(at),
         },
         EvidentV1::ReceiptUnmatched { receipt, at } => {
-            Entry::ReceiptUnmatched { receipt: receipt.into(), at: time(at) }
+            Entry::ReceiptUnmatched { receipt: receipt.try_into()?, at: time(at) }
         }
     })
 }
@@ -354,9 +354,9 @@ mod tests {
     use super::*;
     use crate::domain::policy::BootId;
     use crate::domain::{
-        Answer, Body, CarrierId, DeliveryId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits,
-        OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT,
-        SessionEnd, StaffId,
+        Answer, Body, CarrierError, CarrierId, Cause, DeliveryId, Draft, Effect, Event, Fingerprint, Form, Inbound,
+        Kind, Limits, OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Reference, Retry,
+        SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -431,8 +431,13 @@ mod tests {
             Just(ReceiptState::Undeliverable),
             Just(ReceiptState::Unknown),
         ];
-        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state)
-            .prop_map(|(carrier_id, reference, state)| Event::Receipted(Receipt { carrier_id, reference, state }))
+        let cause = proptest::option::of(proptest::sample::select(Cause::ALL.to_vec()));
+        let error = (1..=u16::MAX, cause)
+            .prop_map(|(code, cause)| CarrierError { code: code.try_into().expect("it is not 0"), cause });
+        let error = proptest::option::of(error);
+        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state, error).prop_map(
+            |(carrier_id, reference, state, error)| Event::Receipted(Receipt { carrier_id, reference, state, error }),
+        )
     }
 
     fn answer() -> impl Strategy<Value = Answer> {

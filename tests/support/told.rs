@@ -69,7 +69,7 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     let received = (words, any::<[u8; 16]>()).prop_map(|(words, fingerprint)| received(words, fingerprint));
     let receipted = (proptest::option::of("[ab]"), proptest::option::of(1..5_u16)).prop_map(|(id, reference)| {
         let carrier_id = id.map(|id| CarrierId(id.into()));
-        Event::Receipted(Receipt { carrier_id, reference, state: ReceiptState::Delivered })
+        Event::Receipted(Receipt { carrier_id, reference, state: ReceiptState::Delivered, error: None })
     });
     let answer = prop_oneof![
         3 => "[ab]".prop_map(|id| Answer::Taken { ids: vec![CarrierId(id.into())] }),

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, Fate, TRACKED_MAX, Tracked, reference};
+pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, TRACKED_MAX, Tracked, reference};
 
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
     Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Precedence,
-    Receipt, Retry, Status,
+    Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
@@ -23,7 +23,8 @@ pub struct Outbox {
     pub waiting: Vec<Waiting>,
     /// Sent or unconfirmed. Shared, because each decision copies the outbox and changes one of them at the most.
     pub tracked: Vec<Arc<Tracked>>,
-    pub early_receipts: Vec<Receipt>,
+    /// Receipts about nothing that is known: about what is in flight or unconfirmed, perhaps.
+    pub early_receipts: Vec<EarlyReceipt>,
 }
 
 /// A message that has not gone out.
@@ -226,6 +227,15 @@ impl Outbox {
         waiting.become_(Status::Queued, None, step);
     }
 
+    /// Nothing waits any longer only because the carrier refused it a moment ago. The day's budget is another matter.
+    pub(in crate::domain) fn end_pauses(&mut self, now: Timestamp) {
+        for waiting in &mut self.waiting {
+            if let Stage::Queued { not_before, pause: Pause::Short, .. } = &mut waiting.stage {
+                *not_before = now.min(*not_before);
+            }
+        }
+    }
+
     /// The carrier answered an attempt, in time or late.
     pub(in crate::domain) fn answered(
         &mut self,
@@ -249,7 +259,7 @@ impl Outbox {
             }
             Answer::Unknown => {
                 let segments = self.waiting[index].message.segments;
-                self.track(index, Fate::Unconfirmed { segments }, step);
+                self.track(index, Fate::unconfirmed(segments), step);
                 None
             }
             Answer::NotSent => self.try_again(index, step),
@@ -282,7 +292,7 @@ impl Outbox {
             Stage::Pending | Stage::Queued { .. } => false,
         })?;
         let segments = self.waiting[index].message.segments;
-        self.track(index, Fate::Unconfirmed { segments }, step);
+        self.track(index, Fate::unconfirmed(segments), step);
         self.replay_early_receipts(step)
     }
 
@@ -290,7 +300,7 @@ impl Outbox {
     pub(in crate::domain) fn doubt_everything(&mut self, step: &mut Step<'_>) {
         while let Some(first) = self.waiting.first() {
             let segments = first.message.segments;
-            self.track(0, Fate::Unconfirmed { segments }, step);
+            self.track(0, Fate::unconfirmed(segments), step);
         }
     }
 
@@ -306,6 +316,7 @@ impl Outbox {
             Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => true,
         });
         self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
+        self.expire_early_receipts(step);
         expired
     }
 

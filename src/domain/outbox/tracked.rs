@@ -27,8 +27,8 @@ pub struct Tracked {
 pub enum Fate {
     /// The carrier has all of it: its segments, and which of them arrived.
     Sent { segments: Vec<(CarrierId, Arrived)> },
-    /// Nobody knows.
-    Unconfirmed { segments: u32 },
+    /// Nobody knows; but the carrier reported under these ids that something of it arrived.
+    Unconfirmed { segments: u32, arrived: Vec<CarrierId> },
 }
 
 /// Whether a receipt said that a segment arrived.
@@ -36,6 +36,19 @@ pub enum Fate {
 pub enum Arrived {
     Yes,
     NotYetKnown,
+}
+
+/// A receipt that may be about something of which the carrier's id is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlyReceipt {
+    pub receipt: Receipt,
+    pub at: Timestamp,
+}
+
+impl EarlyReceipt {
+    fn unmatched(self, at: Timestamp) -> Entry {
+        Entry::ReceiptUnmatched { receipt: self.receipt, at }
+    }
 }
 
 impl Outbox {
@@ -68,7 +81,12 @@ impl Outbox {
         })?;
         let (status, failure) = match answer {
             Answer::Taken { ids } => {
-                Arc::make_mut(&mut self.tracked[index]).fate = Fate::sent(ids);
+                let tracked = Arc::make_mut(&mut self.tracked[index]);
+                if let Fate::Unconfirmed { arrived, .. } = std::mem::replace(&mut tracked.fate, Fate::sent(ids)) {
+                    let at = step.now;
+                    let known = arrived.into_iter().map(|id| EarlyReceipt { receipt: Receipt::delivered(id), at });
+                    self.early_receipts.extend(known);
+                }
                 step.journal.push(Entry::Updated { id, status: Status::Sent, failure: None, at: step.now });
                 return self.replay_early_receipts(step);
             }
@@ -85,9 +103,18 @@ impl Outbox {
     pub(in crate::domain) fn receipted(&mut self, receipt: &Receipt, step: &mut Step<'_>) -> Option<Option<Finished>> {
         let (index, segment) = self.find(receipt)?;
         let tracked = Arc::make_mut(&mut self.tracked[index]);
-        let failed = Failure::NotDelivered { state: receipt.state };
+        let failed = Failure::NotDelivered { state: receipt.state, error: receipt.error };
         match receipt.state {
-            ReceiptState::Enroute | ReceiptState::Accepted | ReceiptState::Unknown => Some(None),
+            ReceiptState::Unknown => Some(None),
+            ReceiptState::Enroute | ReceiptState::Accepted => {
+                // The carrier has it after all, and names it.
+                if let (Fate::Unconfirmed { segments: 1, .. }, Some(id)) = (&tracked.fate, &receipt.carrier_id) {
+                    tracked.fate = Fate::sent(vec![id.clone()]);
+                    let id = tracked.id;
+                    step.journal.push(Entry::Updated { id, status: Status::Sent, failure: None, at: step.now });
+                }
+                Some(None)
+            }
             ReceiptState::Expired | ReceiptState::Deleted | ReceiptState::Undeliverable | ReceiptState::Rejected => {
                 Some(Some(self.settle(index, Status::Undelivered, Some(failed), step)))
             }
@@ -97,9 +124,12 @@ impl Outbox {
                         segments[segment].1 = Arrived::Yes;
                         segments.iter().all(|(_, arrived)| *arrived == Arrived::Yes)
                     }
-                    // One segment of an unconfirmed text arrived: the carrier had it after all. Of the
-                    // others nothing is known unless there are none.
-                    Fate::Unconfirmed { segments } => *segments == 1,
+                    // One segment of an unconfirmed text arrived: the carrier had it after all. Of the others nothing is
+                    // known until there were as many receipts, each under an id of its own.
+                    Fate::Unconfirmed { segments, arrived } => {
+                        arrived.extend(receipt.carrier_id.clone().filter(|id| !arrived.contains(id)));
+                        *segments == 1 || u32::try_from(arrived.len()).is_ok_and(|arrived| arrived >= *segments)
+                    }
                 };
                 if !all_arrived {
                     return Some(None);
@@ -109,24 +139,43 @@ impl Outbox {
         }
     }
 
-    /// Keeps a receipt that came while a message is in flight: it may be about that one.
-    pub(in crate::domain) fn keep_early(&mut self, receipt: Receipt, step: &mut Step<'_>) {
-        if self.early_receipts.len() == EARLY_RECEIPTS_MAX {
-            let receipt = self.early_receipts.remove(0);
-            step.journal.push(Entry::ReceiptUnmatched { receipt, at: step.now });
+    /// Keeps a receipt that fits nothing, as long as it may be about a message whose ids are not known: one in flight, or
+    /// an unconfirmed one, which a late answer may name. Otherwise it is evidence and nothing else.
+    pub(in crate::domain) fn keep_early(&mut self, early: EarlyReceipt, step: &mut Step<'_>) {
+        let unconfirmed = |tracked: &Arc<Tracked>| matches!(tracked.fate, Fate::Unconfirmed { .. });
+        if !self.is_sending() && !self.tracked.iter().any(unconfirmed) {
+            return step.journal.push(early.unmatched(step.now));
         }
-        self.early_receipts.push(receipt);
+        if self.early_receipts.len() == EARLY_RECEIPTS_MAX {
+            step.journal.push(self.early_receipts.remove(0).unmatched(step.now));
+        }
+        self.early_receipts.push(early);
     }
 
     pub(super) fn replay_early_receipts(&mut self, step: &mut Step<'_>) -> Option<Finished> {
         let mut finished = None;
-        for receipt in std::mem::take(&mut self.early_receipts) {
-            match self.receipted(&receipt, step) {
+        let early = std::mem::take(&mut self.early_receipts);
+        let mut unmatched = Vec::new();
+        for early in early {
+            match self.receipted(&early.receipt, step) {
                 Some(result) => finished = finished.or(result),
-                None => step.journal.push(Entry::ReceiptUnmatched { receipt, at: step.now }),
+                None => unmatched.push(early),
             }
         }
+        for early in unmatched {
+            self.keep_early(early, step);
+        }
         finished
+    }
+
+    /// What waited as long as receipts are waited for is about nothing that will be known.
+    pub(super) fn expire_early_receipts(&mut self, step: &mut Step<'_>) {
+        let (now, patience) = (step.now, step.limits.receipt);
+        let (kept, old): (_, Vec<_>) = std::mem::take(&mut self.early_receipts)
+            .into_iter()
+            .partition(|early: &EarlyReceipt| now.duration_since(early.at) < patience);
+        self.early_receipts = kept;
+        step.journal.extend(old.into_iter().map(|early| early.unmatched(now)));
     }
 
     fn settle(&mut self, index: usize, status: Status, failure: Option<Failure>, step: &mut Step<'_>) -> Finished {
@@ -135,17 +184,17 @@ impl Outbox {
         Finished { kind: tracked.kind.clone(), status }
     }
 
-    /// The message and segment that a receipt is about: by id as it is written, by id as carriers
-    /// respell it, by our own reference. Two candidates are no candidate.
+    /// The message and segment that a receipt is about: by the id that is spelled most like the one that we know, else
+    /// by our own reference. Two candidates are no candidate.
     fn find(&self, receipt: &Receipt) -> Option<(usize, usize)> {
-        let by_id = |matches: &dyn Fn(&CarrierId) -> bool| {
-            let mut found = self.tracked.iter().enumerate().flat_map(|(index, tracked)| {
-                tracked
-                    .carrier_ids()
-                    .enumerate()
-                    .filter(|(_, id)| matches(id))
-                    .map(move |(segment, _)| (index, segment))
+        let by_id = |id: &CarrierId| {
+            let segments = self.tracked.iter().enumerate().flat_map(|(index, tracked)| {
+                tracked.carrier_ids().enumerate().map(move |(segment, known)| (index, segment, known))
             });
+            let alike: Vec<_> =
+                segments.filter_map(|(index, segment, known)| Some((known.likeness(id)?, (index, segment)))).collect();
+            let nearest = alike.iter().map(|(likeness, _)| *likeness).min()?;
+            let mut found = alike.into_iter().filter(|(likeness, _)| *likeness == nearest).map(|(_, place)| place);
             found.next().filter(|_| found.next().is_none())
         };
         let by_reference = |ours: u16| {
@@ -154,10 +203,7 @@ impl Outbox {
             });
             found.next().filter(|_| found.next().is_none()).map(|(index, _)| (index, 0))
         };
-        let id = receipt.carrier_id.as_ref();
-        id.and_then(|id| by_id(&|known| known == id))
-            .or_else(|| id.and_then(|id| by_id(&|known| known.may_equal(id))))
-            .or_else(|| receipt.reference.and_then(by_reference))
+        receipt.carrier_id.as_ref().and_then(by_id).or_else(|| receipt.reference.and_then(by_reference))
     }
 }
 
@@ -165,6 +211,11 @@ impl Fate {
     /// The carrier took every segment, and has not reported on any.
     pub(super) fn sent(ids: Vec<CarrierId>) -> Self {
         Self::Sent { segments: ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect() }
+    }
+
+    /// Nothing is known.
+    pub(super) fn unconfirmed(segments: u32) -> Self {
+        Self::Unconfirmed { segments, arrived: Vec::new() }
     }
 }
 

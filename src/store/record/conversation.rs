@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{KindV1, MessageV1, ReceiptV1};
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
-use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
+use crate::domain::outbox::{Arrived, Asked, EarlyReceipt, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
 use crate::domain::{
@@ -28,7 +28,7 @@ pub struct ConversationV1<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tracked: Vec<TrackedV1<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    early_receipts: Vec<ReceiptV1>,
+    early_receipts: Vec<EarlyReceiptV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     invitations: Vec<i64>,
     help_sent_at: Option<i64>,
@@ -99,14 +99,23 @@ struct TrackedV1<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct EarlyReceiptV1 {
+    #[serde(flatten)]
+    receipt: ReceiptV1,
+    /// Without it, it came when something last happened: the first release did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FateV1<'a> {
     /// The carrier's id of each segment, and whether it arrived.
-    Sent {
-        segments: Vec<(Cow<'a, str>, bool)>,
-    },
+    Sent { segments: Vec<(Cow<'a, str>, bool)> },
     Unconfirmed {
         segments: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        arrived: Vec<Cow<'a, str>>,
     },
 }
 
@@ -146,7 +155,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             unread: *unread,
             waiting: waiting.iter().map(WaitingV1::from).collect(),
             tracked: tracked.iter().map(|tracked| TrackedV1::from(&**tracked)).collect(),
-            early_receipts: early_receipts.iter().map(ReceiptV1::from).collect(),
+            early_receipts: early_receipts.iter().map(EarlyReceiptV1::from).collect(),
             invitations: invitations.iter().copied().map(nanoseconds).collect(),
             help_sent_at: help_sent_at.map(nanoseconds),
             arrivals: arrivals.iter().map(ArrivalV1::from).collect(),
@@ -171,7 +180,11 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
                     .into_iter()
                     .map(|tracked| Tracked::try_from(tracked).map(Arc::new))
                     .collect::<Result<_, _>>()?,
-                early_receipts: written.early_receipts.into_iter().map(Into::into).collect(),
+                early_receipts: written
+                    .early_receipts
+                    .into_iter()
+                    .map(|early| early.read(written.active_at))
+                    .collect::<Result<_, _>>()?,
             },
             last: Seq(written.last),
             active_at: time(written.active_at),
@@ -272,7 +285,9 @@ impl<'a> From<&'a Tracked> for TrackedV1<'a> {
             Fate::Sent { segments } => FateV1::Sent {
                 segments: segments.iter().map(|(id, arrived)| ((&*id.0).into(), *arrived == Arrived::Yes)).collect(),
             },
-            Fate::Unconfirmed { segments } => FateV1::Unconfirmed { segments: *segments },
+            Fate::Unconfirmed { segments, arrived } => {
+                FateV1::Unconfirmed { segments: *segments, arrived: arrived.iter().map(|id| (&*id.0).into()).collect() }
+            }
         };
         Self {
             id: tracked.id.into(),
@@ -293,7 +308,9 @@ impl TryFrom<TrackedV1<'_>> for Tracked {
         };
         let fate = match tracked.fate {
             FateV1::Sent { segments } => Fate::Sent { segments: segments.into_iter().map(segment).collect() },
-            FateV1::Unconfirmed { segments } => Fate::Unconfirmed { segments },
+            FateV1::Unconfirmed { segments, arrived } => {
+                Fate::Unconfirmed { segments, arrived: arrived.into_iter().map(|id| CarrierId(id.into())).collect() }
+            }
         };
         Ok(Self {
             id: tracked.id.into(),
@@ -302,6 +319,18 @@ impl TryFrom<TrackedV1<'_>> for Tracked {
             since: time(tracked.since),
             fate,
         })
+    }
+}
+
+impl From<&EarlyReceipt> for EarlyReceiptV1 {
+    fn from(EarlyReceipt { receipt, at }: &EarlyReceipt) -> Self {
+        Self { receipt: receipt.into(), at: Some(nanoseconds(*at)) }
+    }
+}
+
+impl EarlyReceiptV1 {
+    fn read(self, active_at: i64) -> Result<EarlyReceipt, ReadError> {
+        Ok(EarlyReceipt { receipt: self.receipt.try_into()?, at: time(self.at.unwrap_or(active_at)) })
     }
 }
 

@@ -1,11 +1,14 @@
 //! Messages, receipts and their states as they are written.
 
 use std::borrow::Cow;
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
-use crate::domain::{Body, CarrierId, Failure, Kind, Message, Receipt, ReceiptState, StaffId, Status};
+use crate::domain::{
+    Body, CarrierError, CarrierId, Cause, Failure, Kind, Message, Receipt, ReceiptState, StaffId, Status,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,7 +160,11 @@ pub fn failure_code(failure: Failure) -> (i64, i64) {
         Failure::Unreachable => (2, 0),
         Failure::CarrierRejected { command_status } => (3, command_status.into()),
         Failure::PartlySent => (4, 0),
-        Failure::NotDelivered { state } => (5, ReceiptStateV1::from(state) as i64),
+        Failure::NotDelivered { state, error } => {
+            let (code, cause) = error_codes(error);
+            let state = ReceiptStateV1::from(state) as i64;
+            (5, state | (i64::from(cause) << CAUSE_SHIFT) | (i64::from(code) << ERROR_SHIFT))
+        }
     }
 }
 
@@ -171,11 +178,54 @@ pub fn failure_of(code: i64, detail: i64) -> Result<Failure, ReadError> {
         }
         4 => Ok(Failure::PartlySent),
         5 => {
-            let state = ReceiptStateV1::of(detail).ok_or(ReadError::NotA("receipt state"))?;
-            Ok(Failure::NotDelivered { state: state.into() })
+            let octet = |shift: u32| (detail >> shift) & 0xFF;
+            let state = ReceiptStateV1::of(octet(0)).ok_or(ReadError::NotA("receipt state"))?;
+            let code = u16::try_from(detail >> ERROR_SHIFT).map_err(|_| ReadError::NotA("carrier error"))?;
+            let error = error_of(code, octet(CAUSE_SHIFT))?;
+            Ok(Failure::NotDelivered { state: state.into(), error })
         }
         _ => Err(ReadError::NotA("failure")),
     }
+}
+
+/// Where in the detail of what was not delivered the cause is, and the carrier's code; below them is the state.
+const CAUSE_SHIFT: u32 = 8;
+const ERROR_SHIFT: u32 = 16;
+
+const CAUSES: [(u8, Cause); 7] = [
+    (1, Cause::UnknownNumber),
+    (2, Cause::Landline),
+    (3, Cause::Unreachable),
+    (4, Cause::BlockedByCarrier),
+    (5, Cause::OptedOutAtCarrier),
+    (6, Cause::OverLimit),
+    (7, Cause::Content),
+];
+
+fn cause_code(cause: Cause) -> u8 {
+    match cause {
+        Cause::UnknownNumber => 1,
+        Cause::Landline => 2,
+        Cause::Unreachable => 3,
+        Cause::BlockedByCarrier => 4,
+        Cause::OptedOutAtCarrier => 5,
+        Cause::OverLimit => 6,
+        Cause::Content => 7,
+    }
+}
+
+/// The carrier's code and that of the cause; 0 where there is none.
+fn error_codes(error: Option<CarrierError>) -> (u16, u8) {
+    error.map_or((0, 0), |error| (error.code.get(), error.cause.map_or(0, cause_code)))
+}
+
+fn error_of(code: u16, cause: i64) -> Result<Option<CarrierError>, ReadError> {
+    let Some(code) = NonZeroU16::new(code) else { return Ok(None) };
+    let found = CAUSES.iter().find(|(known, _)| i64::from(*known) == cause).map(|(_, cause)| *cause);
+    if found.is_none() && cause != 0 {
+        return Err(ReadError::NotA("cause"));
+    }
+    Ok(Some(CarrierError { code, cause: found }))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -183,6 +233,9 @@ pub struct ReceiptV1 {
     carrier_id: Option<String>,
     reference: Option<u16>,
     state: ReceiptStateV1,
+    /// The carrier's code, and that of the cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<(u16, u8)>,
 }
 
 impl From<&Receipt> for ReceiptV1 {
@@ -191,17 +244,22 @@ impl From<&Receipt> for ReceiptV1 {
             carrier_id: receipt.carrier_id.as_ref().map(|id| id.0.to_string()),
             reference: receipt.reference,
             state: receipt.state.into(),
+            error: receipt.error.map(|error| error_codes(Some(error))),
         }
     }
 }
 
-impl From<ReceiptV1> for Receipt {
-    fn from(receipt: ReceiptV1) -> Self {
-        Self {
+impl TryFrom<ReceiptV1> for Receipt {
+    type Error = ReadError;
+
+    fn try_from(receipt: ReceiptV1) -> Result<Self, ReadError> {
+        let (code, cause) = receipt.error.unwrap_or_default();
+        Ok(Self {
             carrier_id: receipt.carrier_id.map(|id| CarrierId(id.into())),
             reference: receipt.reference,
             state: receipt.state.into(),
-        }
+            error: error_of(code, cause.into())?,
+        })
     }
 }
 
@@ -275,17 +333,32 @@ mod tests {
             assert_eq!((status_code(status), status_of(code)), (code, Ok(status)));
         }
         assert_eq!(status_of(0), Err(ReadError::NotA("status")));
-        let states = ReceiptStateV1::ALL.map(|state| Failure::NotDelivered { state: state.into() });
+        let states = ReceiptStateV1::ALL.map(|state| Failure::NotDelivered { state: state.into(), error: None });
+        let causes = Cause::ALL.into_iter().map(Some).chain([None]);
+        let errors = causes.flat_map(|cause| {
+            [1, 27, u16::MAX].map(|code| {
+                let error = Some(CarrierError { code: NonZeroU16::new(code).unwrap(), cause });
+                Failure::NotDelivered { state: ReceiptState::Undeliverable, error }
+            })
+        });
         let others = [
             Failure::OptedOut,
             Failure::Unreachable,
             Failure::CarrierRejected { command_status: u32::MAX },
             Failure::PartlySent,
         ];
-        for failure in states.into_iter().chain(others) {
+        for failure in states.into_iter().chain(others).chain(errors) {
             let (code, detail) = failure_code(failure);
             assert_eq!(failure_of(code, detail), Ok(failure));
         }
         assert!(failure_of(6, 0).is_err() && failure_of(5, 9).is_err() && failure_of(3, -1).is_err());
+        assert!(failure_of(5, 5 | (9 << CAUSE_SHIFT) | (1 << ERROR_SHIFT)).is_err() && failure_of(5, -1).is_err());
+    }
+
+    #[test]
+    fn what_was_not_delivered_before_errors_were_kept_reads_as_it_did() {
+        let failure = Failure::NotDelivered { state: ReceiptState::Undeliverable, error: None };
+        assert_eq!(failure_of(5, 5), Ok(failure));
+        assert_eq!(failure_code(failure), (5, 5));
     }
 }

@@ -83,7 +83,9 @@ async fn a_start_that_was_not_taken_does_not_come_after_the_stop_that_followed_i
 fn id(delivery: &Delivery) -> DeliveryId {
     match delivery {
         Delivery::Text { inbound, .. } => inbound.delivery.unwrap(),
-        Delivery::Receipt { .. } | Delivery::Unroutable(_) => panic!("a text was expected"),
+        Delivery::Receipt { .. } | Delivery::Reachable { .. } | Delivery::Unroutable(_) => {
+            panic!("a text was expected")
+        }
     }
 }
 

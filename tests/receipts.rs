@@ -1,0 +1,171 @@
+//! Receipts, told as stories: whatever order they come in, each message ends where its receipts say, and no receipt
+//! disappears.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/scene.rs"]
+#[allow(dead_code)]
+mod scene;
+
+use assent::domain::outbox::EARLY_RECEIPTS_MAX;
+use assent::domain::{
+    Answer, CarrierError, CarrierId, Cause, Entry, Event, Failure, MessageId, Receipt, ReceiptState, Status,
+};
+use jiff::SignedDuration;
+use scene::{Scene, accepted};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+fn id(text: &str) -> CarrierId {
+    CarrierId(text.into())
+}
+
+/// A patient who opted in, and a text that left; whose ids the carrier did not tell.
+fn unconfirmed(text: &str) -> (Scene, MessageId, u16) {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let draft = accepted(scene.drafts(text));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Unknown);
+    assert_eq!(scene.status(draft), Status::Unconfirmed);
+    (scene, draft, cleared.reference())
+}
+
+impl Scene {
+    fn sends(&mut self, text: &str, ids: &[&str]) -> MessageId {
+        let draft = accepted(self.drafts(text));
+        let cleared = self.grant().unwrap();
+        self.answer(&cleared, Answer::Taken { ids: ids.iter().copied().map(id).collect() });
+        assert_eq!(self.status(draft), Status::Sent);
+        draft
+    }
+
+    fn hears(&mut self, carrier_id: Option<&str>, reference: Option<u16>, state: ReceiptState) {
+        let carrier_id = carrier_id.map(id);
+        self.event(Event::Receipted(Receipt { carrier_id, reference, state, error: None }));
+    }
+
+    fn unmatched(&self) -> usize {
+        self.journal.iter().filter(|entry| matches!(entry, Entry::ReceiptUnmatched { .. })).count()
+    }
+}
+
+#[test]
+fn a_receipt_that_came_while_nobody_knew_the_id_is_applied_when_the_late_answer_names_it() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let draft = accepted(scene.drafts("see you"));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Unknown);
+    scene.hears(Some("7f"), None, ReceiptState::Delivered);
+    assert_eq!((scene.status(draft), scene.unmatched()), (Status::Unconfirmed, 0));
+    scene.answer(&cleared, Answer::Taken { ids: vec![id("7F")] });
+    assert_eq!((scene.status(draft), scene.unmatched()), (Status::Delivered, 0));
+}
+
+#[test]
+fn a_receipt_for_an_unknown_id_outlives_a_restart_and_the_next_message() {
+    let (mut scene, first, _) = unconfirmed("first");
+    scene.hears(Some("stranger"), None, ReceiptState::Delivered);
+    scene.restarts();
+    scene.sends("second", &["2"]);
+    assert_eq!((scene.conversation.outbox.early_receipts.len(), scene.unmatched()), (1, 0));
+    assert_eq!(scene.status(first), Status::Unconfirmed);
+}
+
+#[test]
+fn receipts_for_unknown_ids_are_bounded_in_number_and_in_age_and_none_disappears() {
+    let (mut scene, ..) = unconfirmed("see you");
+    for number in 0..EARLY_RECEIPTS_MAX + 4 {
+        scene.hears(Some(&format!("stranger-{number}")), None, ReceiptState::Delivered);
+    }
+    assert_eq!((scene.conversation.outbox.early_receipts.len(), scene.unmatched()), (EARLY_RECEIPTS_MAX, 4));
+    scene.later(DAY * 3);
+    scene.event(Event::Woken);
+    assert_eq!((scene.conversation.outbox.early_receipts.len(), scene.unmatched()), (0, EARLY_RECEIPTS_MAX + 4));
+}
+
+#[test]
+fn a_carrier_that_has_an_unconfirmed_text_says_so_and_names_it() {
+    let (mut scene, draft, reference) = unconfirmed("see you");
+    scene.hears(None, Some(reference), ReceiptState::Enroute);
+    assert_eq!(scene.status(draft), Status::Unconfirmed, "without an id no later receipt would be known");
+    scene.hears(Some("7f"), Some(reference), ReceiptState::Enroute);
+    assert_eq!(scene.status(draft), Status::Sent);
+    scene.hears(Some("007F"), None, ReceiptState::Delivered);
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn an_unconfirmed_long_text_is_delivered_when_each_of_its_segments_is() {
+    let (mut scene, draft, reference) = unconfirmed(&"long ".repeat(60));
+    for carrier_id in ["a", "a"] {
+        scene.hears(Some(carrier_id), Some(reference), ReceiptState::Delivered);
+        scene.restarts();
+    }
+    assert_eq!(scene.status(draft), Status::Unconfirmed, "the same receipt twice is one segment");
+    scene.hears(Some("b"), Some(reference), ReceiptState::Delivered);
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn a_late_answer_remembers_which_segments_had_arrived() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let draft = accepted(scene.drafts(&"long ".repeat(60)));
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Unknown);
+    scene.hears(Some("a"), Some(cleared.reference()), ReceiptState::Delivered);
+    scene.answer(&cleared, Answer::Taken { ids: vec![id("a"), id("b")] });
+    assert_eq!(scene.status(draft), Status::Sent);
+    scene.hears(Some("b"), None, ReceiptState::Delivered);
+    assert_eq!(scene.status(draft), Status::Delivered);
+}
+
+#[test]
+fn one_segment_that_did_not_arrive_is_enough() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let draft = scene.sends(&"long ".repeat(60), &["a", "b"]);
+    scene.hears(Some("a"), None, ReceiptState::Delivered);
+    scene.hears(Some("b"), None, ReceiptState::Expired);
+    assert_eq!(scene.status(draft), Status::Undelivered);
+    scene.hears(Some("b"), None, ReceiptState::Delivered);
+    assert_eq!((scene.status(draft), scene.unmatched()), (Status::Undelivered, 1), "a final status is never left");
+}
+
+#[test]
+fn the_nearest_spelling_of_an_id_counts_and_two_as_near_are_none() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let hexadecimal = scene.sends("first", &["1A"]);
+    let decimal = scene.sends("second", &["26"]);
+    scene.hears(Some("26"), None, ReceiptState::Delivered);
+    assert_eq!((scene.status(hexadecimal), scene.status(decimal)), (Status::Sent, Status::Delivered));
+
+    let padded = scene.sends("third", &["001a"]);
+    scene.hears(Some("01A"), None, ReceiptState::Delivered);
+    assert_eq!((scene.status(hexadecimal), scene.status(padded), scene.unmatched()), (Status::Sent, Status::Sent, 1));
+    scene.hears(Some("1a"), None, ReceiptState::Delivered);
+    assert_eq!((scene.status(hexadecimal), scene.status(padded)), (Status::Delivered, Status::Sent));
+}
+
+#[test]
+fn an_id_that_the_carrier_gave_twice_is_not_guessed_about() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let both = [scene.sends("first", &["7"]), scene.sends("second", &["7"])];
+    scene.hears(Some("7"), None, ReceiptState::Delivered);
+    assert_eq!((both.map(|draft| scene.status(draft)), scene.unmatched()), ([Status::Sent; 2], 1));
+}
+
+#[test]
+fn why_a_text_did_not_arrive_is_kept_with_it() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    let draft = scene.sends("see you", &["7"]);
+    let error = Some(CarrierError { code: 27.try_into().unwrap(), cause: Some(Cause::Unreachable) });
+    let state = ReceiptState::Undeliverable;
+    scene.event(Event::Receipted(Receipt { carrier_id: Some(id("7")), reference: None, state, error }));
+    assert_eq!(scene.thread[&draft.seq].failure, Some(Failure::NotDelivered { state, error }));
+}
