@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use assent::carrier::profile::{Concatenation, Profile};
+use assent::carrier::refusal::Refusals;
 use assent::carrier::{LinkConfig, LinkState, LinkStatus, Links};
 use assent::domain::text::Segments;
 use assent::domain::{
@@ -316,6 +318,32 @@ async fn long_texts_go_both_ways() {
     let numbers = parts.each_ref().map(|inbound| inbound.part.map(|part| (part.number, part.total)));
     assert_eq!(numbers, [Some((1, 2)), Some((2, 2))]);
     assert_eq!(parts.iter().map(|inbound| inbound.text.expose()).collect::<String>(), typed);
+}
+
+#[tokio::test]
+async fn a_long_text_reaches_the_phone_however_its_carrier_wants_it_told() {
+    let long = "Bring your insurance card. ".repeat(20);
+    for (concatenation, submits) in
+        [(Concatenation::Udh8, 4), (Concatenation::Udh16, 4), (Concatenation::MessagePayload, 1)]
+    {
+        let profile = Arc::new(Profile { concatenation, ..Profile::default() });
+        let wire = Wire::start_with(|config| config.profile = Arc::clone(&profile)).await;
+        let answer = wire.submit(&long).await;
+        let Answer::Taken { ids } = answer else { panic!("{concatenation:?}: {answer:?}") };
+        assert_eq!(ids.len(), submits, "{concatenation:?}");
+        wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == long).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_means_what_the_carriers_profile_says() {
+    let refusals = Refusals { overrides: vec![(0x0B, Retry::FewTimes), (0x64, Retry::Never)], ..Refusals::default() };
+    let profile = Arc::new(Profile { refusals, ..Profile::default() });
+    let wire = Wire::start_with(|config| config.profile = Arc::clone(&profile)).await;
+    for (command_status, retry) in [(0x0B, Retry::FewTimes), (0x64, Retry::Never), (0x0A, Retry::Never)] {
+        wire.carrier.set_faults(Faults { refuse_with: Some(command_status), ..Faults::default() });
+        assert_eq!(wire.submit("hello").await, Answer::Refused { command_status, retry });
+    }
 }
 
 #[tokio::test]
