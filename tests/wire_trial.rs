@@ -17,6 +17,7 @@ fn link(address: SocketAddr) -> LinkConfig {
     LinkConfig {
         name: "primary".into(),
         address: address.to_string(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),

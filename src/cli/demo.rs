@@ -107,6 +107,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
         carriers: vec![Carrier {
             name: "simulated".into(),
             address: carrier.to_string(),
+            tls: None,
             system_id: "demo".into(),
             password: "demo".into(),
             system_type: String::new(),

@@ -1,6 +1,7 @@
 //! Reads nested keys one by one, and collects what is wrong instead of stopping at it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -144,6 +145,15 @@ impl Reader {
             self.wrong(section, key, "is needed");
         }
         self.text(section, key).unwrap_or_default()
+    }
+
+    /// A file that is read later, and can be.
+    pub fn file(&mut self, section: &mut Section, key: &str) -> Option<PathBuf> {
+        let file = PathBuf::from(self.text(section, key)?);
+        if let Err(error) = std::fs::File::open(&file) {
+            self.wrong(section, key, format!("{}: {error}", file.display()));
+        }
+        Some(file)
     }
 
     /// A value in text form, or the default.
