@@ -31,7 +31,9 @@ impl Carrier {
         println!("simulated carrier: SMPP on {}, control on http://{}", simulator.address(), control.local_addr()?);
         let stopped = async {
             // Without signals there is no way to stop politely, and none is needed.
-            let _ = super::told_to_stop().await;
+            if let Ok(mut stop) = super::Stop::listen() {
+                stop.told().await;
+            }
         };
         axum::serve(control, simulator.router()).with_graceful_shutdown(stopped).await?;
         simulator.shutdown().await;

@@ -78,7 +78,7 @@ impl Demo {
         println!("  practice  {PRACTICE}, number {NUMBER}");
         println!("  token     {token}");
         println!("Stop it with ctrl-c.");
-        super::serve_until_stopped(daemon).await?;
+        super::serve_until_stopped(daemon, super::Stop::listen()?).await?;
         simulator.shutdown().await;
         Ok(())
     }

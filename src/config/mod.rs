@@ -64,6 +64,27 @@ pub struct Store {
     pub allow_plaintext: bool,
 }
 
+/// Files of a store that are named beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct StoreFiles {
+    pub keys: Option<PathBuf>,
+    pub password: Option<PathBuf>,
+    pub authority: Option<PathBuf>,
+}
+
+impl StoreFiles {
+    /// The password, where there is a file with one.
+    pub fn password(&self) -> Result<Option<SecretString>, Mistakes> {
+        let mut reader = Reader::default();
+        let mut section = Section::root(Map::new());
+        if let Some(file) = &self.password {
+            section.say("password_file", &file.display().to_string());
+        }
+        let password = reader.optional_secret(&mut section, "password");
+        if reader.mistakes.is_empty() { Ok(password) } else { Err(Mistakes(reader.mistakes)) }
+    }
+}
+
 /// Whether Redis must show that it keeps what it acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -88,6 +109,26 @@ impl Store {
             ca_file: None,
             allow_plaintext: false,
         }
+    }
+
+    /// Reads what a file and the environment say of the store, and nothing else of them: what the rest names, such as the
+    /// credentials of a service, is there only while a daemon runs. What `files` name counts in place of what they say.
+    pub fn load(file: &Path, files: &StoreFiles) -> Result<Self, Mistakes> {
+        let mut keys = in_file(file)?;
+        overlay(&mut keys, environment(std::env::vars()));
+        let mut reader = Reader::default();
+        let mut section = reader.section(&mut Section::root(keys), "store");
+        if files.password.is_some() {
+            section.forget("password");
+        }
+        let named = [("key_file", &files.keys), ("password_file", &files.password), ("ca_file", &files.authority)];
+        for (key, named) in named {
+            if let Some(named) = named {
+                section.say(key, &named.display().to_string());
+            }
+        }
+        let store = Self::read(&mut reader, section);
+        if reader.mistakes.is_empty() { Ok(store) } else { Err(Mistakes(reader.mistakes)) }
     }
 
     fn read(reader: &mut Reader, mut section: Section) -> Self {
@@ -176,11 +217,7 @@ impl std::error::Error for Mistakes {}
 impl Config {
     /// Reads a file and the environment.
     pub fn load(file: &Path) -> Result<Self, Mistakes> {
-        let in_file = config::File::from(file)
-            .format(config::FileFormat::Toml)
-            .collect()
-            .map_err(|error| Mistakes(vec![format!("{}: {error}", file.display())]))?;
-        Self::read(in_file, environment(std::env::vars()))
+        Self::read(in_file(file)?, environment(std::env::vars()))
     }
 
     /// Reads TOML text alone.
@@ -237,6 +274,11 @@ impl Config {
         };
         if reader.mistakes.is_empty() { Ok(config) } else { Err(Mistakes(reader.mistakes)) }
     }
+}
+
+fn in_file(file: &Path) -> Result<Map<String, Value>, Mistakes> {
+    let keys = config::File::from(file).format(config::FileFormat::Toml).collect();
+    keys.map_err(|error| Mistakes(vec![format!("{}: {error}", file.display())]))
 }
 
 impl Carrier {

@@ -64,6 +64,15 @@ impl Section {
         Self { path: String::new(), keys }
     }
 
+    /// Has a key say this, whatever it said.
+    pub fn say(&mut self, key: &str, text: &str) {
+        self.keys.insert(key.to_owned(), Value::from(text));
+    }
+
+    pub fn forget(&mut self, key: &str) {
+        self.keys.remove(key);
+    }
+
     fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
