@@ -48,7 +48,12 @@ impl Caller {
         let practice = stores::practice();
         let phone = Phone::parse(&format!("+1303{}", 5_550_000 + number)).expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };
-        let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
+        let policy = Policy {
+            practice: Arc::new(practice),
+            boot: BootId(1),
+            limits: Limits::default(),
+            writing: Default::default(),
+        };
         Self { store, policy, now: Conversation::new(ConversationId(number), key, Ticks.now()), version: Version(0) }
     }
 

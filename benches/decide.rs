@@ -40,7 +40,12 @@ impl Scene {
         };
         let phone = Phone::parse("+13035550123").expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };
-        let policy = Policy { practice: practice.into(), boot: BootId(1), limits: Limits::default() };
+        let policy = Policy {
+            practice: practice.into(),
+            boot: BootId(1),
+            limits: Limits::default(),
+            writing: Default::default(),
+        };
         let now = Timestamp::from_second(1_790_000_000).expect("the year 2026 is a time");
         let mut scene = Self { policy, now, conversation: Conversation::new(ConversationId(1), key, now) };
         scene.takes(received("START"));

@@ -62,6 +62,10 @@ fn describe() {
     describe_counter!("assent_deliver_total", "deliver_sm by link and whether they were made durable");
     describe_counter!("assent_no_link_total", "Places asked for a number that no link serves");
     describe_counter!("assent_link_reconnects_total", "Reconnects by link");
+    describe_counter!(
+        "assent_link_throttled_total",
+        "Texts that the carrier refused because they came too fast, by link"
+    );
     describe_counter!("assent_dead_letters_total", "Deliveries set aside for a person to look at, by reason");
     describe_counter!("assent_dead_letters_dropped_total", "Oldest deliveries set aside that made room for newer ones");
     describe_counter!("assent_store_unreadable_total", "Stored records that could not be read");

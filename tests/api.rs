@@ -20,6 +20,7 @@ mod api {
     mod messages;
     mod outage;
     mod patients;
+    mod preview;
     mod privacy;
     mod problems;
     mod world;

@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/tls.rs"]
+#[allow(dead_code)]
+mod tls;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent::carrier::{LinkConfig, LinkState, Links};
+use assent::carrier::{LinkConfig, LinkState, LinkStatus, Links};
 use assent::domain::text::Segments;
 use assent::domain::{
     Answer, Body, BootId, Cleared, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint,
@@ -17,6 +21,8 @@ use assent::domain::{
 use assent::ports::{Carrier, CarrierClosed, Clock, Delivery, NotTaken, Reception};
 use assent::simulator::{Faults, Receipts, Simulator, SimulatorConfig, WireDirection, WireEntry};
 use jiff::{SignedDuration, Timestamp};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -133,6 +139,7 @@ fn link_to(address: SocketAddr) -> LinkConfig {
     LinkConfig {
         name: "test".into(),
         address: address.to_string(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
@@ -141,6 +148,8 @@ fn link_to(address: SocketAddr) -> LinkConfig {
         enquire_link: Duration::from_secs(30),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        profile: Arc::default(),
+        priority: 0,
     }
 }
 
@@ -160,7 +169,12 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
     };
-    let policy = Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() };
+    let policy = Policy {
+        practice: Arc::new(practice),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+    };
     let key = ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse(phone).unwrap() };
     let mut conversation = Conversation::new(ConversationId(1), key, now);
     let mut step = |event| {
@@ -217,6 +231,26 @@ async fn a_text_reaches_the_phone_and_its_receipt_comes_back() {
     let receipt = wire.receipt().await;
     assert_eq!((receipt.carrier_id.as_ref(), receipt.state), (ids.first(), ReceiptState::Delivered));
     assert!(receipt.reference.is_some());
+}
+
+#[tokio::test]
+async fn texts_go_both_ways_over_tls() {
+    let authority = tls::Authority::new();
+    authority.vouches("server", "IP:127.0.0.1");
+    let mut wire = Wire::start_with(|config| {
+        let behind = config.address.parse().unwrap();
+        config.address = authority.door("server", behind).to_string();
+        config.tls = Some(authority.trusted());
+    })
+    .await;
+    let long = "Bring your insurance card. ".repeat(20);
+    assert!(matches!(wire.submit(&long).await, Answer::Taken { .. }));
+    wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == long).await;
+    for _ in 0..4 {
+        wire.receipt().await;
+    }
+    wire.carrier.phone(PATIENT).text(PRACTICE, "STOP").await;
+    assert_eq!(wire.text().await.1.text.expose(), "STOP");
 }
 
 #[tokio::test]
@@ -433,11 +467,142 @@ async fn a_wrong_password_is_said_in_words() {
 }
 
 #[tokio::test]
+async fn one_connection_is_closed_before_the_next_is_opened() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (seen, _) = mpsc::unbounded_channel();
+    let reception = TestReception { seen, allowed: Semaphore::new(0), ended: Mutex::default() };
+    let config = link_to(listener.local_addr().unwrap());
+    let links = Links::start(vec![config], Arc::new(reception), clock(), None);
+    let (mut first, _) = listener.accept().await.unwrap();
+    first.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    let _second = listener.accept().await.unwrap();
+    let mut octets = vec![0; 1_024];
+    let end = loop {
+        match first.try_read(&mut octets) {
+            Ok(octets) if octets > 0 => {}
+            end => break end.map_err(|error| error.kind()),
+        }
+    };
+    let is_closed = matches!(end, Ok(0) | Err(std::io::ErrorKind::ConnectionReset));
+    assert!(is_closed, "the first is still open: {end:?}");
+    links.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_number_goes_through_the_link_that_names_it() {
     let wire = Wire::start_with(|config| config.numbers = vec![Phone::parse(PRACTICE).unwrap()]).await;
     assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
     let other = Phone::parse("+13035550199").unwrap();
     assert_eq!(wire.links.place(&other, 1).await.err(), Some(CarrierClosed));
+}
+
+/// Links to two carriers, and what was submitted to each.
+struct Two {
+    links: Arc<Links>,
+    carriers: [Simulator; 2],
+}
+
+impl Two {
+    /// Both bound, with these priorities and room for one text each.
+    async fn bound(priorities: [u32; 2]) -> Self {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let carriers = [carrier_on(any).await, carrier_on(any).await];
+        let config = |(carrier, priority): (&Simulator, u32)| LinkConfig {
+            name: priority.to_string(),
+            window: 1,
+            priority,
+            ..link_to(carrier.address())
+        };
+        let configs = carriers.iter().zip(priorities).map(config).collect();
+        let (seen, _) = mpsc::unbounded_channel();
+        let reception = TestReception { seen, allowed: Semaphore::new(0), ended: Mutex::default() };
+        let two = Self { links: Links::start(configs, Arc::new(reception), clock(), None), carriers };
+        for carrier in &two.carriers {
+            carrier.set_faults(Faults { receipts: Receipts::None, ..Faults::default() });
+        }
+        two.until([LinkState::Bound, LinkState::Bound]).await;
+        two
+    }
+
+    async fn until(&self, states: [LinkState; 2]) {
+        let mut changes = self.links.changes();
+        let as_wanted = |links: &Vec<_>| links.iter().map(|link: &LinkStatus| link.state).eq(states);
+        changes.wait_for(as_wanted).await.unwrap();
+    }
+
+    async fn submit(&self, text: &str) -> Answer {
+        let cleared = cleared(PATIENT, text);
+        let place = self.links.place(cleared.from(), 1).await.unwrap();
+        place.submit(cleared, in_two_seconds(), CancellationToken::new()).await
+    }
+
+    fn submitted(&self) -> [usize; 2] {
+        self.carriers.each_ref().map(|carrier| count(&carrier.wire_log(), "submit_sm", WireDirection::FromGateway))
+    }
+}
+
+#[tokio::test]
+async fn while_the_first_carrier_is_away_the_next_takes_the_texts() {
+    let mut two = Two::bound([1, 2]).await;
+    assert!(matches!(two.submit("one").await, Answer::Taken { .. }));
+    assert_eq!(two.submitted(), [1, 0]);
+
+    two.carriers[0].shutdown().await;
+    two.until([LinkState::Unbound, LinkState::Bound]).await;
+    assert!(matches!(two.submit("two").await, Answer::Taken { .. }));
+    assert_eq!(two.submitted(), [1, 1]);
+
+    two.carriers[0] = carrier_on(two.carriers[0].address()).await;
+    two.until([LinkState::Bound, LinkState::Bound]).await;
+    assert!(matches!(two.submit("three").await, Answer::Taken { .. }));
+    assert_eq!(two.submitted(), [1, 1], "the carrier that came back has counted anew");
+}
+
+#[tokio::test]
+async fn a_text_that_waits_for_a_carrier_goes_by_the_first_that_comes() {
+    let mut two = Two::bound([2, 1]).await;
+    for carrier in &two.carriers {
+        carrier.shutdown().await;
+    }
+    two.until([LinkState::Unbound, LinkState::Unbound]).await;
+    two.carriers[0] = carrier_on(two.carriers[0].address()).await;
+    assert!(matches!(two.submit("hello").await, Answer::Taken { .. }));
+    assert_eq!(two.submitted(), [1, 0]);
+}
+
+#[tokio::test]
+async fn of_two_carriers_alike_the_second_takes_what_the_first_has_no_room_for() {
+    for (priorities, expected) in [([1, 1], [1, 1]), ([1, 2], [1, 0])] {
+        let two = Two::bound(priorities).await;
+        two.carriers[0].set_faults(Faults { silent: true, receipts: Receipts::None, ..Faults::default() });
+        let first = two.submit("unanswered");
+        let second = async {
+            two.carriers[0].phone(PATIENT).wait_for_text(|text| text.text == "unanswered").await;
+            tokio::select! {
+                biased;
+                answer = two.submit("hello") => assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}"),
+                // As long as the first is bound, the next priority is for nothing.
+                () = tokio::task::yield_now(), if expected[1] == 0 => {}
+            }
+        };
+        tokio::select! {
+            answer = first => panic!("nobody answers it: {answer:?}"),
+            () = second => {}
+        }
+        assert_eq!(two.submitted(), expected, "with priorities {priorities:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_carrier_may_have_is_not_given_to_the_next() {
+    let two = Two::bound([1, 2]).await;
+    two.carriers[0].set_faults(Faults { silent: true, receipts: Receipts::None, ..Faults::default() });
+    let leave = async {
+        two.carriers[0].phone(PATIENT).wait_for_text(|text| text.text == "hello").await;
+        two.carriers[0].shutdown().await;
+    };
+    let (answer, ()) = tokio::join!(two.submit("hello"), leave);
+    assert_eq!((answer, two.submitted()), (Answer::Unknown, [1, 0]));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use assent::carrier::frame::{Frame, Framer, Request, Unframed, encode};
+use assent::carrier::refusal::Refusals;
 use assent::carrier::session::{Input, Output, Reason, Session, Settings};
 use assent::carrier::window::{Submit, Token};
 use assent::domain::{Answer, CarrierId, Retry};
@@ -34,7 +35,8 @@ impl Script {
     fn connected_with(window: usize, last_sequence: u32) -> Self {
         let now = tokio::time::Instant::now().into_std();
         let bind = BindTransceiver::default();
-        let settings = Settings { bind, window, enquire_link: 30 * SECOND, last_sequence };
+        let settings =
+            Settings { bind, window, refusals: Refusals::default(), enquire_link: 30 * SECOND, last_sequence };
         Self {
             session: Session::connected(settings, now),
             now,
@@ -148,12 +150,49 @@ fn a_refused_bind_says_why() {
     for (command_status, words) in [
         (0x0E, "carrier refused the bind: wrong password (0x0E)"),
         (0x05, "carrier refused the bind: already bound under this system_id (0x05)"),
+        (0x53, "carrier refused the bind: unknown system_type (0x53)"),
         (0x99, "carrier refused the bind: command_status 0x99"),
     ] {
         let mut script = Script::connected_with(1, 0);
         script.says();
         script.hears(command_status, 1, BindTransceiverResp::default());
         assert_eq!(script.closed.unwrap().to_string(), words);
+    }
+}
+
+#[test]
+fn a_carrier_that_ends_the_connection_before_its_answer_is_told_from_one_that_is_lost() {
+    let mut script = Script::connected_with(1, 0);
+    script.says();
+    script.handle(Input::Lost);
+    assert_eq!(script.closed, Some(Reason::HungUp));
+
+    let mut script = Script::bound();
+    script.handle(Input::Lost);
+    assert_eq!(script.closed, Some(Reason::Lost));
+}
+
+#[test]
+fn whichever_version_the_carrier_says_it_speaks_is_fine() {
+    let body = |rest: &[u8]| [b"carrier\0", rest].concat();
+    // sc_interface_version (SMPP 3.4 §5.3.2.25) is absent, of 3.3, 3.4 and 5.0, of nothing known, and not readable.
+    let versions: [&[u8]; 6] = [
+        &[],
+        &[0x02, 0x10, 0, 1, 0x33],
+        &[0x02, 0x10, 0, 1, 0x34],
+        &[0x02, 0x10, 0, 1, 0x50],
+        &[0x02, 0x10, 0, 1, 0xFF],
+        &[0x02, 0x10, 0, 9],
+    ];
+    let mut bodies: Vec<Vec<u8>> = versions.into_iter().map(body).collect();
+    bodies.push(Vec::new());
+    for body in bodies {
+        let mut script = Script::connected_with(1, 0);
+        script.says();
+        let length = u32::try_from(16 + body.len()).unwrap();
+        let header = [length, 0x8000_0009, 0, 1].map(u32::to_be_bytes).concat();
+        script.hears_octets(&[header, body.clone()].concat());
+        assert!(script.session.is_bound(), "{body:02x?}");
     }
 }
 
@@ -357,10 +396,11 @@ fn a_text_that_can_not_begin_in_time_is_not_sent() {
     script.passes(WRITE_BY);
     assert_eq!(script.answer(token), None);
     script.now += Duration::from_millis(1);
-    assert!(script.session.to_write(script.now).is_none(), "whether or not a timer ran");
+    let offered = script.session.to_write(script.now).unwrap();
+    assert_eq!(offered.octets.len(), 16, "a question and no text, whether or not a timer ran");
     script.passes(Duration::ZERO);
     assert_eq!(script.answer(token), Some(&Answer::NotSent));
-    assert_eq!(script.says_ids(), []);
+    assert_eq!(script.says_ids(), [CommandId::EnquireLink], "whether the carrier is there");
     assert_eq!(script.closed, None);
 }
 
@@ -602,6 +642,20 @@ fn a_socket_that_takes_nothing_ends_the_session() {
 }
 
 #[test]
+fn a_socket_that_takes_nothing_of_a_text_ends_the_session_though_the_text_was_given_up() {
+    let mut script = Script::bound();
+    let token = script.submits(1);
+    script.session.to_write(script.now);
+    for _ in 0..9 {
+        script.passes(SECOND);
+        script.session.to_write(script.now);
+    }
+    assert_eq!((script.answer(token), script.closed), (Some(&Answer::NotSent), None));
+    script.passes(SECOND);
+    assert_eq!(script.closed, Some(Reason::WriteStalled), "ten seconds after the text was offered");
+}
+
+#[test]
 fn a_stream_that_is_not_smpp_is_nacked_and_closed() {
     let mut script = Script::bound();
     script.hears_octets(&[0, 0, 0, 15, 0]);
@@ -630,6 +684,29 @@ fn unreadable_texts_are_delivered_for_a_person_until_they_are_too_many() {
     }
     assert_eq!(script.delivered.len(), 11);
     assert_eq!(script.says_ids(), [CommandId::Unbind]);
+}
+
+#[test]
+fn what_nobody_knows_is_borne_ten_times_a_minute() {
+    let mut script = Script::bound();
+    for _ in 0..2 {
+        for sequence in 1..=10 {
+            script.hears_octets(&raw(0x0000_0666, sequence));
+        }
+        assert_eq!(script.says_ids(), [CommandId::GenericNack; 10]);
+        script.passes(20 * SECOND);
+        script.hears(0, 1, Pdu::EnquireLink);
+        script.passes(20 * SECOND);
+        script.hears(0, 2, Pdu::EnquireLink);
+        script.passes(20 * SECOND);
+        script.says();
+    }
+    for sequence in 1..=11 {
+        script.hears_octets(&raw(0x0000_0666, sequence));
+    }
+    assert_eq!(script.says_ids()[10..], [CommandId::GenericNack, CommandId::Unbind]);
+    script.passes(5 * SECOND);
+    assert_eq!(script.closed, Some(Reason::TooMuchMalformed));
 }
 
 /// What may happen in any order.

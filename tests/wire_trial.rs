@@ -17,6 +17,7 @@ fn link(address: SocketAddr) -> LinkConfig {
     LinkConfig {
         name: "primary".into(),
         address: address.to_string(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
@@ -25,6 +26,8 @@ fn link(address: SocketAddr) -> LinkConfig {
         enquire_link: Duration::from_secs(30),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        profile: Arc::default(),
+        priority: 0,
     }
 }
 
@@ -86,7 +89,8 @@ async fn a_refused_bind_says_what_was_refused() {
 async fn nobody_who_listens_is_told_from_one_who_hangs_up_or_speaks_otherwise() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let answers: [&'static [u8]; 2] = [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"];
+    let answers: [&'static [u8]; 4] =
+        [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example\r\n", &[0x15, 0x03, 0x03, 0, 2, 2, 40]];
     let answering = tokio::spawn(async move {
         for answer in answers {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -96,11 +100,18 @@ async fn nobody_who_listens_is_told_from_one_who_hangs_up_or_speaks_otherwise() 
     });
     let hung_up = try_bind(&link(address)).await.unwrap_err().to_string();
     assert!(
-        hung_up.contains("was lost: ask the carrier whether it takes binds from this machine's address"),
+        hung_up.contains(
+            "without an answer to the bind: ask the carrier whether it takes binds from this machine's address"
+        ),
         "{hung_up}"
     );
-    let other = try_bind(&link(address)).await.unwrap_err().to_string();
-    assert!(other.contains("check that SMPP 3.4 is spoken at this address"), "{other}");
+    for said in [
+        "peer speaks HTTP, not SMPP: check that SMPP 3.4 is spoken at this address",
+        "peer sent words, not SMPP: check that SMPP 3.4 is spoken at this address",
+        "peer speaks TLS on a link without it: set tls = true, or ask the carrier for its address without TLS",
+    ] {
+        assert_eq!(try_bind(&link(address)).await.unwrap_err().to_string(), said);
+    }
     answering.await.unwrap();
 
     let nobody = try_bind(&link(address)).await.unwrap_err();

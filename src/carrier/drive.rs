@@ -4,23 +4,25 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::info;
 
 use super::deliveries::{Deliveries, Done, Handed};
+use super::ended::{Ended, Why};
 use super::frame::{Frame, status};
 use super::link::{Gate, Link, LinkState, Permit, Submission};
+use super::reason::of_read_error;
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
-use super::translate::{self, Dialect, Sessions};
+use super::translate::{self, Sessions};
 use super::window::{Submit, Token};
 use crate::domain::{Answer, DeliveryId};
 
@@ -28,6 +30,8 @@ use crate::domain::{Answer, DeliveryId};
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long answers are still read once the socket takes nothing more.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How long the socket may take to be closed in form.
+const CLOSE: Duration = Duration::from_secs(1);
 const READ_OCTETS: usize = 8 * 1024;
 
 /// A session and its socket.
@@ -51,6 +55,8 @@ pub(super) struct Drive<'a, S> {
     bound_at: Option<Instant>,
     /// Set once no more places are granted.
     parting: Option<Parting>,
+    /// TLS may keep octets that the socket has not taken.
+    unflushed: bool,
     /// Set once the socket takes nothing more: answers are read until then.
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
@@ -74,20 +80,6 @@ struct Asked {
     _over: oneshot::Sender<()>,
 }
 
-/// How a session came to its end.
-pub(super) struct Ended {
-    pub why: Why,
-    pub bound_for: Option<Duration>,
-    /// Set if the carrier delivered something: until then an answer of ours may have been lost.
-    pub at: Option<Timestamp>,
-}
-
-/// Why there is no session.
-pub(super) enum Why {
-    NoConnection(String),
-    Session(Reason),
-}
-
 /// What the socket, the store, the conversations or the clock did.
 enum Happened {
     TimePassed,
@@ -95,6 +87,7 @@ enum Happened {
     ToldToStop,
     PlacesGivenBack,
     Wrote(std::io::Result<usize>),
+    Flushed,
     TooLateToWrite,
     Delivered(Done),
     Asked(Submission),
@@ -121,6 +114,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             tokens: 0,
             bound_at: None,
             parting: None,
+            unflushed: false,
             write_failed_until: None,
             reported: None,
         }
@@ -140,6 +134,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.link.count_submit(&Answer::NotSent);
             let _ = unsent.answer.send(Answer::NotSent);
         }
+        // Whoever does not listen any more is not waited for.
+        let _ = timeout(CLOSE, self.writer.shutdown()).await;
         drop((self.reader, self.writer));
         let bound_for = self.bound_at.map(|at| at.elapsed());
         let delivered = self.deliveries.were_any();
@@ -164,7 +160,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 self.part(Reason::Stopped);
                 Vec::new()
             }
-            Happened::Wrote(Ok(octets)) if octets > 0 => self.session.handle(Input::Wrote(octets), now()),
+            Happened::Wrote(Ok(octets)) if octets > 0 => {
+                self.unflushed = true;
+                self.session.handle(Input::Wrote(octets), now())
+            }
+            Happened::Flushed => {
+                self.unflushed = false;
+                Vec::new()
+            }
             Happened::Wrote(_) => {
                 self.write_failed_until = Some(Instant::now() + LAST_ANSWERS);
                 Vec::new()
@@ -172,7 +175,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             Happened::Delivered(done) => self.delivered(&done),
             Happened::Asked(submission) => self.asked(submission),
             Happened::Read(Ok(octets)) if octets > 0 => self.session.handle(Input::Received(&buffer[..octets]), now()),
-            Happened::Read(_) => self.session.handle(Input::Lost, now()),
+            Happened::Read(Ok(_)) => self.session.handle(Input::Lost, now()),
+            Happened::Read(Err(error)) => self.session.handle(of_read_error(&error), now()),
         };
         outputs.extend(self.what_time_asks_for());
         let end = self.perform(outputs);
@@ -199,7 +203,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
             () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
             () = self.given_back.notified(), if self.parting.is_some() => Happened::PlacesGivenBack,
-            written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
+            written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() || self.unflushed => written,
             // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.
             Some(submission) = self.submissions.recv() => Happened::Asked(submission),
             Some(done) = self.deliveries.next() => Happened::Delivered(done),
@@ -340,7 +344,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &Dialect::default());
+        let profile = &self.link.config.profile;
+        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions, profile);
         let (request, came_at) = (delivered.frame.request(), Instant::now());
         self.deliveries.hand(Handed { request, command_status, delivery, came_at });
     }
@@ -353,8 +358,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 
     fn answered(&mut self, token: Token, answer: Answer) {
-        if let Answer::Refused { command_status: status::RTHROTTLED | status::RMSGQFUL, .. } = answer {
-            self.link.pause();
+        if let Answer::Refused { command_status, .. } = answer
+            && self.link.config.profile.refusals.throttles(command_status)
+        {
+            self.link.slow_down();
         }
         self.link.count_submit(&answer);
         if let Some(asked) = self.asked.remove(&token) {
@@ -364,13 +371,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 }
 
-/// Gives the socket what it takes, unless it is too late for the first octet by the time it takes any.
+/// Gives the socket what it takes, unless it is too late for the first octet by the time it takes any. What TLS kept of
+/// earlier octets goes first: nothing is given to it that the socket would not be offered at once.
 async fn write(writer: &mut (impl AsyncWrite + Unpin), to_write: Option<&ToWrite>) -> Happened {
-    let Some(ToWrite { octets, write_by }) = to_write else { return std::future::pending().await };
     poll_fn(|context| {
+        let write_by = to_write.and_then(|to_write| to_write.write_by);
         if write_by.is_some_and(|write_by| write_by < now()) {
             return Poll::Ready(Happened::TooLateToWrite);
         }
+        if let Err(error) = ready!(Pin::new(&mut *writer).poll_flush(context)) {
+            return Poll::Ready(Happened::Wrote(Err(error)));
+        }
+        let Some(ToWrite { octets, .. }) = to_write else { return Poll::Ready(Happened::Flushed) };
         Pin::new(&mut *writer).poll_write(context, octets).map(Happened::Wrote)
     })
     .await

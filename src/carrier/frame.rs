@@ -28,6 +28,7 @@ pub mod status {
     pub const RINVPASWD: u32 = 0x0E;
     pub const RINVSYSID: u32 = 0x0F;
     pub const RMSGQFUL: u32 = 0x14;
+    pub const RINVSYSTYP: u32 = 0x53;
     pub const RTHROTTLED: u32 = 0x58;
     pub const RX_T_APPN: u32 = 0x64;
     pub const RINVTLVSTREAM: u32 = 0xC0;
@@ -111,6 +112,8 @@ pub enum Unframed {
     Http,
     #[error("peer speaks TLS on a link without it")]
     Tls,
+    #[error("peer sent words, not SMPP")]
+    Text,
     #[error("peer sent a PDU that claims {0} octets")]
     Length(u32),
 }
@@ -133,6 +136,8 @@ impl Framer {
             b"HTTP" | b"GET " | b"POST" => return Err(Unframed::Http),
             // A TLS handshake or alert record, version 3.x (RFC 8446 §5.1).
             [0x15 | 0x16, 0x03, _, _] => return Err(Unframed::Tls),
+            // No PDU is half a gigabyte long, so letters are letters.
+            letters if letters.iter().all(|octet| matches!(octet, b' '..=b'~')) => return Err(Unframed::Text),
             length => u32::from_be_bytes(*length),
         };
         let fits = |length: &usize| (HEADER_OCTETS..=FRAME_OCTETS_MAX).contains(length);
@@ -190,6 +195,8 @@ mod tests {
         check_unframed(&[0xFF; 4], Unframed::Length(u32::MAX));
         check_unframed(&70_001_u32.to_be_bytes(), Unframed::Length(70_001));
         check_unframed(b"HTTP/1.1 400 Bad Request", Unframed::Http);
+        check_unframed(b"220 mail.example ESMTP", Unframed::Text);
+        check_unframed(b"SSH-2.0-x", Unframed::Text);
         check_unframed(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01], Unframed::Tls);
         check_unframed(&[0x15, 0x03, 0x03, 0x00, 0x02, 0x02], Unframed::Tls);
     }

@@ -2,15 +2,12 @@
 //! is lost.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use smpp::pdus::SubmitSm;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,20 +15,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::LinkConfig;
-use super::drive::{Drive, Ended, Why};
+use super::dial::connect;
+use super::drive::Drive;
+use super::ended::{Ended, Why};
+use super::pace::Pace;
 use super::patience::Patience;
 use super::pauses::Pauses;
-use super::session::{Reason, Settings};
+use super::profile::Profile;
+use super::session::Reason;
 use crate::domain::{Answer, Phone};
 use crate::ports::{Clock, Reception};
 
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long the next session waits for the end of this one to be written down.
 const TELL_END: Duration = Duration::from_secs(2);
-/// No place is granted for this long after the carrier said that we are too fast.
-const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
-/// The rate limit lets through at once what it would let through in this part of a second.
-const BURST_PART_OF_A_SECOND: u32 = 20;
 
 /// Whether a link takes texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +56,9 @@ pub(super) struct Link {
     status: watch::Sender<Vec<LinkStatus>>,
     /// Its place in `status`.
     index: usize,
-    limiter: DefaultDirectRateLimiter,
-    throttled_until: Mutex<Option<Instant>>,
+    pace: Mutex<Pace>,
+    /// Whoever waits for the pace waits here: who came first goes first.
+    line: tokio::sync::Mutex<()>,
     /// With phones whose deliveries are not taken.
     pub patience: Arc<Mutex<Patience>>,
     pub stop: CancellationToken,
@@ -93,6 +90,9 @@ impl Drop for Permit {
 
 /// Room in the window of one session.
 pub(super) struct Room {
+    /// The ways of the carrier that it leads to.
+    pub profile: Arc<Profile>,
+    pub clock: Arc<dyn Clock>,
     permit: Permit,
     submissions: mpsc::Sender<Submission>,
 }
@@ -115,16 +115,14 @@ impl Link {
         reception: Arc<dyn Reception>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let per_second = config.segments_per_second;
-        let burst = (per_second.get() / BURST_PART_OF_A_SECOND).max(1);
-        let quota = Quota::per_second(per_second).allow_burst(burst.try_into().expect("it is at least 1"));
+        let pace = Pace::new(config.segments_per_second, Instant::now().into_std());
         Self {
             config,
             gate: watch::Sender::new(None),
             status,
             index,
-            limiter: RateLimiter::direct(quota),
-            throttled_until: Mutex::new(None),
+            pace: Mutex::new(pace),
+            line: tokio::sync::Mutex::default(),
             patience: Arc::default(),
             stop,
             reception,
@@ -132,43 +130,40 @@ impl Link {
         }
     }
 
-    /// Waits until the link is bound, has room, and may send; `None` when it never will be again.
-    pub async fn room(&self, segments: u32) -> Option<Room> {
-        let patient = async {
-            let mut gate = self.gate.subscribe();
-            loop {
-                let Gate { places, given_back, submissions } = gate.wait_for(Option::is_some).await.ok()?.clone()?;
-                let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
-                let wanted = segments.clamp(1, window.max(1));
-                // Closed means that this session is over: wait for the next one.
-                let Ok(granted) = Arc::clone(&places).acquire_many_owned(wanted).await else { continue };
-                let permit = Permit { places: Some(granted), given_back };
-                self.keep_to_the_rate(segments).await;
-                if !places.is_closed() {
-                    return Some(Room { permit, submissions });
-                }
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            room = patient => room,
-        }
+    /// Whether there is a session that takes texts.
+    pub fn is_open(&self) -> bool {
+        self.gate.borrow().is_some()
     }
 
-    async fn keep_to_the_rate(&self, segments: u32) {
+    /// Waits for room in the session that is bound, and for as long as it is; `None` when it is not any more.
+    pub async fn room_now(&self, segments: u32) -> Option<Room> {
+        let Gate { places, given_back, submissions } = self.gate.borrow().clone()?;
+        let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
+        let wanted = segments.clamp(1, window.max(1));
+        // Closed means that this session is over.
+        let granted = Arc::clone(&places).acquire_many_owned(wanted).await.ok()?;
+        let permit = Permit { places: Some(granted), given_back };
+        let (profile, clock) = (Arc::clone(&self.config.profile), Arc::clone(&self.clock));
+        Some(Room { profile, clock, permit, submissions })
+    }
+
+    /// Waits until so many segments may follow those before them.
+    pub async fn keep_to_the_rate(&self, segments: u32) {
+        let _first = self.line.lock().await;
         for _ in 0..segments {
-            while let Err(not_until) = self.limiter.check() {
-                tokio::time::sleep(not_until.wait_time_from(DefaultClock::default().now())).await;
+            while let Some(at) = self.not_before() {
+                sleep_until(at).await;
             }
-        }
-        while let Some(until) = self.throttled().filter(|until| *until > Instant::now()) {
-            sleep_until(until).await;
         }
     }
 
-    fn throttled(&self) -> Option<Instant> {
-        *self.throttled_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the turn of one segment; or says when to ask again.
+    fn not_before(&self) -> Option<Instant> {
+        self.pace().take(Instant::now().into_std()).err().map(Instant::from_std)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Binds, and binds again, until told to stop.
@@ -182,17 +177,14 @@ impl Link {
             if let Some(at) = ended.at {
                 self.tell_end(at).await;
             }
-            let error = match &ended.why {
-                Why::NoConnection(error) => error.clone(),
-                Why::Session(reason) => reason.to_string(),
-            };
+            let (error, what_to_do) = (ended.why.to_string(), ended.why.what_to_do());
             self.report(LinkState::Unbound, Some(error.clone()));
             if self.stop.is_cancelled() {
                 info!(link = self.config.name, "stopped");
                 return;
             }
             let pause = pauses.after(&ended);
-            warn!(link = self.config.name, error, pause_ms = pause.as_millis(), "lost");
+            warn!(link = self.config.name, error, what_to_do, pause_ms = pause.as_millis(), "lost");
             metrics::counter!("assent_link_reconnects_total", "link" => self.config.name.clone()).increment(1);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -216,26 +208,23 @@ impl Link {
     /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.
     fn faulted(&self) -> Ended {
         self.gate.send_replace(None);
-        let why = Why::NoConnection("a fault in assent ended the session".to_owned());
-        Ended { why, bound_for: None, at: Some(self.clock.now()) }
+        Ended { why: Why::Fault, bound_for: None, at: Some(self.clock.now()) }
     }
 
     async fn connect_and_drive(&self, earlier_session_ended: Option<Timestamp>) -> Ended {
-        let no_connection = |error| Ended { why: Why::NoConnection(error), bound_for: None, at: None };
         let bind = match self.config.bind() {
             Ok(bind) => bind,
-            Err(error) => return no_connection(error.to_string()),
+            Err(error) => return Why::Config(error).into(),
         };
         let connected = tokio::select! {
-            connected = connect(&self.config.address) => connected,
-            () = self.stop.cancelled() => return no_connection(Reason::Stopped.to_string()),
+            connected = connect(&self.config) => connected,
+            () = self.stop.cancelled() => return Why::Session(Reason::Stopped).into(),
         };
         let stream = match connected {
             Ok(stream) => stream,
-            Err(error) => return no_connection(error),
+            Err(error) => return Why::NoConnection(error).into(),
         };
-        let settings =
-            Settings { bind, window: self.config.window, enquire_link: self.config.enquire_link, last_sequence: 0 };
+        let settings = self.config.settings(bind);
         Drive::new(self, stream, settings, earlier_session_ended).run().await
     }
 
@@ -269,19 +258,6 @@ impl Link {
     }
 }
 
-/// Opens the connection to a carrier; an error is in words for whoever runs the server.
-pub(super) async fn connect(address: &str) -> Result<TcpStream, String> {
-    let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(format!("could not connect to {address}: {error}")),
-        Err(_) => return Err(format!("{address} did not take the connection within 10 seconds")),
-    };
-    match stream.set_nodelay(true) {
-        Ok(()) => Ok(stream),
-        Err(error) => Err(format!("could not set up the connection to {address}: {error}")),
-    }
-}
-
 impl LinkStatus {
     pub(super) fn at_start(config: &LinkConfig, now: Timestamp) -> Self {
         Self {
@@ -296,6 +272,11 @@ impl LinkStatus {
 }
 
 impl Room {
+    /// Whether the session that it is in still takes texts.
+    pub fn is_open(&self) -> bool {
+        self.permit.places.as_ref().is_some_and(|places| !places.semaphore().is_closed())
+    }
+
     /// Hands the segments to the session at once, and waits for what becomes of them.
     pub fn submit(
         self,
@@ -324,9 +305,9 @@ impl Link {
     }
 
     /// The carrier said that we are too fast.
-    pub fn pause(&self) {
-        let until = Instant::now() + THROTTLED_PAUSE;
-        *self.throttled_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    pub fn slow_down(&self) {
+        self.pace().throttled(Instant::now().into_std());
+        metrics::counter!("assent_link_throttled_total", "link" => self.config.name.clone()).increment(1);
     }
 
     /// Counts what became of a message.

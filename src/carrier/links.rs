@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::link::{Link, LinkStatus, Room};
-use super::{LinkConfig, submit};
+use super::{LinkConfig, preference, submit};
 use crate::domain::{Answer, Cleared, Phone};
 use crate::ports::{Carrier, CarrierClosed, Clock, Place, Reception};
 
@@ -69,10 +69,11 @@ impl Links {
         self.tasks.wait().await;
     }
 
-    /// The first link that names the number, else the first that names none.
-    fn link_for(&self, number: &Phone) -> Option<&Arc<Link>> {
-        let named = self.links.iter().find(|link| link.serves(number));
-        named.or_else(|| self.links.iter().find(|link| link.config.numbers.is_empty()))
+    /// The links that name the number, else those that name none.
+    fn links_for(&self, number: &Phone) -> Vec<&Link> {
+        let all = || self.links.iter().map(AsRef::as_ref);
+        let named: Vec<&Link> = all().filter(|link| link.serves(number)).collect();
+        if named.is_empty() { all().filter(|link| link.config.numbers.is_empty()).collect() } else { named }
     }
 
     /// Texts from this number wait for ever, unless an operator learns of it.
@@ -88,11 +89,11 @@ impl Links {
 #[async_trait]
 impl Carrier for Links {
     async fn place(&self, number: &Phone, segments: u32) -> Result<Box<dyn Place>, CarrierClosed> {
-        let Some(link) = self.link_for(number) else {
+        let links = self.links_for(number);
+        if links.is_empty() {
             self.no_link(number);
-            return Err(CarrierClosed);
-        };
-        let room = link.room(segments).await.ok_or(CarrierClosed)?;
+        }
+        let room = preference::room(&links, segments).await.ok_or(CarrierClosed)?;
         Ok(Box::new(room))
     }
 }
@@ -104,7 +105,8 @@ impl Place for Room {
         write_by: Instant,
         recalled: CancellationToken,
     ) -> BoxFuture<'static, Answer> {
-        Box::pin((*self).submit(submit::submit_sms(&cleared), write_by, recalled))
+        let segments = submit::submit_sms(&cleared, &self.profile, self.clock.now());
+        Box::pin((*self).submit(segments, write_by, recalled))
     }
 }
 

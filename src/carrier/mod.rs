@@ -1,8 +1,10 @@
 //! The wire: links to carriers over SMPP 3.4.
 //!
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
-//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes
-//! their words the wire's, [`translate`] the wire's theirs. [`try_bind`] is a session with nothing in it, to see whether there can be one.
+//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes their words
+//! the wire's, in the ways of a carrier's [`Profile`]; [`translate`] makes the wire's words theirs. [`try_bind`] is a
+//! session with nothing in it, to see whether there can be one, and [`try_text`] one with a text to a phone of the
+//! operator's own.
 //!
 //! What may have gone out is never sent again from here: a message whose PDU was wholly written is answered as the
 //! carrier answers it, be it late, and with [`Answer::Unknown`](crate::domain::Answer::Unknown) when the session ends
@@ -11,25 +13,35 @@
 
 pub mod alert;
 mod deliveries;
+mod dial;
 mod drive;
+mod ended;
 pub mod frame;
 mod link;
 mod links;
+mod live;
+pub mod pace;
 mod patience;
 mod pauses;
+mod preference;
+pub mod profile;
+pub mod quirks;
 mod reason;
 pub mod receipt;
+pub mod refusal;
 pub mod session;
 pub mod short_message;
 pub mod submit;
 pub mod text;
 pub mod timers;
+mod tls;
 pub mod translate;
 mod trial;
 pub mod udh;
 pub mod window;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -37,11 +49,16 @@ use smpp::pdus::BindTransceiver;
 use smpp::types::COctetString;
 use smpp::values::InterfaceVersion;
 
+pub use dial::NoConnection;
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use live::{LiveText, Step, try_text};
+pub use profile::Profile;
+pub use tls::{ClientCertificate, Tls, TlsFileError, TlsRefusal};
 pub use trial::{TrialError, try_bind};
 
 use crate::domain::Phone;
+use session::Settings;
 
 /// One link to a carrier, as the operator described it.
 #[derive(Debug, Clone)]
@@ -50,6 +67,8 @@ pub struct LinkConfig {
     pub name: String,
     /// Host and port.
     pub address: String,
+    /// How TLS is spoken; `None` is plain SMPP.
+    pub tls: Option<Tls>,
     pub system_id: String,
     pub password: SecretString,
     pub system_type: String,
@@ -63,6 +82,10 @@ pub struct LinkConfig {
     pub response_timeout: Duration,
     /// Practice numbers that go through this link; none means all that no other link names.
     pub numbers: Vec<Phone>,
+    /// The carrier's ways.
+    pub profile: Arc<Profile>,
+    /// Of the links that serve a number, those with the lowest priority that are bound take its texts.
+    pub priority: u32,
 }
 
 /// Why a link can't be bound with what it is configured with.
@@ -74,6 +97,8 @@ pub enum LinkConfigError {
     Password,
     #[error("system_type must be at most 12 ASCII characters")]
     SystemType,
+    #[error("server_name must be a host name or an IP address; without it, so must the host in address")]
+    ServerName,
     #[error("window must be at least 1")]
     Window,
     #[error("enquire_link must be at least 1 second")]
@@ -83,7 +108,21 @@ pub enum LinkConfigError {
 impl LinkConfig {
     /// Whether SMPP can carry what is configured.
     pub fn check(&self) -> Result<(), LinkConfigError> {
+        if self.tls.as_ref().is_some_and(|tls| tls.peer(&self.address).is_none()) {
+            return Err(LinkConfigError::ServerName);
+        }
         self.bind().map(drop)
+    }
+
+    /// What a session with the carrier is made with.
+    fn settings(&self, bind: BindTransceiver) -> Settings {
+        Settings {
+            bind,
+            window: self.window,
+            refusals: self.profile.refusals.clone(),
+            enquire_link: self.enquire_link,
+            last_sequence: 0,
+        }
     }
 
     /// What asks the carrier for a bind (SMPP 3.4 §4.1.5).
@@ -112,6 +151,7 @@ mod tests {
         LinkConfig {
             name: "primary".into(),
             address: "127.0.0.1:2775".into(),
+            tls: None,
             system_id: "practice".into(),
             password: "8 octets".to_owned().into(),
             system_type: String::new(),
@@ -120,6 +160,8 @@ mod tests {
             enquire_link: Duration::from_secs(30),
             response_timeout: Duration::from_secs(60),
             numbers: Vec::new(),
+            profile: Arc::default(),
+            priority: 0,
         }
     }
 
@@ -132,6 +174,7 @@ mod tests {
             (LinkConfig { password: long(9).into(), ..good() }, LinkConfigError::Password),
             (LinkConfig { password: "pässword".to_owned().into(), ..good() }, LinkConfigError::Password),
             (LinkConfig { system_type: long(13), ..good() }, LinkConfigError::SystemType),
+            (LinkConfig { tls: Some(Tls::default()), address: "a b:1".into(), ..good() }, LinkConfigError::ServerName),
             (LinkConfig { window: 0, ..good() }, LinkConfigError::Window),
             (LinkConfig { enquire_link: Duration::ZERO, ..good() }, LinkConfigError::EnquireLink),
         ] {

@@ -12,6 +12,7 @@ use smpp::{CommandId, Pdu};
 
 use super::frame::{self, Frame, Framer, Request, status};
 pub use super::reason::Reason;
+use super::refusal::Refusals;
 use super::short_message::{Malformed, ShortMessage};
 use super::timers::{self, Rate, Timer, Timers};
 use super::window::{Chunk, Outcome, Submit, Token, Window};
@@ -21,7 +22,7 @@ use crate::domain::Answer;
 const HELD_MAX: usize = 1_000;
 /// `enquire_link` that are answered in a second.
 const ENQUIRE_LINKS_PER_SECOND_MAX: u32 = 50;
-/// Unreadable PDUs that are borne in a minute.
+/// PDUs that are unreadable, or unknown, and are borne in a minute.
 const MALFORMED_PER_MINUTE_MAX: u32 = 10;
 /// Messages without an answer, one after the other, that make the link suspect.
 const SILENCES_IN_A_ROW_MAX: u32 = 3;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub bind: BindTransceiver,
     /// Unanswered `submit_sm` at once.
     pub window: usize,
+    /// What this carrier's refusals mean.
+    pub refusals: Refusals,
     /// How long nothing may be heard before we ask.
     pub enquire_link: Duration,
     /// The sequence number before the first: 0 but in tests.
@@ -56,6 +59,8 @@ pub enum Input<'a> {
     Unbind(Reason),
     /// The connection is gone.
     Lost,
+    /// The connection is gone, and it is known why.
+    Broken(Reason),
 }
 
 /// What follows.
@@ -136,7 +141,7 @@ struct Writing {
 impl Session {
     /// The connection stands: asks to be bound.
     pub fn connected(settings: Settings, now: Instant) -> Self {
-        let mut window = Window::new(settings.window, settings.last_sequence);
+        let mut window = Window::new(settings.window, settings.refusals, settings.last_sequence);
         let sequence = window.next_sequence();
         let mut timers = Timers::default();
         timers.set(Timer::Bind, now + timers::BIND);
@@ -172,8 +177,10 @@ impl Session {
             Input::Lost => self.finish(match self.state {
                 // We were parting anyway.
                 State::Unbinding { reason, .. } | State::Closing(reason) => reason,
-                State::Binding { .. } | State::Bound | State::Over => Reason::Lost,
+                State::Binding { .. } => Reason::HungUp,
+                State::Bound | State::Over => Reason::Lost,
             }),
+            Input::Broken(reason) => self.finish(reason),
         }
         self.drop_what_may_not_leave(now);
         self.answer_finished();
@@ -233,6 +240,10 @@ impl Session {
         let is_late = |chunk: &Chunk| chunk.write_by.is_some_and(|write_by| write_by < now);
         if let Some(chunk) = self.staged.take_if(|chunk| is_late(chunk) || self.window.is_stopped(chunk)) {
             self.window.recall(&chunk.ends);
+            if is_late(&chunk) && self.state == State::Bound && self.urgent.is_empty() {
+                // The socket took nothing all that time. What is offered to it instead keeps the time running.
+                self.enquire(now);
+            }
         }
         if let Some(writing) = self.writing.take_if(|writing| self.window.is_stopped(&writing.chunk)) {
             self.writing = self.cut(writing);
@@ -331,7 +342,12 @@ impl Session {
             CommandId::AlertNotification if self.state == State::Bound => self.outputs.push(Output::Alert(frame)),
             CommandId::AlertNotification => {}
             _ if frame.is_response() => self.outputs.push(Output::Stray),
-            _ => self.say(status::RINVCMDID, sequence, Pdu::GenericNack),
+            _ => {
+                self.say(status::RINVCMDID, sequence, Pdu::GenericNack);
+                if self.malformed.exceeded(now) {
+                    self.unbind(Reason::TooMuchMalformed, now);
+                }
+            }
         }
     }
 
@@ -397,12 +413,7 @@ impl Session {
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Bind => self.close(Reason::BindUnanswered, now),
-                Timer::Idle => {
-                    let sequence = self.window.next_sequence();
-                    self.say(status::ROK, sequence, Pdu::EnquireLink);
-                    self.timers.start(Timer::EnquireLinkAnswer, now + timers::ENQUIRE_LINK_ANSWER);
-                    self.timers.set(Timer::Idle, now + self.enquire_link);
-                }
+                Timer::Idle => self.enquire(now),
                 Timer::EnquireLinkAnswer => self.close(Reason::PeerSilent, now),
                 Timer::PartialFrame => self.close(Reason::PartialFrame, now),
                 Timer::Write => return self.finish(Reason::WriteStalled),
@@ -422,6 +433,14 @@ impl Session {
         if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
             self.unbind(Reason::Unanswered, now);
         }
+    }
+
+    /// Asks whether the carrier is there.
+    fn enquire(&mut self, now: Instant) {
+        let sequence = self.window.next_sequence();
+        self.say(status::ROK, sequence, Pdu::EnquireLink);
+        self.timers.start(Timer::EnquireLinkAnswer, now + timers::ENQUIRE_LINK_ANSWER);
+        self.timers.set(Timer::Idle, now + self.enquire_link);
     }
 
     fn unbind(&mut self, reason: Reason, now: Instant) {

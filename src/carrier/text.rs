@@ -9,18 +9,12 @@ use crate::domain::Form;
 use crate::domain::text::{DefaultAlphabet, GSM7_ESCAPE};
 
 /// What the letters of a text mean, beyond its `data_coding`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Letters {
-    /// The carrier's.
+    /// What the carrier means by `data_coding` 0. The specification leaves it to the carrier (SMPP 3.4 §5.2.19).
     pub default_alphabet: DefaultAlphabet,
     /// The text's own.
     pub shifts: Shifts,
-}
-
-impl Default for Letters {
-    fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm, shifts: Shifts::default() }
-    }
 }
 
 /// The alphabet that a `data_coding` names.
@@ -46,7 +40,7 @@ impl Letters {
     pub fn decode(self, data_coding: u8, octets: &[u8]) -> (String, Form) {
         let (coding, form) = meaning(data_coding);
         let coding = match (coding, self.default_alphabet) {
-            (Coding::Default, DefaultAlphabet::Gsm) => Coding::Gsm7,
+            (Coding::Default, DefaultAlphabet::Gsm7) => Coding::Gsm7,
             (Coding::Default, DefaultAlphabet::Latin1) => Coding::Latin1,
             (Coding::Default, DefaultAlphabet::Ascii) => Coding::Ascii,
             (named, _) => named,
@@ -183,7 +177,7 @@ mod tests {
     fn data_coding_0_means_what_the_carrier_means_by_it() {
         let octets = [b'A', 0x00, 0x40, 0xED];
         for (default_alphabet, text) in [
-            (DefaultAlphabet::Gsm, "A@¡\u{FFFD}"),
+            (DefaultAlphabet::Gsm7, "A@¡\u{FFFD}"),
             (DefaultAlphabet::Latin1, "A\u{0}@í"),
             (DefaultAlphabet::Ascii, "A\u{0}@\u{FFFD}"),
         ] {
@@ -245,7 +239,7 @@ mod tests {
             data_coding: u8,
             octets: Vec<u8>,
             default_alphabet in prop::sample::select(vec![
-                DefaultAlphabet::Gsm,
+                DefaultAlphabet::Gsm7,
                 DefaultAlphabet::Latin1,
                 DefaultAlphabet::Ascii,
             ]),

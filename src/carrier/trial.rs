@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
-use super::frame::status;
-use super::link::connect;
+use super::dial::{NoConnection, connect};
+use super::reason::of_read_error;
 use super::session::{Input, Output, Reason, Session, Settings};
 use super::{LinkConfig, LinkConfigError};
 
@@ -21,43 +20,27 @@ const READ_OCTETS: usize = 8 * 1024;
 pub enum TrialError {
     #[error(transparent)]
     Config(#[from] LinkConfigError),
-    #[error("{0}: check the address, that the carrier listens there and that nothing on the way blocks it")]
-    NoConnection(String),
-    #[error("{}: {}", .0, what_to_do(*.0))]
+    #[error("{}: {}", .0, .0.what_to_do())]
+    NoConnection(NoConnection),
+    #[error("{}: {}", .0, .0.what_to_do())]
     NotBound(Reason),
-}
-
-fn what_to_do(reason: Reason) -> &'static str {
-    match reason {
-        Reason::BindRefused { command_status: status::RALYBND } => {
-            "a running assent may be bound with it; if none is, ask the carrier to end the old session"
-        }
-        Reason::BindRefused { command_status: status::RINVPASWD } => "check the password with the carrier",
-        Reason::BindRefused { command_status: status::RINVSYSID } => "check the system_id with the carrier",
-        Reason::BindRefused { .. } => "check system_id, password and system_type, and ask the carrier why",
-        Reason::BindUnanswered | Reason::PeerSilent | Reason::PartialFrame | Reason::WriteStalled => {
-            "check that SMPP is spoken at this address, and without TLS"
-        }
-        Reason::Unframed(_) | Reason::Nacked | Reason::Outbind | Reason::Flood | Reason::TooMuchMalformed => {
-            "check that SMPP 3.4 is spoken at this address"
-        }
-        Reason::Lost | Reason::PeerUnbound => "ask the carrier whether it takes binds from this machine's address",
-        Reason::Unanswered | Reason::NotTaken | Reason::NotBoundThere | Reason::Stopped => "try again",
-    }
 }
 
 /// Connects, binds and unbinds.
 pub async fn try_bind(config: &LinkConfig) -> Result<(), TrialError> {
-    let settings =
-        Settings { bind: config.bind()?, window: config.window, enquire_link: config.enquire_link, last_sequence: 0 };
+    let settings = config.settings(config.bind()?);
     let until = Instant::now() + TRIAL;
     // A connection that is never taken ends by its own limit, which is no later than that of the trial.
-    let stream = connect(&config.address).await.map_err(TrialError::NoConnection)?;
+    let stream = connect(config).await.map_err(TrialError::NoConnection)?;
     bind_and_unbind(stream, settings, until).await.map_err(TrialError::NotBound)
 }
 
-async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Instant) -> Result<(), Reason> {
-    let (mut reader, mut writer) = stream.split();
+async fn bind_and_unbind(
+    stream: impl AsyncRead + AsyncWrite,
+    settings: Settings,
+    until: Instant,
+) -> Result<(), Reason> {
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut session = Session::connected(settings, now());
     let mut is_bound = false;
     let mut buffer = vec![0; READ_OCTETS];
@@ -65,7 +48,11 @@ async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Insta
         let to_write = session.to_write(now());
         let write = async {
             match &to_write {
-                Some(to_write) => writer.write(&to_write.octets).await,
+                Some(to_write) => {
+                    // TLS may have kept what the socket did not take.
+                    writer.flush().await?;
+                    writer.write(&to_write.octets).await
+                }
                 None => std::future::pending().await,
             }
         };
@@ -81,7 +68,8 @@ async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Insta
             },
             read = reader.read(&mut buffer) => match read {
                 Ok(octets) if octets > 0 => session.handle(Input::Received(&buffer[..octets]), now()),
-                Ok(_) | Err(_) => session.handle(Input::Lost, now()),
+                Ok(_) => session.handle(Input::Lost, now()),
+                Err(error) => session.handle(of_read_error(&error), now()),
             },
         };
         if outputs.iter().any(|output| matches!(output, Output::Bound)) {
@@ -106,6 +94,6 @@ async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Insta
 }
 
 /// The time as the session reads it.
-fn now() -> std::time::Instant {
+pub(super) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }

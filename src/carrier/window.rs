@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use smpp::pdus::SubmitSm;
 
 use super::frame::{self, status};
+use super::refusal::Refusals;
 use crate::domain::{Answer, CarrierId, Retry};
 
 /// SMPP 3.4 §3.2: sequence numbers are 1 to 0x7FFFFFFF.
@@ -71,6 +72,7 @@ struct Message {
 /// The unfinished messages of a session.
 pub struct Window {
     size: usize,
+    refusals: Refusals,
     last_sequence: u32,
     /// Sequence numbers whose answer is awaited.
     live: HashMap<u32, (Token, usize)>,
@@ -94,24 +96,12 @@ pub enum Outcome {
 /// An octet may still leave at `write_by` itself.
 const JUST_AFTER: Duration = Duration::from_millis(1);
 
-/// What a `command_status` means for another try.
-const RETRIES: [(u32, Retry); 5] = [
-    (status::RTHROTTLED, Retry::WhenReady),
-    (status::RMSGQFUL, Retry::WhenReady),
-    (status::RINVBNDSTS, Retry::WhenReady),
-    (status::RSYSERR, Retry::FewTimes),
-    (status::RX_T_APPN, Retry::FewTimes),
-];
-
-fn retry_after(command_status: u32) -> Option<Retry> {
-    RETRIES.iter().find(|(known, _)| *known == command_status).map(|(_, retry)| *retry)
-}
-
 impl Window {
     /// `last_sequence` is the number before the first that is used: 0 but in tests.
-    pub fn new(size: usize, last_sequence: u32) -> Self {
+    pub fn new(size: usize, refusals: Refusals, last_sequence: u32) -> Self {
         Self {
             size,
+            refusals,
             last_sequence,
             live: HashMap::new(),
             messages: BTreeMap::new(),
@@ -207,18 +197,14 @@ impl Window {
     pub fn answered(&mut self, sequence: u32, command_status: u32, message_id: &[u8]) -> bool {
         let fate = match command_status {
             status::ROK => Fate::Taken(carrier_id(message_id)),
-            _ => Fate::Refused { command_status, retry: retry_after(command_status).unwrap_or(Retry::Never) },
+            _ => Fate::Refused { command_status, retry: self.refusals.of_answer(command_status) },
         };
         self.heard(sequence, fate)
     }
 
-    /// `generic_nack`: the carrier could not read it, and does not have it. What spoiled it may have been on the way, so
-    /// it is worth a few tries. False when nobody waits for it.
+    /// `generic_nack`: the carrier could not read it, and does not have it. False when nobody waits for it.
     pub fn nacked(&mut self, sequence: u32, command_status: u32) -> bool {
-        self.heard(
-            sequence,
-            Fate::Refused { command_status, retry: retry_after(command_status).unwrap_or(Retry::FewTimes) },
-        )
+        self.heard(sequence, Fate::Refused { command_status, retry: self.refusals.of_nack(command_status) })
     }
 
     fn heard(&mut self, sequence: u32, fate: Fate) -> bool {
@@ -405,7 +391,7 @@ mod tests {
     #[test]
     fn a_sequence_number_that_waits_or_is_late_is_not_given_to_another_text() {
         let now = tokio::time::Instant::now().into_std();
-        let mut window = Window::new(10, 0);
+        let mut window = Window::new(10, Refusals::default(), 0);
         let segments = vec![SubmitSm::default(); 2];
         window.submit(Submit { token: Token(1), segments, write_by: now, answer_by: now });
         let chunk = window.next_chunk(now).expect("the window is empty");
@@ -421,7 +407,7 @@ mod tests {
     #[test]
     fn a_carrier_that_loses_answers_for_days_does_not_fill_memory() {
         let now = tokio::time::Instant::now().into_std();
-        let mut window = Window::new(1, 0);
+        let mut window = Window::new(1, Refusals::default(), 0);
         let late_max = u64::try_from(LATE_MAX).expect("it is small");
         let mut outcomes = Vec::new();
         for token in 1..=late_max + 1 {

@@ -107,6 +107,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
         carriers: vec![Carrier {
             name: "simulated".into(),
             address: carrier.to_string(),
+            tls: None,
             system_id: "demo".into(),
             password: "demo".into(),
             system_type: String::new(),
@@ -115,6 +116,8 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
             enquire_link: Duration::from_secs(30),
             response_timeout: Duration::from_mins(1),
             numbers: Vec::new(),
+            profile: Arc::default(),
+            priority: 0,
         }],
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod carrier;
+mod carrier_test;
 mod check;
 mod demo;
 mod serve;
@@ -37,6 +38,7 @@ enum Command {
     Check(check::Check),
     /// Run the simulated carrier alone
     Carrier(carrier::Carrier),
+    CarrierTest(carrier_test::CarrierTest),
     Store(store::Store),
 }
 
@@ -47,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => on_runtime(serve.run()),
         Command::Check(check) => on_runtime(check.run()),
         Command::Carrier(carrier) => on_runtime(carrier.run()),
+        Command::CarrierTest(test) => on_runtime(test.run()),
         Command::Store(store) => on_runtime(store.run()),
     };
     match done {
@@ -76,6 +79,8 @@ enum Failure {
     #[error("{failed} of {all} checks failed")]
     Check { failed: usize, all: usize },
     #[error(transparent)]
+    CarrierTest(carrier_test::CarrierTestError),
+    #[error(transparent)]
     Copy(#[from] CopyError),
     #[error(transparent)]
     Accept(#[from] AcceptError),
@@ -95,6 +100,7 @@ impl Failure {
             | Self::Store(_)
             | Self::Check { .. }
             | Self::Accept(_)
+            | Self::CarrierTest(_)
             | Self::Copy(_)
             | Self::Io(_) => ExitCode::FAILURE,
         }

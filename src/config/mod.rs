@@ -1,22 +1,28 @@
 //! What the operator decides: defaults, then a TOML file, then environment variables `ASSENT__SECTION__KEY`.
 //! Every mistake is reported at once, and an unknown key is one.
 
+mod profile;
 mod reader;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Map, Source, Value};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::profile::writings;
 use self::reader::{Reader, Section, environment, overlay};
+use crate::carrier::Profile;
 use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
 const WINDOW_MAX: u32 = 1_000;
+/// The last in line of the carriers.
+const PRIORITY_MAX: u32 = 100;
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
 /// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
@@ -32,7 +38,7 @@ pub struct Config {
     pub store: Store,
     pub auth: Auth,
     pub log: Log,
-    /// In order of preference.
+    /// In order of preference among those of one priority.
     pub carriers: Vec<Carrier>,
 }
 
@@ -182,6 +188,8 @@ pub struct Carrier {
     pub name: String,
     /// Host and port of the carrier's SMPP server.
     pub address: String,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Tls>,
     pub system_id: String,
     pub password: SecretString,
     /// What some carriers ask for to tell services apart; usually empty.
@@ -196,6 +204,48 @@ pub struct Carrier {
     pub response_timeout: Duration,
     /// The practice numbers that go through this link; none means all.
     pub numbers: Vec<Phone>,
+    /// The carrier's ways.
+    pub profile: Arc<Profile>,
+    /// Of the links that serve a number, those with the lowest that are bound take its texts.
+    pub priority: u32,
+}
+
+/// TLS towards a carrier. The files are read at each connection.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// What the carrier's certificate must be for; the host of the address if left out.
+    pub server_name: Option<String>,
+    /// Certificates, in PEM, that the carrier's own must come from; those that this machine trusts if left out.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that the carrier knows us by and its key, both in PEM.
+    pub client_certificate_and_key_files: Option<(PathBuf, PathBuf)>,
+}
+
+impl Tls {
+    fn read(reader: &mut Reader, section: &mut Section) -> Option<Self> {
+        let is_on = reader.switch(section, "tls", false);
+        let server_name = reader.text(section, "server_name");
+        let ca_file = reader.file(section, "ca_file");
+        let certificate = reader.file(section, "client_certificate_file");
+        let key = reader.file(section, "client_key_file");
+        if !is_on {
+            let given = [
+                ("server_name", server_name.is_some()),
+                ("ca_file", ca_file.is_some()),
+                ("client_certificate_file", certificate.is_some()),
+                ("client_key_file", key.is_some()),
+            ];
+            for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+                reader.wrong(section, key, "goes with tls = true only");
+            }
+            return None;
+        }
+        if certificate.is_some() != key.is_some() {
+            let missing = if key.is_none() { "client_key_file" } else { "client_certificate_file" };
+            reader.wrong(section, missing, "is needed: a certificate and its key go together");
+        }
+        Some(Self { server_name, ca_file, client_certificate_and_key_files: certificate.zip(key) })
+    }
 }
 
 /// Everything that is wrong with a configuration.
@@ -289,16 +339,11 @@ impl Carrier {
         if !address.is_empty() && !is_host_and_port(&address) {
             reader.wrong(&section, "address", "must be HOST:PORT");
         }
-        if reader.switch(&mut section, "tls", false) {
-            reader.wrong(
-                &section,
-                "tls",
-                "this version has no TLS towards the carrier; use a tunnel or a private line",
-            );
-        }
+        let tls = Tls::read(reader, &mut section);
         let may_be_plain = reader.switch(&mut section, "allow_plaintext", false);
-        if !may_be_plain && !address.is_empty() && !is_loopback(&address) {
-            let what = "texts would travel unencrypted; if the line is private, say allow_plaintext = true";
+        if tls.is_none() && !may_be_plain && !address.is_empty() && !is_loopback(&address) {
+            let what =
+                "texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private";
             reader.wrong(&section, "address", what);
         }
         let system_id = reader.required_text(&mut section, "system_id");
@@ -321,10 +366,13 @@ impl Carrier {
         let response_timeout =
             reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
         let numbers = reader.phones(&mut section, "numbers");
+        let profile = profile::read(reader, &mut section);
+        let priority = reader.number(&mut section, "priority", 1, PRIORITY_MAX);
         reader.finish(section);
         Self {
             name,
             address,
+            tls,
             system_id,
             password,
             system_type,
@@ -333,6 +381,8 @@ impl Carrier {
             enquire_link,
             response_timeout,
             numbers,
+            profile: Arc::new(profile),
+            priority,
         }
     }
 }
@@ -376,6 +426,7 @@ mod tests {
         assert_eq!(carrier.enquire_link, Duration::from_secs(30));
         assert_eq!(carrier.response_timeout, Duration::from_secs(60));
         assert!(carrier.numbers.is_empty());
+        assert_eq!(carrier.priority, 1);
     }
 
     #[test]
@@ -405,6 +456,7 @@ mod tests {
             enquire_link = "30 parsecs"
             response_timeout = "2h"
             numbers = ["+13035550100", "3035550100", 7]
+            priority = 0
             retries = 3
             "#,
         );
@@ -420,7 +472,7 @@ mod tests {
             "carrier[0].name: is needed",
             "carrier[0].address: must be HOST:PORT",
             "carrier[0].tls: must be true or false",
-            "carrier[0].address: texts would travel unencrypted; if the line is private, say allow_plaintext = true",
+            "carrier[0].address: texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private",
             "carrier[0].system_id: has more than 15 characters (SMPP 3.4 §5.2.1)",
             "carrier[0].password_file: /no/such/file: No such file or directory (os error 2)",
             "carrier[0].bind: this version binds as \"transceiver\" only",
@@ -430,10 +482,31 @@ mod tests {
             "carrier[0].response_timeout: must be a duration from 1s to 600s, such as \"30s\"",
             "carrier[0].numbers[1]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
             "carrier[0].numbers[2]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
+            "carrier[0].priority: must be a whole number from 1 to 100",
             "carrier[0].retries: unknown key",
             "colour: unknown key",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn with_tls_texts_may_travel_far() {
+        let far = SMALLEST.replace("127.0.0.1:2775", "smpp.carrier.example:3550");
+        let with = |lines: &str| format!("{far}\n{lines}");
+        let carrier = Config::from_toml(&with("tls = true")).unwrap().carriers.remove(0);
+        let tls = carrier.tls.unwrap();
+        assert!(tls.server_name.is_none() && tls.ca_file.is_none() && tls.client_certificate_and_key_files.is_none());
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let found = mistakes(&with(&format!("tls = true\nclient_certificate_file = \"{path}\"\nca_file = \"/none\"")));
+        let expected = [
+            "carrier[0].ca_file: /none: No such file or directory (os error 2)",
+            "carrier[0].client_key_file: is needed: a certificate and its key go together",
+        ];
+        assert_eq!(found, expected);
+        let found = mistakes(&format!("{SMALLEST}\nserver_name = \"smpp.carrier.example\""));
+        assert_eq!(found, ["carrier[0].server_name: goes with tls = true only"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reads nested keys one by one, and collects what is wrong instead of stopping at it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -146,6 +147,15 @@ impl Reader {
         self.text(section, key).unwrap_or_default()
     }
 
+    /// A file that is read later, and can be.
+    pub fn file(&mut self, section: &mut Section, key: &str) -> Option<PathBuf> {
+        let file = PathBuf::from(self.text(section, key)?);
+        if let Err(error) = std::fs::File::open(&file) {
+            self.wrong(section, key, format!("{}: {error}", file.display()));
+        }
+        Some(file)
+    }
+
     /// A value in text form, or the default.
     pub fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, section: &mut Section, key: &str, default: T) -> T {
         match self.text(section, key).map(|text| text.parse::<T>()) {
@@ -168,6 +178,47 @@ impl Reader {
                 default
             }
         }
+    }
+
+    /// A whole number that fits an octet.
+    pub fn octet(&mut self, section: &mut Section, key: &str, default: u8) -> u8 {
+        let Some(value) = section.keys.remove(key) else { return default };
+        value.into_int().ok().and_then(|number| u8::try_from(number).ok()).unwrap_or_else(|| {
+            self.wrong(section, key, "must be a whole number from 0 to 255");
+            default
+        })
+    }
+
+    /// One of several words.
+    pub fn choice<T: Copy>(&mut self, section: &mut Section, key: &str, default: T, words: &[(&str, T)]) -> T {
+        let Some(text) = self.text(section, key) else { return default };
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, choice)) => *choice,
+            None => {
+                let known: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+                self.wrong(section, key, format!("must be one of {}", known.join(", ")));
+                default
+            }
+        }
+    }
+
+    /// A list of `command_status` that say no (SMPP 3.4 §5.1.3).
+    pub fn refusals(&mut self, section: &mut Section, key: &str, most: usize) -> Option<Vec<u32>> {
+        let value = section.keys.remove(key)?;
+        let read = |value: Value| value.into_int().ok().and_then(|number| u32::try_from(number).ok());
+        let found: Option<Vec<u32>> = match value.kind {
+            ValueKind::Array(values) if values.len() <= most => values.into_iter().map(read).collect(),
+            _ => None,
+        };
+        let found = found.filter(|refusals| !refusals.contains(&0));
+        if found.is_none() {
+            self.wrong(
+                section,
+                key,
+                format!("must be a list of up to {most} error codes other than 0, such as [0x58]"),
+            );
+        }
+        found
     }
 
     pub fn switch(&mut self, section: &mut Section, key: &str, default: bool) -> bool {

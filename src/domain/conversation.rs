@@ -8,6 +8,7 @@ use super::keyword::{self, Language, Meaning, Reading};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
+use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
     Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
@@ -515,11 +516,19 @@ impl Turn<'_> {
         self.next.outbox.queue(message, expires_at);
     }
 
-    /// Adds a message to the thread.
+    /// Adds a message to the thread. What is sent stands there as the patient gets it.
     fn add(&mut self, kind: Kind, text: Body, status: Status) -> Message {
+        let text = match kind {
+            Kind::Inbound => text,
+            Kind::StaffText { .. }
+            | Kind::Invitation
+            | Kind::OptOutConfirmation
+            | Kind::StartConfirmation
+            | Kind::Help => Body::new(Straightened::of(text.expose(), self.policy.writing).text),
+        };
         self.next.last = self.next.last.next();
         self.next.active_at = self.now;
-        let segments = Segments::count(text.expose());
+        let segments = Segments::written(text.expose(), self.policy.writing).number();
         let message = Message {
             id: self.message_id(self.next.last),
             kind,

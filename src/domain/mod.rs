@@ -21,6 +21,7 @@ pub mod reassembly;
 mod staff;
 mod summary;
 pub mod text;
+pub mod typography;
 
 pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
@@ -35,7 +36,7 @@ pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unu
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
 pub use patient::Patient;
 pub use phone::{Phone, PhoneError};
-pub use policy::{BootId, Limits, Policy};
+pub use policy::{BootId, Limits, Policy, Writings};
 pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 pub use staff::StaffMember;
 pub use summary::Summary;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::keyword::Language;
-use super::{Body, Practice};
+use super::text::Writing;
+use super::{Body, Phone, Practice};
 
 /// One run of one daemon. What was `sending` under another boot may or may not have gone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,23 @@ pub struct Policy {
     pub practice: Arc<Practice>,
     pub boot: BootId,
     pub limits: Limits,
+    /// How the carrier of the practice's number wants texts written.
+    pub writing: Writing,
+}
+
+/// How the texts of each practice number are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Writings {
+    /// Numbers whose carrier is named.
+    pub named: Vec<(Phone, Writing)>,
+    /// All others.
+    pub others: Writing,
+}
+
+impl Writings {
+    pub fn of(&self, number: &Phone) -> Writing {
+        self.named.iter().find(|(named, _)| named == number).map_or(self.others, |(_, writing)| *writing)
+    }
 }
 
 /// How long things may take, and how many of them there may be.

@@ -36,11 +36,24 @@ pub struct Writing {
     pub default_alphabet: DefaultAlphabet,
     /// What each segment of a long text gives up for its header.
     pub header_octets: usize,
+    /// Segments that a text of staff may take.
+    pub segments_max: u32,
 }
+
+/// As many segments as phones are sure to join.
+pub const SEGMENTS_MAX: u32 = 10;
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6 }
+        Self { default_alphabet: DefaultAlphabet::Gsm7, header_octets: 6, segments_max: SEGMENTS_MAX }
+    }
+}
+
+impl Writing {
+    /// The alphabet that a text needs.
+    pub fn alphabet_of(self, text: &str) -> Alphabet {
+        let has = |character| gsm7_codes(character).and_then(|codes| self.default_alphabet.octets(character, codes));
+        if text.chars().all(|character| has(character).is_some()) { Alphabet::Gsm7 } else { Alphabet::Ucs2 }
     }
 }
 
@@ -48,10 +61,11 @@ impl Default for Writing {
 ///
 /// The carrier makes the GSM alphabet of it, which is all that phones know: a character that is not in both goes as
 /// UCS-2, and the room in a segment is counted in septets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DefaultAlphabet {
     /// The GSM alphabet itself, one septet in each octet.
-    Gsm,
+    #[default]
+    Gsm7,
     /// ISO 8859-1.
     Latin1,
     Ascii,
@@ -61,7 +75,7 @@ impl DefaultAlphabet {
     /// What a character of the GSM alphabet is written as, if it can be: octets, and how many of them count.
     fn octets(self, character: char, codes: ([u8; 2], usize)) -> Option<([u8; 2], usize)> {
         match self {
-            Self::Gsm => Some(codes),
+            Self::Gsm7 => Some(codes),
             Self::Latin1 => u8::try_from(character).ok().map(|octet| ([octet, 0], 1)),
             Self::Ascii => u8::try_from(character).ok().filter(u8::is_ascii).map(|octet| ([octet, 0], 1)),
         }
@@ -150,7 +164,7 @@ impl Segments {
     /// Cuts a text. An escape pair, a surrogate pair or a grapheme is never torn apart, unless one
     /// grapheme alone is larger than a segment.
     pub fn written(text: &str, writing: Writing) -> Self {
-        let Writing { default_alphabet, header_octets } = writing;
+        let Writing { default_alphabet, header_octets, segments_max: _ } = writing;
         let (alphabet, encoded) = match encode_gsm7(text, default_alphabet) {
             Some(encoded) => (Alphabet::Gsm7, encoded),
             None => (Alphabet::Ucs2, encode_ucs2(text, Alphabet::Ucs2.units(header_octets))),
@@ -158,14 +172,13 @@ impl Segments {
         Self { alphabet, parts: encoded.pack(alphabet.units(0), alphabet.units(header_octets)) }
     }
 
-    /// How many segments the practice pays for.
+    /// How many segments a text takes as it is most widely written.
     pub fn count(text: &str) -> u32 {
-        Self::of(text).len()
+        Self::of(text).number()
     }
 
-    /// How many there are.
-    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
-    pub fn len(&self) -> u32 {
+    /// How many there are, and the practice pays for.
+    pub fn number(&self) -> u32 {
         u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
     }
 }
@@ -259,6 +272,8 @@ fn encode_ucs2(text: &str, units_max: usize) -> Encoded {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -315,10 +330,11 @@ mod tests {
         let written = |text: &str, default_alphabet| {
             let Segments { alphabet, parts } =
                 Segments::written(text, Writing { default_alphabet, ..Writing::default() });
+            assert_eq!(Writing { default_alphabet, ..Writing::default() }.alphabet_of(text), alphabet);
             (alphabet, parts.concat())
         };
-        use DefaultAlphabet::{Ascii, Gsm, Latin1};
-        assert_eq!(written("é@_", Gsm), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
+        use DefaultAlphabet::{Ascii, Gsm7, Latin1};
+        assert_eq!(written("é@_", Gsm7), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
         assert_eq!(written("é@_", Latin1), (Alphabet::Gsm7, vec![0xE9, 0x40, 0x5F]));
         assert_eq!(written("é", Ascii), (Alphabet::Ucs2, vec![0x00, 0xE9]));
         assert_eq!(written("@_", Ascii), (Alphabet::Gsm7, b"@_".to_vec()));
@@ -374,5 +390,77 @@ mod tests {
         }
         assert_eq!(gsm7_char(GSM7_ESCAPE), None);
         assert_eq!(gsm7_char(0x80), None);
+    }
+
+    /// What a segment says on its own; `None` when something in it was torn apart.
+    fn read(alphabet: Alphabet, default_alphabet: DefaultAlphabet, octets: &[u8]) -> Option<String> {
+        match (alphabet, default_alphabet) {
+            (Alphabet::Ucs2, _) => {
+                let (pairs, odd) = octets.as_chunks::<2>();
+                let units: Vec<u16> = pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
+                odd.is_empty().then(|| String::from_utf16(&units).ok())?
+            }
+            (Alphabet::Gsm7, DefaultAlphabet::Gsm7) => {
+                let mut codes = octets.iter();
+                let mut text = String::new();
+                while let Some(code) = codes.next() {
+                    text.push(match *code {
+                        GSM7_ESCAPE => gsm7_extension_char(*codes.next()?)?,
+                        code => gsm7_char(code)?,
+                    });
+                }
+                Some(text)
+            }
+            (Alphabet::Gsm7, DefaultAlphabet::Latin1 | DefaultAlphabet::Ascii) => {
+                Some(octets.iter().copied().map(char::from).collect())
+            }
+        }
+    }
+
+    /// Letters, escape pairs, line ends, accents on their own, and emoji of many characters, in any order.
+    fn any_text() -> impl Strategy<Value = String> {
+        const WHOLE: [&str; 12] = ["\r\n", "€", "[", "é", "ж", "e\u{301}", "👍🏽", "🇺🇸", "👨‍👩‍👧‍👦", "🏳️‍🌈", "நி", "각"];
+        let piece = prop_oneof![
+            3 => "[a-z \\[€]{0,80}",
+            3 => prop::sample::select(WHOLE.to_vec()).prop_map(str::to_owned),
+            1 => (prop::sample::select(WHOLE.to_vec()), 0..80_usize).prop_map(|(whole, times)| whole.repeat(times)),
+            1 => (0..90_usize).prop_map(|times| format!("e{}", "\u{301}".repeat(times))),
+            1 => any::<String>(),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_torn_apart_and_nothing_is_lost(
+            text in any_text(),
+            header_octets in 6..=7_usize,
+            default_alphabet in prop::sample::select(vec![
+                DefaultAlphabet::Gsm7, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii,
+            ]),
+        ) {
+            let writing = Writing { default_alphabet, header_octets, ..Writing::default() };
+            let Segments { alphabet, parts } = Segments::written(&text, writing);
+            let room = alphabet.units(if parts.len() == 1 { 0 } else { header_octets });
+            let units_of = |text: &str| match alphabet {
+                Alphabet::Gsm7 => text.chars().map(|character| gsm7_codes(character).unwrap().1).sum(),
+                Alphabet::Ucs2 => text.encode_utf16().count(),
+            };
+            let mut whole = String::new();
+            let mut borders = Vec::new();
+            for part in &parts {
+                let words = read(alphabet, default_alphabet, part);
+                prop_assert!(words.is_some(), "a pair was torn apart");
+                let words = words.unwrap();
+                prop_assert!(units_of(&words) <= room);
+                whole.push_str(&words);
+                borders.push(whole.len());
+            }
+            prop_assert_eq!(&whole, &text);
+            for (start, grapheme) in text.grapheme_indices(true) {
+                let is_torn = borders.iter().any(|border| (start + 1..start + grapheme.len()).contains(border));
+                prop_assert!(!is_torn || units_of(grapheme) > room, "{:?} was torn apart", grapheme);
+            }
+        }
     }
 }

@@ -14,12 +14,11 @@ use super::problem::Problem;
 use super::views::MessageView;
 use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
-use crate::domain::text::Segments;
+use crate::domain::text::{Segments, Writing};
+use crate::domain::typography::Straightened;
 use crate::domain::{Body, Draft, Message, MessageId, Outcome, PatientId, StaffId};
 use crate::ports::IdempotencyKey;
 
-/// Segments that a text may take: as many as phones are sure to join.
-pub const SEGMENTS_MAX: u32 = 10;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IDEMPOTENCY_KEY_MAX: usize = 255;
 
@@ -31,7 +30,7 @@ pub async fn send(
     Json(mut fields): Json,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
-    let text = fields.text("text", read_text);
+    let text = fields.text("text", read_text(api.records.writing(&the.practice)));
     fields.finish()?;
     let text = text.expect("a required field that is not there is a mistake that was told");
 
@@ -98,18 +97,27 @@ pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Re
     Ok(answer::ok(MessageView::one(&api, &the.practice, &key, &message).await))
 }
 
-/// A text that can be sent as it is, with lines that end in `\n`.
-fn read_text(text: &str) -> Result<String, String> {
+/// Reads a text that can be sent: it has words, and fits.
+fn read_text(writing: Writing) -> impl Fn(&str) -> Result<String, String> {
+    move |text| {
+        let text = read_words(text)?;
+        let as_sent = Straightened::of(&text, writing).text;
+        let (segments, most) = (Segments::written(&as_sent, writing).number(), writing.segments_max);
+        if segments > most {
+            return Err(format!("would take {segments} segments, and {most} is the most"));
+        }
+        Ok(text)
+    }
+}
+
+/// Reads words that a phone can show, with lines that end in `\n`.
+pub fn read_words(text: &str) -> Result<String, &'static str> {
     let text = text.replace("\r\n", "\n");
     if text.trim().is_empty() {
-        return Err("must not be blank".into());
+        return Err("must not be blank");
     }
     if text.chars().any(|c| c.is_control() && c != '\n') {
-        return Err("must have no control characters but line ends".into());
-    }
-    let segments = Segments::count(&text);
-    if segments > SEGMENTS_MAX {
-        return Err(format!("would take {segments} segments, and {SEGMENTS_MAX} is the most"));
+        return Err("must have no control characters but line ends");
     }
     Ok(text)
 }
@@ -147,6 +155,7 @@ mod tests {
 
     #[test]
     fn a_text_has_words_and_fits_ten_segments() {
+        let read_text = read_text(Writing::default());
         assert_eq!(read_text("a\r\nb\n"), Ok("a\nb\n".to_owned()));
         assert!(read_text(&"a".repeat(1_530)).is_ok());
         let too_long = read_text(&"a".repeat(1_531)).unwrap_err();
@@ -156,6 +165,19 @@ mod tests {
         for bad in ["", " \n\t", "a\0", "a\rb", "tab\there", "\u{1b}[31m", "\u{85}"] {
             assert!(read_text(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_text_fits_what_its_carrier_takes() {
+        let few = Writing { segments_max: 2, header_octets: 7, ..Writing::default() };
+        assert!(read_text(few)(&"a".repeat(304)).is_ok());
+        assert_eq!(read_text(few)(&"a".repeat(305)), Err("would take 3 segments, and 2 is the most".to_owned()));
+    }
+
+    #[test]
+    fn a_text_is_measured_as_it_is_sent() {
+        let curled = "\u{2019}".repeat(1_530);
+        assert_eq!(read_text(Writing::default())(&curled), Ok(curled), "what was asked for is what is compared");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod listen;
 mod messages;
 mod patients;
 mod practices;
+mod preview;
 mod problem;
 mod staff;
 mod views;
@@ -130,6 +131,8 @@ pub fn routes() -> Vec<Route> {
         route(&post,   "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::send),
         route(&get,    "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::list),
         route(&get,    "/v1/practices/{practice}/patients/{patient}/messages/{message}", Practice, Texting, messages::get),
+
+        route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview),
 
         route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read),

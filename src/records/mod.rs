@@ -11,7 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, MutexGuard, RwLock as TurnLock, watch};
 
-use crate::domain::{BootId, Limits, Patient, PatientId, Phone, Policy, Practice, PracticeId, StaffId, StaffMember};
+use crate::domain::text::Writing;
+use crate::domain::{
+    BootId, Limits, Patient, PatientId, Phone, Policy, Practice, PracticeId, StaffId, StaffMember, Writings,
+};
 use crate::ports::{
     CaughtUp, Clock, Practices, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, TokenRecord,
 };
@@ -37,6 +40,7 @@ pub struct Records {
     clock: Arc<dyn Clock>,
     boot: BootId,
     limits: Limits,
+    writings: Writings,
     cache: RwLock<Cache>,
     /// Held from the check of a change until it is in the cache, so that checks hold when the change is made.
     changing: Mutex<Memory>,
@@ -112,6 +116,7 @@ impl Records {
         clock: Arc<dyn Clock>,
         boot: BootId,
         limits: Limits,
+        writings: Writings,
     ) -> Result<Arc<Self>, StoreError> {
         let (records, version) = store.records().await?;
         Ok(Arc::new(Self {
@@ -119,6 +124,7 @@ impl Records {
             clock,
             boot,
             limits,
+            writings,
             cache: RwLock::new(Cache::of(records)),
             changing: Mutex::new(Memory::Exact),
             tokens: TurnLock::default(),
@@ -370,6 +376,11 @@ impl Records {
         self.seen.send_modify(|seen| seen.0 += 1);
     }
 
+    /// How the texts of a practice are written for its carrier.
+    pub fn writing(&self, practice: &Practice) -> Writing {
+        self.writings.of(&practice.number)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Cache> {
         self.cache.read().expect("no holder of the lock panics")
     }
@@ -382,7 +393,9 @@ impl Records {
 #[async_trait]
 impl Practices for Records {
     fn policy(&self, practice: &PracticeId) -> Option<Policy> {
-        Some(Policy { practice: self.practice(practice)?, boot: self.boot, limits: self.limits })
+        let practice = self.practice(practice)?;
+        let writing = self.writing(&practice);
+        Some(Policy { practice, boot: self.boot, limits: self.limits, writing })
     }
 
     fn owner(&self, number: &Phone) -> Option<PracticeId> {

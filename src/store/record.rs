@@ -369,7 +369,7 @@ mod tests {
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
         };
-        Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default() }
+        Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default(), writing: Default::default() }
     }
 
     /// What happens next. Ids and attempts are filled in from what was asked of the shell.

@@ -36,7 +36,7 @@ impl Sample {
             ("PUT", "{patient}") => Some(json!({
                 "first_name": "Jane", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
             })),
-            ("POST", "messages") => Some(json!({"text": "Hello"})),
+            ("POST", "messages" | "preview") => Some(json!({"text": "Hello"})),
             ("POST", "tokens") => Some(json!({"name": "backend"})),
             _ => None,
         };
@@ -333,6 +333,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/patients/{patient}/messages: Practice, PatientTextAdministrator",
         "GET /{practice}/patients/{patient}/messages: Practice, PatientTextAdministrator",
         "GET /{practice}/patients/{patient}/messages/{message}: Practice, PatientTextAdministrator",
+        "POST /{practice}/preview: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",

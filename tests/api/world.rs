@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent::conversations::{Directory, Doors, Patience};
-use assent::domain::{Body, BootId, Fingerprint, Form, Inbound, Limits, Phone};
+use assent::domain::{Body, BootId, Fingerprint, Form, Inbound, Limits, Phone, Writings};
 use assent::http;
 use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
@@ -221,7 +221,8 @@ impl World {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let faulty = Arc::new(FaultyStore::new(inner));
         let store: Arc<dyn Store> = faulty.clone();
-        let records = Records::open(store.clone(), as_clock.clone(), boot, Limits::default()).await.unwrap();
+        let records =
+            Records::open(store.clone(), as_clock.clone(), boot, Limits::default(), Writings::default()).await.unwrap();
         let practices: Arc<dyn Practices> = records.clone();
         let throttle = Arc::new(MeteredThrottle::new(faulty.clone(), as_clock.clone()));
         let doors =

@@ -43,7 +43,12 @@ impl Scene {
         Self {
             conversation: Conversation::new(ConversationId(7), key, now),
             now,
-            policy: Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() },
+            policy: Policy {
+                practice: Arc::new(practice),
+                boot: BootId(1),
+                limits: Limits::default(),
+                writing: Default::default(),
+            },
             thread: BTreeMap::new(),
             journal: Vec::new(),
             slots: Vec::new(),

@@ -58,6 +58,7 @@ impl Practices for TestPractices {
             practice: Arc::new(Practice { id: practice.clone(), ..(*self.practice).clone() }),
             boot: self.boot,
             limits: Limits::default(),
+            writing: Default::default(),
         })
     }
 

@@ -54,7 +54,7 @@ pub fn policy(practice_id: &PracticeId) -> Policy {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
     };
-    Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default() }
+    Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default(), writing: Default::default() }
 }
 
 pub fn text(words: &str) -> Event {

@@ -42,7 +42,12 @@ pub fn practice(index: usize) -> Practice {
 }
 
 pub fn policy(index: usize) -> Policy {
-    Policy { practice: Arc::new(practice(index)), boot: BootId(1), limits: Limits::default() }
+    Policy {
+        practice: Arc::new(practice(index)),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+    }
 }
 
 // ----------------------------------------------------------------------------------------------- the stories

@@ -88,7 +88,12 @@ async fn open_as(daemon: u64, shared: &SharedStore) -> Arc<dyn Store> {
 /// The first draft to a phone.
 fn commit(practice: &Practice) -> Commit {
     let now = SystemClock.now();
-    let policy = Policy { practice: Arc::new(practice.clone()), boot: BootId(1), limits: Limits::default() };
+    let policy = Policy {
+        practice: Arc::new(practice.clone()),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+    };
     let conversation = Conversation::new(ConversationId(7), key(&practice.id), now);
     let draft = Draft { text: assent::domain::Body::new("your results are in"), staff: StaffId::parse("ana").ok() };
     let decision = conversation.handle(Event::Drafted(draft), now, &policy);

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::carrier::LinkConfig;
 use crate::carrier::frame::{Frame, Framer, encode};
-use crate::carrier::link::LinkStatus;
+use crate::carrier::link::{LinkStatus, Room};
+use crate::carrier::preference;
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
 mod not_taken;
@@ -73,6 +74,7 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
     let config = LinkConfig {
         name: "test".into(),
         address: String::new(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
@@ -81,6 +83,8 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
         enquire_link: Duration::from_secs(3_600),
         response_timeout: Duration::from_secs(60),
         numbers: Vec::new(),
+        profile: Arc::default(),
+        priority: 0,
     };
     let reception = Arc::new(TestReception { store, begun: Mutex::default(), ended: Mutex::default() });
     let status = watch::Sender::new(vec![LinkStatus::at_start(&config, Timestamp::UNIX_EPOCH)]);
@@ -89,11 +93,18 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
     (link, reception)
 }
 
+impl Link {
+    async fn room(&self, segments: u32) -> Option<Room> {
+        preference::room(&[self], segments).await
+    }
+}
+
 fn drive(link: &Link, octets_on_the_way_max: usize) -> (Drive<'_, DuplexStream>, Peer) {
     let (ours, theirs) = tokio::io::duplex(octets_on_the_way_max);
     let settings = Settings {
         bind: BindTransceiver::default(),
         window: link.config.window,
+        refusals: link.config.profile.refusals.clone(),
         enquire_link: link.config.enquire_link,
         last_sequence: 0,
     };
@@ -147,7 +158,7 @@ fn in_two_seconds() -> Instant {
 fn why(ended: &Ended) -> Reason {
     match &ended.why {
         Why::Session(reason) => *reason,
-        Why::NoConnection(error) => panic!("{error}"),
+        other => panic!("{other}"),
     }
 }
 
@@ -199,6 +210,22 @@ async fn a_text_that_waited_too_long_for_the_socket_does_not_leave_after_all() {
     assert_eq!(second, Answer::NotSent);
     assert_eq!(next, Some(CommandId::UnbindResp), "the second text never came");
     assert_eq!(why(&ended), Reason::PeerUnbound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_carrier_that_stops_reading_is_left_within_ten_seconds() {
+    let (link, _) = link_and(Store::Takes);
+    let (drive, mut peer) = drive(&link, 20);
+    let carrier = async {
+        peer.binds().await;
+        let room = link.room(1).await.unwrap();
+        let answer = room.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await;
+        (answer, peer)
+    };
+    let started = Instant::now();
+    let (ended, (answer, _peer)) = tokio::join!(drive.run(), carrier);
+    assert_eq!((why(&ended), answer), (Reason::WriteStalled, Answer::NotSent));
+    assert!(started.elapsed() <= Duration::from_secs(10) + CLOSE, "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -396,6 +423,29 @@ async fn a_carrier_that_is_too_busy_gets_a_second_of_rest() {
         assert!(link.room(1).await.is_some());
         assert_eq!(refused.elapsed().as_secs(), 1);
         drop(peer);
+    };
+    tokio::join!(drive.run(), carrier);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_while_a_carrier_rests_goes_in_the_order_in_which_they_came() {
+    let (link, _) = link_and(Store::Takes);
+    let (drive, mut peer) = drive(&link, 1_024);
+    let carrier = async {
+        peer.binds().await;
+        link.slow_down();
+        let started = Instant::now();
+        let order = Mutex::new(Vec::new());
+        let wait = async |name| {
+            let room = link.room(1).await;
+            order.lock().unwrap().push(name);
+            room
+        };
+        // Asks in this order, whatever is ready.
+        let rooms = futures_util::future::join_all([1, 2, 3, 4].map(wait)).await;
+        assert_eq!(*order.lock().unwrap(), [1, 2, 3, 4]);
+        assert_eq!(started.elapsed().as_secs(), 1);
+        drop((rooms, peer));
     };
     tokio::join!(drive.run(), carrier);
 }

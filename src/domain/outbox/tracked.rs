@@ -241,3 +241,19 @@ impl Tracked {
 pub fn reference(seq: Seq) -> u16 {
     u16::try_from((seq.0.saturating_sub(1)) % 65_535 + 1).expect("a remainder of 65,535 fits 16 bits")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_of_65_535_texts_to_one_phone_have_the_same_reference_and_none_has_zero() {
+        for first in [1, 65_000, u64::MAX - 65_534] {
+            let references: HashSet<u16> = (first..=first + 65_534).map(|seq| reference(Seq(seq))).collect();
+            assert_eq!(references.len(), 65_535);
+            assert!(!references.contains(&0));
+        }
+    }
+}

@@ -64,7 +64,12 @@ impl Scene {
         };
         let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
         let key = ConversationKey { practice: practice.id.clone(), phone };
-        let policy = Policy { practice: practice.into(), boot: BootId(1), limits: Limits::default() };
+        let policy = Policy {
+            practice: practice.into(),
+            boot: BootId(1),
+            limits: Limits::default(),
+            writing: Default::default(),
+        };
         let now = self.clock.now();
         let draft = Event::Drafted(Draft { text: Body::new(words), staff: None });
         let decision = Conversation::new(ConversationId(line.into()), key, now).handle(draft, now, &policy);

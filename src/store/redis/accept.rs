@@ -114,7 +114,12 @@ async fn doubt(
     key: &ConversationKey,
     practice: &Arc<Practice>,
 ) -> Result<bool, AcceptError> {
-    let policy = Policy { practice: Arc::clone(practice), boot: store.daemon, limits: Limits::default() };
+    let policy = Policy {
+        practice: Arc::clone(practice),
+        boot: store.daemon,
+        limits: Limits::default(),
+        writing: Default::default(),
+    };
     for _ in 0..CONFLICTS_MAX {
         let Some(stored) = store.load(key).await? else { return Ok(false) };
         let now = clock.now();

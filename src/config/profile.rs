@@ -1,0 +1,293 @@
+//! Reads a carrier's profile: a file of its own, or one of those that come with Assent.
+
+use super::Carrier;
+use super::reader::{Reader, Section};
+use crate::carrier::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
+use crate::carrier::receipt::Errors;
+use crate::carrier::refusal::{OVERRIDES_MAX, Refusals};
+use crate::domain::text::{DefaultAlphabet, SEGMENTS_MAX, Writing};
+use crate::domain::{Cause, Retry, Writings};
+
+/// The profiles that need no file, by name.
+const KNOWN: [(&str, &str); 4] = [
+    ("strict", include_str!("../../config/carriers/strict.toml")),
+    ("sinch", include_str!("../../config/carriers/sinch.toml")),
+    ("smsportal", include_str!("../../config/carriers/smsportal.toml")),
+    ("vonage", include_str!("../../config/carriers/vonage.toml")),
+];
+
+/// What `profile` of a link names: a profile that is known, or the path of a file.
+pub fn read(reader: &mut Reader, section: &mut Section) -> Profile {
+    let Some(name) = reader.text(section, "profile") else { return Profile::default() };
+    let text = match KNOWN.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => (*text).to_owned(),
+        None => match std::fs::read_to_string(&name) {
+            Ok(text) => text,
+            Err(error) => {
+                let names = KNOWN.map(|(known, _)| known).join(", ");
+                reader.wrong(section, "profile", format!("{name}: {error}; it is a file, or one of {names}"));
+                return Profile::default();
+            }
+        },
+    };
+    match from_toml(&text) {
+        Ok(profile) => profile,
+        Err(mistakes) => {
+            for mistake in mistakes {
+                reader.wrong(section, "profile", format!("{name}: {mistake}"));
+            }
+            Profile::default()
+        }
+    }
+}
+
+/// How each practice number's texts are written: in the ways of the link that is preferred of those that name it, else of
+/// those that name none. A link that stands in for it writes them in its own, and may take more segments for one.
+pub fn writings(carriers: &[Carrier]) -> Writings {
+    let mut carriers: Vec<&Carrier> = carriers.iter().collect();
+    carriers.sort_by_key(|carrier| carrier.priority);
+    let named = carriers.iter().flat_map(|carrier| {
+        let writing = carrier.profile.writing();
+        carrier.numbers.iter().map(move |number| (number.clone(), writing))
+    });
+    let others = carriers.iter().find(|carrier| carrier.numbers.is_empty());
+    Writings {
+        named: named.collect(),
+        others: others.map_or_else(Writing::default, |carrier| carrier.profile.writing()),
+    }
+}
+
+/// Reads the text of a profile. What it leaves out is strict.
+fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
+    use config::Source;
+    let keys = config::File::from_str(text, config::FileFormat::Toml).collect();
+    let mut root = Section::root(keys.map_err(|error| vec![error.to_string()])?);
+    let mut reader = Reader::default();
+    let strict = Profile::default();
+    let concatenation = [
+        ("udh8", Concatenation::Udh8),
+        ("udh16", Concatenation::Udh16),
+        ("sar", Concatenation::Sar),
+        ("message_payload", Concatenation::MessagePayload),
+    ];
+    let alphabets =
+        [("gsm", DefaultAlphabet::Gsm7), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
+    let periods = [("absolute", ValidityPeriod::Absolute), ("relative", ValidityPeriod::Relative)];
+    let profile = Profile {
+        concatenation: reader.choice(&mut root, "concatenation", strict.concatenation, &concatenation),
+        default_alphabet: reader.choice(&mut root, "default_alphabet", strict.default_alphabet, &alphabets),
+        data_coding: reader.octet(&mut root, "data_coding", strict.data_coding),
+        source: address(&mut reader, &mut root, "source", strict.source),
+        destination: address(&mut reader, &mut root, "destination", strict.destination),
+        validity_period: reader.choice(&mut root, "validity_period", strict.validity_period, &periods),
+        segments_max: reader.number(&mut root, "segments_max", strict.segments_max, SEGMENTS_MAX),
+        refusals: refusals(&mut reader, &mut root, strict.refusals),
+        receipt_errors: receipt_errors(&mut reader, &mut root),
+    };
+    if profile.data_coding == UCS2 {
+        reader.wrong(&root, "data_coding", "8 is UCS-2, which is not a default alphabet");
+    }
+    reader.finish(root);
+    if reader.mistakes.is_empty() { Ok(profile) } else { Err(reader.mistakes) }
+}
+
+/// SMPP 3.4 §5.2.19.
+const UCS2: u8 = 8;
+
+fn address(reader: &mut Reader, root: &mut Section, key: &str, strict: AddressForm) -> AddressForm {
+    let mut section = reader.section(root, key);
+    let form = AddressForm {
+        ton: reader.octet(&mut section, "ton", strict.ton),
+        npi: reader.octet(&mut section, "npi", strict.npi),
+    };
+    reader.finish(section);
+    form
+}
+
+fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusals {
+    let throttled_by = reader.refusals(root, "throttled_by", OVERRIDES_MAX).unwrap_or(strict.throttled_by);
+    let mut section = reader.section(root, "retry");
+    let mut overrides: Vec<(u32, Retry)> = Vec::new();
+    for (key, retry) in [("when_ready", Retry::WhenReady), ("few_times", Retry::FewTimes), ("never", Retry::Never)] {
+        for command_status in reader.refusals(&mut section, key, OVERRIDES_MAX).unwrap_or_default() {
+            let is_known = overrides.iter().any(|(known, _)| *known == command_status);
+            if is_known || throttled_by.contains(&command_status) {
+                reader.wrong(&section, key, format!("{command_status:#04x} stands in another list already"));
+            }
+            overrides.push((command_status, retry));
+        }
+    }
+    reader.finish(section);
+    Refusals { throttled_by, overrides }
+}
+
+/// A list of errors for each cause, under its name.
+fn receipt_errors(reader: &mut Reader, root: &mut Section) -> Errors {
+    let mut section = reader.section(root, "receipt_errors");
+    let mut known: Vec<(u16, Cause)> = Vec::new();
+    for cause in Cause::ALL {
+        let key = cause.name().replace('-', "_");
+        for error in reader.refusals(&mut section, &key, OVERRIDES_MAX).unwrap_or_default() {
+            match u16::try_from(error) {
+                Err(_) => reader.wrong(&section, &key, format!("{error} is more than an error can be, 65535")),
+                Ok(error) if known.iter().any(|(other, _)| *other == error) => {
+                    reader.wrong(&section, &key, format!("{error} stands in another list already"));
+                }
+                Ok(error) => known.push((error, cause)),
+            }
+        }
+    }
+    reader.finish(section);
+    known.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::domain::Phone;
+
+    #[test]
+    fn a_number_is_written_as_the_link_wants_it_that_it_goes_through() {
+        let text = |profile: &str| {
+            format!(
+                "auth.operator_token = \"0123456789abcdef0123456789abcdef\"\n\
+                 [[carrier]]\nname = \"all\"\naddress = \"127.0.0.1:1\"\nsystem_id = \"a\"\npassword = \"b\"\n\
+                 [[carrier]]\nname = \"one\"\naddress = \"127.0.0.1:1\"\nsystem_id = \"a\"\npassword = \"b\"\n\
+                 numbers = [\"+13035550101\"]\nprofile = \"{profile}\""
+            )
+        };
+        let profile = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(profile.path(), "concatenation = \"udh16\"\nsegments_max = 3").unwrap();
+        let path = profile.path().to_str().unwrap();
+        let writings = writings(&Config::from_toml(&text(path)).unwrap().carriers);
+        assert_eq!(writings.of(&Phone::parse("+13035550100").unwrap()), Writing::default());
+        let one = writings.of(&Phone::parse("+13035550101").unwrap());
+        assert_eq!((one.header_octets, one.segments_max), (7, 3));
+
+        std::fs::write(profile.path(), "segments = 3").unwrap();
+        let mistakes = Config::from_toml(&text(path)).unwrap_err().0;
+        assert_eq!(mistakes, [format!("carrier[1].profile: {path}: segments: unknown key")]);
+        let mistakes = Config::from_toml(&text("stirct")).unwrap_err().0;
+        assert!(mistakes[0].ends_with("it is a file, or one of strict, sinch, smsportal, vonage"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn the_strict_profile_names_every_knob_and_is_the_default() {
+        let strict = KNOWN[0].1;
+        assert_eq!(from_toml(strict), Ok(Profile::default()));
+        assert_eq!(from_toml(""), Ok(Profile::default()));
+        let knobs = [
+            "concatenation",
+            "default_alphabet",
+            "data_coding",
+            "validity_period",
+            "segments_max",
+            "throttled_by",
+            "[source]",
+            "[destination]",
+            "ton",
+            "npi",
+            "[retry]",
+            "when_ready",
+            "few_times",
+            "never",
+            "[receipt_errors]",
+        ];
+        let causes = Cause::ALL.map(|cause| cause.name().replace('-', "_"));
+        let knobs = knobs.into_iter().chain(causes.iter().map(String::as_str));
+        for knob in knobs {
+            assert!(strict.lines().any(|line| line.starts_with(knob)), "{knob} is not shown");
+        }
+    }
+
+    #[test]
+    fn every_profile_that_comes_with_assent_is_known_and_reads() {
+        for (name, text) in KNOWN {
+            assert!(from_toml(text).is_ok(), "{name}: {:?}", from_toml(text));
+        }
+        let mut files: Vec<String> = std::fs::read_dir("config/carriers")
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        files.sort();
+        let mut known = KNOWN.map(|(name, _)| name);
+        known.sort_unstable();
+        assert_eq!(files, known);
+    }
+
+    #[test]
+    fn a_profile_says_how_its_carrier_differs() {
+        let read = from_toml(
+            r#"
+            concatenation = "sar"
+            default_alphabet = "latin1"
+            data_coding = 3
+            validity_period = "relative"
+            segments_max = 4
+            throttled_by = [0x58, 0x400]
+            [destination]
+            ton = 0
+            [retry]
+            when_ready = [0x401]
+            never = [0x08]
+            [receipt_errors]
+            landline = [152]
+            content_refused = [15, 62]
+            "#,
+        );
+        let expected = Profile {
+            concatenation: Concatenation::Sar,
+            default_alphabet: DefaultAlphabet::Latin1,
+            data_coding: 3,
+            destination: AddressForm { ton: 0, npi: 1 },
+            validity_period: ValidityPeriod::Relative,
+            segments_max: 4,
+            refusals: Refusals {
+                throttled_by: vec![0x58, 0x400],
+                overrides: vec![(0x401, Retry::WhenReady), (0x08, Retry::Never)],
+            },
+            receipt_errors: [(152, Cause::Landline), (15, Cause::Content), (62, Cause::Content)].into_iter().collect(),
+            ..Profile::default()
+        };
+        assert_eq!(read, Ok(expected));
+    }
+
+    #[test]
+    fn every_mistake_of_a_profile_is_named_at_once() {
+        let found = from_toml(
+            r#"
+            concatenation = "udh"
+            data_coding = 8
+            segments_max = 11
+            throttled_by = [0]
+            id_base = "hex"
+            [source]
+            ton = 256
+            [retry]
+            few_times = [0x58, 0x08]
+            never = [0x08]
+            always = []
+            [receipt_errors]
+            unreachable = [2, 65536]
+            over_limit = 3
+            landline = [2, 4]
+            "#,
+        );
+        let expected = [
+            "concatenation: must be one of \"udh8\", \"udh16\", \"sar\", \"message_payload\"",
+            "source.ton: must be a whole number from 0 to 255",
+            "segments_max: must be a whole number from 1 to 10",
+            "throttled_by: must be a list of up to 64 error codes other than 0, such as [0x58]",
+            "retry.few_times: 0x58 stands in another list already",
+            "retry.never: 0x08 stands in another list already",
+            "retry.always: unknown key",
+            "receipt_errors.unreachable: 2 stands in another list already",
+            "receipt_errors.unreachable: 65536 is more than an error can be, 65535",
+            "receipt_errors.over_limit: must be a list of up to 64 error codes other than 0, such as [0x58]",
+            "data_coding: 8 is UCS-2, which is not a default alphabet",
+            "id_base: unknown key",
+        ];
+        assert_eq!(found, Err(expected.map(str::to_owned).to_vec()));
+    }
+}
