@@ -344,8 +344,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let profile = &self.link.config.profile;
-        let delivery = translate::delivery(delivered, id, self.link.clock.now(), self.sessions, profile);
+        let delivery =
+            translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &self.link.config.profile.dialect);
         let (request, came_at) = (delivered.frame.request(), Instant::now());
         self.deliveries.hand(Handed { request, command_status, delivery, came_at });
     }

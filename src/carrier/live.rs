@@ -16,7 +16,6 @@ use super::frame::{Framer, status};
 use super::profile::Profile;
 use super::quirks::{Seen, SeenReceipt, quirks};
 use super::reason::of_read_error;
-use super::receipt::Errors;
 use super::refusal::name_of;
 use super::session::{Delivered, Input, Output, Reason, Session, Settings};
 use super::short_message::ShortMessage;
@@ -82,8 +81,8 @@ pub enum Step {
 
 /// The words of the text. Whoever reads them on the phone sees whether the default alphabet is what the profile says.
 pub fn words(profile: &Profile) -> &'static str {
-    match profile.default_alphabet {
-        DefaultAlphabet::Gsm7 => {
+    match profile.dialect.default_alphabet {
+        DefaultAlphabet::Gsm => {
             "Test of a carrier link. These are at, underscore, e acute, bracket and euro: @ _ é [ €"
         }
         DefaultAlphabet::Latin1 => "Test of a carrier link. These are at, underscore, e acute and bracket: @ _ é [",
@@ -195,8 +194,8 @@ impl Live<'_> {
                     }
                     Output::Deliver(delivered) => follow.extend(self.delivered(delivered)),
                     Output::Answered { token: _, answer } => self.answered(answer),
-                    // It is parted from anyway when nothing more is waited for, and an alert is somebody's.
-                    Output::Late(_) | Output::Part(_) | Output::Alert(_) | Output::Stray => {}
+                    // It is parted from anyway when nothing more is waited for.
+                    Output::Late(_) | Output::Part(_) | Output::Stray | Output::Alert(_) => {}
                     Output::Closed(reason) => return Some(reason),
                 }
             }
@@ -272,7 +271,7 @@ impl Live<'_> {
             self.left_alone += 1;
             return Vec::new();
         };
-        let state = receipt(&message, &Errors::default()).state;
+        let state = receipt(&message, &self.config.profile.dialect).state;
         (self.tell)(Step::Receipt { state, after: now().saturating_duration_since(self.since) });
         if self.seen.receipts.len() < RECEIPTS_MAX {
             let came_before_the_answer = self.seen.message_id.is_none();

@@ -1,15 +1,16 @@
 //! How one carrier wants its texts: what SMPP 3.4 leaves open, and what carriers do each in their own way.
 
-use super::receipt::Errors;
 use super::refusal::Refusals;
-use crate::domain::text::{DefaultAlphabet, SEGMENTS_MAX, Writing};
+use super::translate::Dialect;
+use crate::domain::text::{SEGMENTS_MAX, Writing};
 
 /// A carrier's ways. The default is strict: what the specification says, and of what it leaves open the choice that most
 /// carriers take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub concatenation: Concatenation,
-    pub default_alphabet: DefaultAlphabet,
+    /// How it writes, and reads, what is not UCS-2, and what the errors in its receipts mean.
+    pub dialect: Dialect,
     /// `data_coding` of a text in the default alphabet (SMPP 3.4 §5.2.19).
     pub data_coding: u8,
     pub source: AddressForm,
@@ -18,8 +19,6 @@ pub struct Profile {
     /// Segments that a text of staff may take here, [`SEGMENTS_MAX`] at most.
     pub segments_max: u32,
     pub refusals: Refusals,
-    /// What the errors in its receipts mean.
-    pub receipt_errors: Errors,
 }
 
 /// How the carrier learns that segments are one text.
@@ -61,14 +60,13 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             concatenation: Concatenation::Udh8,
-            default_alphabet: DefaultAlphabet::Gsm7,
+            dialect: Dialect::default(),
             data_coding: 0,
             source: AddressForm::INTERNATIONAL,
             destination: AddressForm::INTERNATIONAL,
             validity_period: ValidityPeriod::Absolute,
             segments_max: SEGMENTS_MAX,
             refusals: Refusals::default(),
-            receipt_errors: Errors::default(),
         }
     }
 }
@@ -81,6 +79,6 @@ impl Profile {
             // The carrier may make a header of either size of a SAR reference of 16 bits: there is room for the larger.
             Concatenation::Udh16 | Concatenation::Sar => 7,
         };
-        Writing { default_alphabet: self.default_alphabet, header_octets, segments_max: self.segments_max }
+        Writing { default_alphabet: self.dialect.default_alphabet, header_octets, segments_max: self.segments_max }
     }
 }

@@ -1,8 +1,7 @@
 //! What a carrier does in its own way, told from one text that it was given and the receipts that came of it.
 
-use super::receipt::Errors;
 use super::short_message::ShortMessage;
-use super::translate::{receipt, receipt_words};
+use super::translate::{Dialect, receipt, receipt_words};
 use crate::domain::{CarrierId, Likeness, ReceiptState};
 
 /// What was seen of one text.
@@ -28,7 +27,7 @@ const RECEIPT: u8 = 0x04;
 impl SeenReceipt {
     /// Whether the carrier has no more to say of the segment.
     pub fn is_final(&self) -> bool {
-        match receipt(&self.message, &Errors::default()).state {
+        match receipt(&self.message, &Dialect::default()).state {
             ReceiptState::Enroute | ReceiptState::Accepted | ReceiptState::Unknown => false,
             ReceiptState::Delivered
             | ReceiptState::Expired
@@ -98,8 +97,8 @@ fn of_a_receipt(seen: &SeenReceipt, answered: Option<&str>, reference: u16) -> V
         None => note(true, "a receipt has no user_message_reference: it can't settle a text whose answer was lost"),
     }
     quirks.extend(of_the_text(&receipt_words(message)));
-    if let (Some(answered), Some(receipted)) = (answered, receipt(message, &Errors::default()).carrier_id) {
-        quirks.extend(of_the_ids(answered, &receipted.0).map(str::to_owned));
+    if let (Some(answered), Some(receipted)) = (answered, receipt(message, &Dialect::default()).carrier_id) {
+        quirks.extend(of_the_ids(answered, &receipted).map(str::to_owned));
     }
     quirks
 }
@@ -114,11 +113,11 @@ fn of_the_text(words: &str) -> Option<String> {
 }
 
 /// How the id of the answer and that of the receipt differ.
-fn of_the_ids(answered: &str, receipted: &str) -> Option<&'static str> {
+fn of_the_ids(answered: &str, receipted: &CarrierId) -> Option<&'static str> {
     if answered.is_empty() {
         return None;
     }
-    match CarrierId(answered.into()).likeness(&CarrierId(receipted.into())) {
+    match CarrierId(answered.into()).likeness(receipted) {
         Some(Likeness::Same) => None,
         Some(Likeness::OtherCase) => Some("the id of a receipt is that of the answer in another case"),
         Some(Likeness::OtherZeros) => Some("the id of a receipt is that of the answer with other zeros before it"),

@@ -153,6 +153,8 @@ mod tests {
     use crate::carrier::frame::encode;
     use crate::carrier::short_message::ShortMessage;
     use crate::carrier::text;
+    use crate::carrier::translate::Dialect;
+    use crate::domain::text::DefaultAlphabet;
     use crate::domain::{
         Body, BootId, Conversation, ConversationId, ConversationKey, Effect, Event, Fingerprint, Form, Inbound, Limits,
         Policy, Practice, PracticeId,
@@ -306,7 +308,7 @@ mod tests {
     #[test]
     fn alphabet_and_numbers_are_said_as_the_carrier_wants_them() {
         let profile = Profile {
-            default_alphabet: crate::domain::text::DefaultAlphabet::Latin1,
+            dialect: Dialect { default_alphabet: DefaultAlphabet::Latin1, ..Dialect::default() },
             data_coding: 3,
             source: AddressForm { ton: 0, npi: 1 },
             destination: AddressForm { ton: 2, npi: 8 },

@@ -40,7 +40,7 @@ impl Letters {
     pub fn decode(self, data_coding: u8, octets: &[u8]) -> (String, Form) {
         let (coding, form) = meaning(data_coding);
         let coding = match (coding, self.default_alphabet) {
-            (Coding::Default, DefaultAlphabet::Gsm7) => Coding::Gsm7,
+            (Coding::Default, DefaultAlphabet::Gsm) => Coding::Gsm7,
             (Coding::Default, DefaultAlphabet::Latin1) => Coding::Latin1,
             (Coding::Default, DefaultAlphabet::Ascii) => Coding::Ascii,
             (named, _) => named,
@@ -177,7 +177,7 @@ mod tests {
     fn data_coding_0_means_what_the_carrier_means_by_it() {
         let octets = [b'A', 0x00, 0x40, 0xED];
         for (default_alphabet, text) in [
-            (DefaultAlphabet::Gsm7, "A@¡\u{FFFD}"),
+            (DefaultAlphabet::Gsm, "A@¡\u{FFFD}"),
             (DefaultAlphabet::Latin1, "A\u{0}@í"),
             (DefaultAlphabet::Ascii, "A\u{0}@\u{FFFD}"),
         ] {
@@ -239,7 +239,7 @@ mod tests {
             data_coding: u8,
             octets: Vec<u8>,
             default_alphabet in prop::sample::select(vec![
-                DefaultAlphabet::Gsm7,
+                DefaultAlphabet::Gsm,
                 DefaultAlphabet::Latin1,
                 DefaultAlphabet::Ascii,
             ]),

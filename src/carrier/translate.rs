@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 
 use super::alert::Alert;
 use super::frame::Frame;
-use super::profile::Profile;
 use super::receipt::Errors;
 use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
@@ -24,13 +23,21 @@ pub struct Sessions {
     pub earlier_ended: Option<Timestamp>,
 }
 
+/// How a carrier writes what it delivers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dialect {
+    pub default_alphabet: DefaultAlphabet,
+    /// What the errors in its receipts mean.
+    pub errors: Errors,
+}
+
 /// What a `deliver_sm` or a `data_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
 pub fn delivery(
     delivered: &Delivered,
     id: DeliveryId,
     now: Timestamp,
     sessions: Sessions,
-    profile: &Profile,
+    dialect: &Dialect,
 ) -> Delivery {
     let aside = |reason| Delivery::Unroutable(DeadLetter { at: now, reason, raw: delivered.frame.octets().to_vec() });
     let message = match &delivered.message {
@@ -42,8 +49,8 @@ pub fn delivery(
     };
     // The message type alone says what it is, never the text (SMPP 3.4 §5.2.12).
     match message.esm_class & 0x3C {
-        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions, profile.default_alphabet) },
-        0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message, &profile.receipt_errors) },
+        0x00 => Delivery::Text { from, to, inbound: inbound(message, id, sessions, dialect) },
+        0x04 => Delivery::Receipt { number: to, phone: from, receipt: receipt(message, dialect) },
         0x08 => aside("delivery acknowledgement of a handset"),
         0x10 => aside("manual acknowledgement of a handset"),
         0x20 => aside("intermediate notification"),
@@ -57,7 +64,7 @@ pub fn alert(frame: &Frame) -> Option<Delivery> {
     Some(Delivery::Reachable { number: phone(&alert.esme)?, phone: phone(&alert.source)? })
 }
 
-fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, default_alphabet: DefaultAlphabet) -> Inbound {
+fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: &Dialect) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
@@ -65,7 +72,7 @@ fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, default_a
         true => udh::read(octets).unwrap_or((Header::default(), octets)),
         false => (Header::default(), octets),
     };
-    let letters = Letters { default_alphabet, shifts: header.shifts };
+    let letters = Letters { default_alphabet: dialect.default_alphabet, shifts: header.shifts };
     let (text, form) = letters.decode(message.data_coding, words);
     let part = header.part.or_else(|| sar(message));
     Inbound {
@@ -95,7 +102,7 @@ fn sar(message: &ShortMessage) -> Option<Part> {
 }
 
 /// What a receipt says, in its optional parameters or else in its text.
-pub(super) fn receipt(message: &ShortMessage, errors: &Errors) -> Receipt {
+pub(super) fn receipt(message: &ShortMessage, dialect: &Dialect) -> Receipt {
     let parameters = &message.parameters;
     let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
@@ -107,7 +114,7 @@ pub(super) fn receipt(message: &ShortMessage, errors: &Errors) -> Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
-        error: errors.of(parameters.network_error_code, said.error),
+        error: dialect.errors.of(parameters.network_error_code, said.error),
     }
 }
 
@@ -182,15 +189,15 @@ mod tests {
     }
 
     fn deliver(message: ShortMessage) -> Delivery {
-        deliver_from(&Profile::default(), message)
+        deliver_in(&Dialect::default(), message)
     }
 
-    fn deliver_from(profile: &Profile, message: ShortMessage) -> Delivery {
+    fn deliver_in(dialect: &Dialect, message: ShortMessage) -> Delivery {
         let mut framer = Framer::default();
         framer.push(&encode(0, 1, smpp::Pdu::EnquireLink));
         let frame = framer.next_frame().unwrap().unwrap();
         let sessions = Sessions { began: NOW, earlier_ended: None };
-        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions, profile)
+        delivery(&Delivered { frame, message: Ok(message) }, DeliveryId(1), NOW, sessions, dialect)
     }
 
     #[track_caller]
@@ -210,19 +217,6 @@ mod tests {
             }
             other => panic!("a receipt was expected: {other:?}"),
         }
-    }
-
-    #[test]
-    fn what_the_carrier_calls_default_is_read_as_its_profile_says() {
-        let read = |default_alphabet| {
-            let profile = Profile { default_alphabet, ..Profile::default() };
-            match deliver_from(&profile, message(&[0x53, 0xED, 0x40])) {
-                Delivery::Text { inbound, .. } => inbound.text.expose().to_owned(),
-                other => panic!("a text was expected: {other:?}"),
-            }
-        };
-        assert_eq!(read(DefaultAlphabet::Latin1), "Sí@");
-        assert_eq!(read(DefaultAlphabet::Gsm7), "S\u{FFFD}¡");
     }
 
     #[test]
@@ -258,11 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn a_carrier_counts_its_errors_as_its_profile_says() {
-        let receipt_errors = [(64, Cause::OverLimit)].into_iter().collect();
-        let profile = Profile { receipt_errors, ..Profile::default() };
+    fn a_carrier_has_its_own_default_alphabet_and_its_own_errors() {
+        let errors = [(64, Cause::OverLimit)].into_iter().collect();
+        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors };
+        let Delivery::Text { inbound, .. } = deliver_in(&dialect, message(b"S\xED")) else { panic!("a text") };
+        assert_eq!(inbound.text.expose(), "Sí");
         let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7_f stat:UNDELIV err:064") };
-        let Delivery::Receipt { receipt, .. } = deliver_from(&profile, receipt) else { panic!("a receipt") };
+        let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt) else { panic!("a receipt") };
         assert_eq!(receipt.carrier_id, Some(CarrierId("7_f".into())));
         assert_eq!(receipt.error.and_then(|error| error.cause), Some(Cause::OverLimit));
     }

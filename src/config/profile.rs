@@ -5,6 +5,7 @@ use super::reader::{Reader, Section};
 use crate::carrier::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
 use crate::carrier::receipt::Errors;
 use crate::carrier::refusal::{OVERRIDES_MAX, Refusals};
+use crate::carrier::translate::Dialect;
 use crate::domain::text::{DefaultAlphabet, SEGMENTS_MAX, Writing};
 use crate::domain::{Cause, Retry, Writings};
 
@@ -71,18 +72,20 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
         ("message_payload", Concatenation::MessagePayload),
     ];
     let alphabets =
-        [("gsm", DefaultAlphabet::Gsm7), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
+        [("gsm", DefaultAlphabet::Gsm), ("latin1", DefaultAlphabet::Latin1), ("ascii", DefaultAlphabet::Ascii)];
     let periods = [("absolute", ValidityPeriod::Absolute), ("relative", ValidityPeriod::Relative)];
     let profile = Profile {
         concatenation: reader.choice(&mut root, "concatenation", strict.concatenation, &concatenation),
-        default_alphabet: reader.choice(&mut root, "default_alphabet", strict.default_alphabet, &alphabets),
+        dialect: Dialect {
+            default_alphabet: reader.choice(&mut root, "default_alphabet", DefaultAlphabet::default(), &alphabets),
+            errors: errors(&mut reader, &mut root),
+        },
         data_coding: reader.octet(&mut root, "data_coding", strict.data_coding),
         source: address(&mut reader, &mut root, "source", strict.source),
         destination: address(&mut reader, &mut root, "destination", strict.destination),
         validity_period: reader.choice(&mut root, "validity_period", strict.validity_period, &periods),
         segments_max: reader.number(&mut root, "segments_max", strict.segments_max, SEGMENTS_MAX),
         refusals: refusals(&mut reader, &mut root, strict.refusals),
-        receipt_errors: receipt_errors(&mut reader, &mut root),
     };
     if profile.data_coding == UCS2 {
         reader.wrong(&root, "data_coding", "8 is UCS-2, which is not a default alphabet");
@@ -104,6 +107,38 @@ fn address(reader: &mut Reader, root: &mut Section, key: &str, strict: AddressFo
     form
 }
 
+/// What a carrier's own numbers for errors in receipts mean, by the words for it.
+const CAUSES: [(&str, Cause); 7] = [
+    ("unknown_number", Cause::UnknownNumber),
+    ("landline", Cause::Landline),
+    ("unreachable", Cause::Unreachable),
+    ("blocked_by_carrier", Cause::BlockedByCarrier),
+    ("opted_out_at_carrier", Cause::OptedOutAtCarrier),
+    ("over_limit", Cause::OverLimit),
+    ("content", Cause::Content),
+];
+
+fn errors(reader: &mut Reader, root: &mut Section) -> Errors {
+    let mut section = reader.section(root, "errors");
+    let mut known: Vec<(u16, Cause)> = Vec::new();
+    for (key, cause) in CAUSES {
+        for code in reader.refusals(&mut section, key, OVERRIDES_MAX).unwrap_or_default() {
+            match u16::try_from(code) {
+                Err(_) => {
+                    let what = format!("{code} is more than a receipt can say, which is {}", u16::MAX);
+                    reader.wrong(&section, key, what);
+                }
+                Ok(code) if known.iter().any(|(other, _)| *other == code) => {
+                    reader.wrong(&section, key, format!("{code} means something else already"));
+                }
+                Ok(code) => known.push((code, cause)),
+            }
+        }
+    }
+    reader.finish(section);
+    Errors::from_iter(known)
+}
+
 fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusals {
     let throttled_by = reader.refusals(root, "throttled_by", OVERRIDES_MAX).unwrap_or(strict.throttled_by);
     let mut section = reader.section(root, "retry");
@@ -119,26 +154,6 @@ fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusa
     }
     reader.finish(section);
     Refusals { throttled_by, overrides }
-}
-
-/// A list of errors for each cause, under its name.
-fn receipt_errors(reader: &mut Reader, root: &mut Section) -> Errors {
-    let mut section = reader.section(root, "receipt_errors");
-    let mut known: Vec<(u16, Cause)> = Vec::new();
-    for cause in Cause::ALL {
-        let key = cause.name().replace('-', "_");
-        for error in reader.refusals(&mut section, &key, OVERRIDES_MAX).unwrap_or_default() {
-            match u16::try_from(error) {
-                Err(_) => reader.wrong(&section, &key, format!("{error} is more than an error can be, 65535")),
-                Ok(error) if known.iter().any(|(other, _)| *other == error) => {
-                    reader.wrong(&section, &key, format!("{error} stands in another list already"));
-                }
-                Ok(error) => known.push((error, cause)),
-            }
-        }
-    }
-    reader.finish(section);
-    known.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -188,14 +203,19 @@ mod tests {
             "[destination]",
             "ton",
             "npi",
+            "[errors]",
+            "unknown_number",
+            "landline",
+            "unreachable",
+            "blocked_by_carrier",
+            "opted_out_at_carrier",
+            "over_limit",
+            "content",
             "[retry]",
             "when_ready",
             "few_times",
             "never",
-            "[receipt_errors]",
         ];
-        let causes = Cause::ALL.map(|cause| cause.name().replace('-', "_"));
-        let knobs = knobs.into_iter().chain(causes.iter().map(String::as_str));
         for knob in knobs {
             assert!(strict.lines().any(|line| line.starts_with(knob)), "{knob} is not shown");
         }
@@ -231,14 +251,17 @@ mod tests {
             [retry]
             when_ready = [0x401]
             never = [0x08]
-            [receipt_errors]
-            landline = [152]
-            content_refused = [15, 62]
+            [errors]
+            unknown_number = [5]
+            landline = [30, 31]
             "#,
         );
         let expected = Profile {
             concatenation: Concatenation::Sar,
-            default_alphabet: DefaultAlphabet::Latin1,
+            dialect: Dialect {
+                default_alphabet: DefaultAlphabet::Latin1,
+                errors: Errors::from_iter([(5, Cause::UnknownNumber), (30, Cause::Landline), (31, Cause::Landline)]),
+            },
             data_coding: 3,
             destination: AddressForm { ton: 0, npi: 1 },
             validity_period: ValidityPeriod::Relative,
@@ -247,7 +270,6 @@ mod tests {
                 throttled_by: vec![0x58, 0x400],
                 overrides: vec![(0x401, Retry::WhenReady), (0x08, Retry::Never)],
             },
-            receipt_errors: [(152, Cause::Landline), (15, Cause::Content), (62, Cause::Content)].into_iter().collect(),
             ..Profile::default()
         };
         assert_eq!(read, Ok(expected));
@@ -268,10 +290,10 @@ mod tests {
             few_times = [0x58, 0x08]
             never = [0x08]
             always = []
-            [receipt_errors]
-            unreachable = [2, 65536]
-            over_limit = 3
-            landline = [2, 4]
+            [errors]
+            landline = [30, 70000]
+            over_limit = [30]
+            spam = [7]
             "#,
         );
         let expected = [
@@ -282,9 +304,9 @@ mod tests {
             "retry.few_times: 0x58 stands in another list already",
             "retry.never: 0x08 stands in another list already",
             "retry.always: unknown key",
-            "receipt_errors.unreachable: 2 stands in another list already",
-            "receipt_errors.unreachable: 65536 is more than an error can be, 65535",
-            "receipt_errors.over_limit: must be a list of up to 64 error codes other than 0, such as [0x58]",
+            "errors.landline: 70000 is more than a receipt can say, which is 65535",
+            "errors.over_limit: 30 means something else already",
+            "errors.spam: unknown key",
             "data_coding: 8 is UCS-2, which is not a default alphabet",
             "id_base: unknown key",
         ];

@@ -45,7 +45,7 @@ pub const SEGMENTS_MAX: u32 = 10;
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm7, header_octets: 6, segments_max: SEGMENTS_MAX }
+        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6, segments_max: SEGMENTS_MAX }
     }
 }
 
@@ -65,7 +65,7 @@ impl Writing {
 pub enum DefaultAlphabet {
     /// The GSM alphabet itself, one septet in each octet.
     #[default]
-    Gsm7,
+    Gsm,
     /// ISO 8859-1.
     Latin1,
     Ascii,
@@ -75,7 +75,7 @@ impl DefaultAlphabet {
     /// What a character of the GSM alphabet is written as, if it can be: octets, and how many of them count.
     fn octets(self, character: char, codes: ([u8; 2], usize)) -> Option<([u8; 2], usize)> {
         match self {
-            Self::Gsm7 => Some(codes),
+            Self::Gsm => Some(codes),
             Self::Latin1 => u8::try_from(character).ok().map(|octet| ([octet, 0], 1)),
             Self::Ascii => u8::try_from(character).ok().filter(u8::is_ascii).map(|octet| ([octet, 0], 1)),
         }
@@ -333,8 +333,8 @@ mod tests {
             assert_eq!(Writing { default_alphabet, ..Writing::default() }.alphabet_of(text), alphabet);
             (alphabet, parts.concat())
         };
-        use DefaultAlphabet::{Ascii, Gsm7, Latin1};
-        assert_eq!(written("é@_", Gsm7), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
+        use DefaultAlphabet::{Ascii, Gsm, Latin1};
+        assert_eq!(written("é@_", Gsm), (Alphabet::Gsm7, vec![0x05, 0x00, 0x11]));
         assert_eq!(written("é@_", Latin1), (Alphabet::Gsm7, vec![0xE9, 0x40, 0x5F]));
         assert_eq!(written("é", Ascii), (Alphabet::Ucs2, vec![0x00, 0xE9]));
         assert_eq!(written("@_", Ascii), (Alphabet::Gsm7, b"@_".to_vec()));
@@ -400,7 +400,7 @@ mod tests {
                 let units: Vec<u16> = pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
                 odd.is_empty().then(|| String::from_utf16(&units).ok())?
             }
-            (Alphabet::Gsm7, DefaultAlphabet::Gsm7) => {
+            (Alphabet::Gsm7, DefaultAlphabet::Gsm) => {
                 let mut codes = octets.iter();
                 let mut text = String::new();
                 while let Some(code) = codes.next() {
@@ -436,7 +436,7 @@ mod tests {
             text in any_text(),
             header_octets in 6..=7_usize,
             default_alphabet in prop::sample::select(vec![
-                DefaultAlphabet::Gsm7, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii,
+                DefaultAlphabet::Gsm, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii,
             ]),
         ) {
             let writing = Writing { default_alphabet, header_octets, ..Writing::default() };
