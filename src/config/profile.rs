@@ -298,15 +298,15 @@ mod tests {
         );
         let expected = [
             "concatenation: must be one of \"udh8\", \"udh16\", \"sar\", \"message_payload\"",
+            "errors.landline: 70000 is more than a receipt can say, which is 65535",
+            "errors.over_limit: 30 means something else already",
+            "errors.spam: unknown key",
             "source.ton: must be a whole number from 0 to 255",
             "segments_max: must be a whole number from 1 to 10",
             "throttled_by: must be a list of up to 64 error codes other than 0, such as [0x58]",
             "retry.few_times: 0x58 stands in another list already",
             "retry.never: 0x08 stands in another list already",
             "retry.always: unknown key",
-            "errors.landline: 70000 is more than a receipt can say, which is 65535",
-            "errors.over_limit: 30 means something else already",
-            "errors.spam: unknown key",
             "data_coding: 8 is UCS-2, which is not a default alphabet",
             "id_base: unknown key",
         ];
