@@ -440,6 +440,31 @@ async fn another_history_of_the_same_length_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_loss_that_one_daemon_noticed_holds_up_those_that_never_saw_what_is_lost() {
+    let mut scene = Scene::new().await;
+    let a = scene.open("a").await;
+    let mut talk = talk(&a, key("riverside", 100), "START", at(1)).await;
+    let backup = log_of(&scene);
+    talk.hear(text("STOP"), at(2)).await;
+    drop((a, talk));
+    restore(&mut scene, &backup).await;
+    let b = scene.open("b").await;
+    b.probe().await.unwrap();
+
+    let refusal = scene.refusal(&scene.location("a")).await;
+    assert!(refusal.contains("practice riverside has"), "{refusal}");
+    has_gone_back(&b).await;
+    let refusal = scene.refusal(&scene.location("c")).await;
+    assert!(refusal.contains("a daemon has seen more of it than there is"), "{refusal}");
+
+    // Whichever daemon's configuration the operator takes.
+    let clock = Arc::new(HandClock(AtomicI64::new(at(9).as_second())));
+    assent::store::accept(&scene.location("b"), clock, "operator", "asked the carrier").await.unwrap();
+    works_again(&b).await;
+    scene.open("a").await.probe().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_an_operator_accepts_is_written_down_and_the_daemon_goes_on() {
     let mut scene = Scene::new().await;
     let store = scene.open("a").await;

@@ -2,7 +2,8 @@
 -- A daemon's sign of life, which is also the proof that the store can be written.
 --
 -- KEYS 1 meta  2 daemons   ARGV 1 the daemon's boot, or empty to look only  2 microseconds after which one is forgotten
--- Returns {Redis' time in microseconds, store id, acceptances, {boot, last sign of life, …}}.
+-- Returns {Redis' time in microseconds, store id, acceptances,
+--          1 if a daemon noticed since the last of them that the store went back, {boot, last sign of life, …}}.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -13,5 +14,6 @@ if ARGV[1] ~= '' then
     if now - tonumber(daemons[index + 1]) > tonumber(ARGV[2]) then redis.call('HDEL', KEYS[2], daemons[index]) end
   end
 end
-local store, accepted = unpack(redis.call('HMGET', KEYS[1], 'store', 'accepted'))
-return {string.format('%.0f', now), store or '', accepted or '0', redis.call('HGETALL', KEYS[2])}
+local store, accepted, went_back = unpack(redis.call('HMGET', KEYS[1], 'store', 'accepted', 'went_back'))
+accepted = accepted or '0'
+return {string.format('%.0f', now), store or '', accepted, went_back == accepted and 1 or 0, redis.call('HGETALL', KEYS[2])}

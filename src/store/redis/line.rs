@@ -52,9 +52,21 @@ pub struct Found {
     pub store: String,
     pub schema: u64,
     pub accepted: u64,
+    /// Whether a daemon noticed since then that the store went back. What it missed, others may never have seen.
+    pub went_back: bool,
     /// The secret of the look-ups, sealed with each key that ever sealed.
     pub look_ups: Vec<(String, Vec<u8>)>,
     pub copied: Option<Copied>,
+}
+
+impl Found {
+    /// Whether no daemon noticed that something is missing.
+    fn is_whole(&self) -> Result<(), Trouble> {
+        match self.went_back {
+            false => Ok(()),
+            true => Err(Trouble::WentBack("a daemon has seen more of it than there is".into())),
+        }
+    }
 }
 
 /// Why the line is not up.
@@ -271,7 +283,10 @@ impl Line {
             Err(error) => Some(error.to_string()),
             Ok((beat, masters)) => {
                 let seen = self.memory.seen();
-                let is_same = seen.store.as_ref() == Some(&beat.store) && seen.accepted == beat.accepted;
+                // Whoever has no memory of its own looks at a store as it is.
+                let is_whole = !beat.went_back || !self.memory.is_kept();
+                let is_known = seen.store.as_ref() == Some(&beat.store) && seen.accepted == beat.accepted;
+                let is_same = is_known && is_whole;
                 self.daemons.send_replace(beat.daemons);
                 let moved = masters.is_some_and(|masters| self.masters_moved(number, &masters));
                 (!is_same || moved).then(|| "the servers have changed".to_owned())
@@ -352,8 +367,12 @@ impl Line {
             return Err(Trouble::Unfinished);
         }
         let is_accepted = seen.store.is_some() && found.accepted > seen.accepted;
-        if !is_accepted {
-            self.compare(&wire, &seen, &found).await?;
+        if self.memory.is_kept() {
+            let compared = if is_accepted { found.is_whole() } else { self.compare(&wire, &seen, &found).await };
+            if let (Err(Trouble::WentBack(_)), Some(known)) = (&compared, &seen.store) {
+                self.tell_everybody(wire.clone(), known, &found).await;
+            }
+            compared?;
         }
         self.recognize(&wire, &seen, &found).await?;
         self.daemons.send_replace(beat(wire.clone(), self.daemon).await?.daemons);
@@ -365,7 +384,7 @@ impl Line {
 
     /// Whether everything that was seen of the store is still there.
     pub async fn compare(&self, wire: &Wire, seen: &Seen, found: &Found) -> Result<(), Trouble> {
-        let Some(known) = &seen.store else { return Ok(()) };
+        let Some(known) = &seen.store else { return found.is_whole() };
         if found.store.is_empty() {
             return Err(Trouble::WentBack("it is empty, and was not".into()));
         }
@@ -374,7 +393,7 @@ impl Line {
             let moved = found.copied.as_ref().filter(|copied| copied.remembered.store.as_ref() == Some(known));
             if let Some(copied) = moved {
                 return match seen.is_within(&copied.remembered) {
-                    true => Ok(()),
+                    true => found.is_whole(),
                     false => {
                         Err(Trouble::WentBack("this daemon has seen more of the store that it was copied from".into()))
                     }
@@ -386,7 +405,20 @@ impl Line {
             .map(|(practice, mark)| is_still_there(wire.clone(), practice, mark))
             .buffer_unordered(SIDE_BY_SIDE)
             .try_collect::<()>()
-            .await
+            .await?;
+        found.is_whole()
+    }
+
+    /// Leaves a mark in the store that it went back: what is missing was seen by this daemon, and perhaps by no other.
+    async fn tell_everybody(&self, mut wire: Wire, known: &str, found: &Found) {
+        if found.went_back || found.store != known {
+            return;
+        }
+        let mut mark = redis::cmd("HSET");
+        mark.arg(keys::META).arg("went_back").arg(found.accepted);
+        if let Err(error) = mark.query_async::<()>(&mut wire).await {
+            tracing::warn!(%error, "other daemons were not told that the store went back");
+        }
     }
 
     /// Remembers the store as it is.
@@ -440,8 +472,8 @@ pub struct Founding {
     pub look_ups: Vec<u8>,
 }
 
-/// Store, schema, acceptances, secrets of the look-ups, mark of a copy.
-type FoundFields = (String, String, u64, Vec<(String, Vec<u8>)>, HashMap<String, String>);
+/// Store, schema, acceptances, whether it went back since, secrets of the look-ups, mark of a copy.
+type FoundFields = (String, String, u64, bool, Vec<(String, Vec<u8>)>, HashMap<String, String>);
 
 /// What is at the other end; founds it where there is nothing, if it is told with what.
 pub async fn found(wire: &Wire, founding: Option<&Founding>) -> Result<Found, Trouble> {
@@ -451,9 +483,10 @@ pub async fn found(wire: &Wire, founding: Option<&Founding>) -> Result<Found, Tr
         Some(Founding { store, key, look_ups }) => invocation.arg(store).arg(SCHEMA).arg(key).arg(look_ups.as_slice()),
         None => invocation.arg("").arg(SCHEMA).arg("").arg(""),
     };
-    let (store, schema, accepted, look_ups, copy): FoundFields = invocation.invoke_async(&mut wire.clone()).await?;
+    let (store, schema, accepted, went_back, look_ups, copy): FoundFields =
+        invocation.invoke_async(&mut wire.clone()).await?;
     let copied = Copied::read(copy).map_err(|error| Trouble::Unreachable(error.to_string()))?;
-    Ok(Found { store, schema: schema.parse().unwrap_or(0), accepted, look_ups, copied })
+    Ok(Found { store, schema: schema.parse().unwrap_or(0), accepted, went_back, look_ups, copied })
 }
 
 /// An entry of a stream: its id, and names and values in turn.
@@ -502,12 +535,13 @@ async fn is_still_there(mut wire: Wire, practice: PracticeId, mark: Mark) -> Res
 struct Beat {
     store: String,
     accepted: u64,
+    went_back: bool,
     daemons: Daemons,
 }
 
 /// Gives a sign of life of a daemon, or only looks for the others'.
 async fn beat(mut wire: Wire, daemon: Option<BootId>) -> RedisResult<Beat> {
-    let (now, store, accepted, seen): (u64, String, u64, Vec<(String, u64)>) = BEAT
+    let (now, store, accepted, went_back, seen): (u64, String, u64, bool, Vec<(String, u64)>) = BEAT
         .key(keys::META)
         .key(keys::DAEMONS)
         .arg(daemon.map(keys::boot).unwrap_or_default())
@@ -515,7 +549,7 @@ async fn beat(mut wire: Wire, daemon: Option<BootId>) -> RedisResult<Beat> {
         .invoke_async(&mut wire)
         .await?;
     let boots = seen.into_iter().filter_map(|(boot, at)| Some((BootId(u64::from_str_radix(&boot, 16).ok()?), at)));
-    Ok(Beat { store, accepted, daemons: Daemons { now, seen: boots.collect() } })
+    Ok(Beat { store, accepted, went_back, daemons: Daemons { now, seen: boots.collect() } })
 }
 
 /// Chance, from 0 up to 1.

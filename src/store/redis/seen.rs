@@ -86,6 +86,11 @@ impl Memory {
         Self { file: None, seen: Mutex::new(Remembered { seen: Seen::default(), is_written: false }) }
     }
 
+    /// Whether it outlives the process.
+    pub fn is_kept(&self) -> bool {
+        self.file.is_some()
+    }
+
     pub fn seen(&self) -> Seen {
         self.lock().seen.clone()
     }

@@ -58,7 +58,8 @@ impl Transfer {
             return Err(OpenRedisError::Unfinished { place });
         }
         // What was seen of another store says nothing about this one.
-        if seen.store.as_ref() == Some(&found.store) && found.accepted <= seen.accepted {
+        let is_same = seen.store.as_ref() == Some(&found.store) && found.accepted <= seen.accepted;
+        if is_same || found.went_back {
             let (line, seen, found) = (&line, &seen, &found);
             let looked = line.ask(|wire| async move { Ok::<_, RedisError>(line.compare(&wire, seen, found).await) });
             let looked = looked.await.map_err(|source| OpenRedisError::Store { place: place.clone(), source })?;
