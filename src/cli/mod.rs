@@ -8,6 +8,7 @@ mod store;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -75,6 +76,10 @@ enum Failure {
     Store(#[source] StoreError),
     #[error("{failed} of {all} checks failed")]
     Check { failed: usize, all: usize },
+    #[error("{}: {reason}", path.display())]
+    Scenario { path: PathBuf, reason: String },
+    #[error("the scenario expected otherwise:\n  {0}")]
+    Unmet(String),
     #[error(transparent)]
     Copy(#[from] CopyError),
     #[error(transparent)]
@@ -87,13 +92,14 @@ impl Failure {
     /// The configuration is the operator's to mend; anything else may pass.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) => ExitCode::from(2),
+            Self::Configuration(_) | Self::Scenario { .. } => ExitCode::from(2),
             Self::Log(_)
             | Self::Start(_)
             | Self::Listen { .. }
             | Self::Demo(_)
             | Self::Store(_)
             | Self::Check { .. }
+            | Self::Unmet(_)
             | Self::Accept(_)
             | Self::Copy(_)
             | Self::Io(_) => ExitCode::FAILURE,
