@@ -94,22 +94,16 @@ impl Carrier {
         config.password = self.password;
         config.binds_max = self.binds_max;
         config.alphabet = self.alphabet;
-        let simulator = Simulator::start(config).await.map_err(in_the_way(self.listen))?;
+        let begun = Simulator::start_with(config, scenario.as_ref().unwrap_or(&Scenario::default())).await;
+        let simulator = begun.map_err(in_the_way(self.listen))?;
         let control = TcpListener::bind(self.control).await.map_err(in_the_way(self.control))?;
         println!("simulated carrier: SMPP on {}, control on http://{}", simulator.address(), control.local_addr()?);
         let player = simulator.clone();
-        let played = scenario.clone();
         let stopped = async move {
-            let ended = async {
-                match &played {
-                    Some(scenario) => player.play(scenario).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 // Without signals there is no way to stop politely, and none is needed.
                 _ = super::told_to_stop() => {}
-                () = ended => {}
+                () = player.play() => {}
             }
             // Whoever looks on through the control port is let go as well.
             player.shutdown().await;

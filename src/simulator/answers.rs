@@ -105,16 +105,17 @@ impl Connection {
         if let Some(command_status) = refusal {
             return self.refuse(frame, command_status);
         }
-        let Some(message_id) = self.take(frame) else { return self.refuse(frame, status::RSYSERR) };
+        // What holds for it is what held when it came, whatever the scenario does after it.
         let Faults { silent, shift_sequence, answer_ids, receipt_before_response, .. } =
             self.shared.state().faults.clone();
+        let Some(message_id) = self.take(frame) else { return self.refuse(frame, status::RSYSERR) };
         if receipt_before_response {
             self.give_what_waits();
         }
         if silent {
             return;
         }
-        let id = COctetString::from_string(answer_ids.unwrap_or_default().write(message_id));
+        let id = COctetString::from_string(answer_ids.write(message_id));
         let id = id.expect("an id is at most 24 characters");
         let sequence = frame.sequence().wrapping_add(shift_sequence) & 0x7FFF_FFFF;
         match frame.id() {

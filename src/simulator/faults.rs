@@ -41,8 +41,8 @@ pub struct Faults {
     pub submits_per_second: Option<u32>,
     /// `submit_sm_resp` has a sequence number that is this much too high.
     pub shift_sequence: u32,
-    /// How a message id is written in `submit_sm_resp`; left out, hexadecimal.
-    pub answer_ids: Option<Ids>,
+    /// How a message id is written in `submit_sm_resp`.
+    pub answer_ids: Ids,
     /// The bind is refused with this `command_status`.
     pub refuse_bind_with: Option<u32>,
     /// A bind that ended without `unbind` still stands so long: a new one of that `system_id` gets 0x05.

@@ -53,6 +53,7 @@ use crate::ports::Clock;
 use binds::Binds;
 use outbox::{Outbox, Outgoing};
 use phones::Phones;
+use scenario::Play;
 use tally::Tally;
 use verbs::Order;
 use wire_log::WireLog;
@@ -125,7 +126,8 @@ struct State {
     log: WireLog,
     tally: Tally,
     counts: Counts,
-    /// Whether the scenario was told to end.
+    /// The scenario that is being played, and whether it was told to end.
+    play: Play,
     ended: bool,
     last_id: u64,
 }
@@ -161,11 +163,16 @@ pub struct Counts {
 impl Simulator {
     /// Begins to take binds.
     pub async fn start(config: SimulatorConfig) -> io::Result<Self> {
+        Self::start_with(config, &Scenario::default()).await
+    }
+
+    /// Begins to take binds, and with that a scenario.
+    pub async fn start_with(config: SimulatorConfig, scenario: &Scenario) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
         // Ids that another run gave are not given again soon.
         let last_id = u64::try_from(config.clock.now().as_second()).unwrap_or_default() << 16;
-        let state = State {
+        let mut state = State {
             faults: Faults::default(),
             played: Played::default(),
             phones: Phones::default(),
@@ -176,9 +183,11 @@ impl Simulator {
             log: WireLog::default(),
             tally: Tally::default(),
             counts: Counts::default(),
+            play: Play::default(),
             ended: false,
             last_id,
         };
+        state.begins(scenario);
         let shared = Arc::new(Shared {
             config,
             state: Mutex::new(state),
@@ -219,11 +228,7 @@ impl Simulator {
 
     /// These are the faults from here on, and no others.
     pub fn set_faults(&self, faults: Faults) {
-        self.shared.change(|state| {
-            state.faults = faults;
-            state.played = Played { script: state.played.script + 1, ..Played::default() };
-            state.release_receipts();
-        });
+        self.shared.change(|state| state.set_faults(faults));
     }
 
     /// What happened so far, for whoever reads it.
@@ -256,10 +261,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and tells whoever waits.
+    /// Changes the state, and with it what a scenario does upon that; then tells whoever waits.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.state());
+        let (result, typed) = {
+            let mut state = self.state();
+            let result = change(&mut state);
+            (result, state.play_on(&self.config))
+        };
         self.revision.send_modify(|revision| *revision += 1);
+        typed.iter().for_each(|text| self.tell(text));
         result
     }
 
@@ -276,16 +286,7 @@ impl Shared {
 
     /// A phone typed a text.
     fn typed(&self, from: &str, to: &str, words: &str) -> Text {
-        let at = self.config.clock.now();
-        let text = self.change(|state| {
-            let id = format!("{:x}", state.new_id());
-            let direction = Direction::FromPhone;
-            let [from, to, words] = [from, to, words].map(str::to_owned);
-            let text = Text { id, direction, from, to, text: words, at, answered: false };
-            state.phones.keep(text.clone());
-            state.outbox.typed(&text, self.config.alphabet, &state.faults);
-            text
-        });
+        let text = self.change(|state| state.typed(from, to, words, &self.config));
         self.tell(&text);
         text
     }
@@ -300,6 +301,22 @@ impl State {
     fn new_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+        self.played = Played { script: self.played.script + 1, ..Played::default() };
+        self.release_receipts();
+    }
+
+    fn typed(&mut self, from: &str, to: &str, words: &str, config: &SimulatorConfig) -> Text {
+        let id = format!("{:x}", self.new_id());
+        let [from, to, words] = [from, to, words].map(str::to_owned);
+        let (at, direction) = (config.clock.now(), Direction::FromPhone);
+        let text = Text { id, direction, from, to, text: words, at, answered: false };
+        self.phones.keep(text.clone());
+        self.outbox.typed(&text, config.alphabet, &self.faults);
+        text
     }
 
     /// What refuses the text that comes now, if anything does.

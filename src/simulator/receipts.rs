@@ -63,7 +63,7 @@ pub(super) async fn receipt_later(shared: std::sync::Arc<super::Shared>, about: 
 fn receipt(about: &About, at: Timestamp, faults: &Faults) -> DeliverSm {
     /// `esm_class`: a receipt (SMPP 3.4 §5.2.12).
     const RECEIPT: u8 = 0x04;
-    let ids = faults.receipt_ids.or(faults.answer_ids).unwrap_or_default();
+    let ids = faults.receipt_ids.unwrap_or(faults.answer_ids);
     let message_id = ids.write(about.message_id);
     let words = match faults.receipt_carries {
         Carries::Both | Carries::Text => in_words(&message_id, about.outcome, at, faults.receipt_error),

@@ -1,7 +1,5 @@
 //! A scenario: what the carrier does and when, and what must come of it.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
@@ -9,7 +7,7 @@ use super::expectations::Expectations;
 use super::faults::{Faults, Unfit};
 use super::span::Span;
 use super::verbs::{Verb, number};
-use super::{Counts, Simulator, Summary};
+use super::{Counts, Simulator, SimulatorConfig, State, Summary, Text};
 
 /// Steps of one scenario.
 const STEPS_MAX: usize = 10_000;
@@ -102,25 +100,25 @@ impl Scenario {
 }
 
 /// A scenario that is being played.
-struct Play {
+#[derive(Default)]
+pub(super) struct Play {
     left: Vec<Waiting>,
 }
 
 struct Waiting {
     step: Step,
     /// From when on its time is counted; `None` is not yet.
-    since: Option<Duration>,
+    since: Option<Instant>,
 }
 
 impl Play {
-    fn new(steps: &[Step]) -> Self {
-        let waiting =
-            |step: &Step| Waiting { since: step.after.is_none().then_some(Duration::ZERO), step: step.clone() };
+    fn new(steps: &[Step], start: Instant) -> Self {
+        let waiting = |step: &Step| Waiting { since: step.after.is_none().then_some(start), step: step.clone() };
         Self { left: steps.iter().map(waiting).collect() }
     }
 
-    /// What is to be done, this long after the start: in the order of their times, then as they are written.
-    fn due(&mut self, counts: &Counts, now: Duration) -> Vec<Verb> {
+    /// What is to be done: in the order of its times, then as it is written.
+    fn due(&mut self, counts: &Counts, now: Instant) -> Vec<Verb> {
         for waiting in &mut self.left {
             if waiting.since.is_none() && waiting.step.after.is_some_and(|trigger| trigger.is_met(counts)) {
                 waiting.since = Some(now);
@@ -133,39 +131,52 @@ impl Play {
     }
 
     /// When the next step is due by the clock alone.
-    fn next_due(&self) -> Option<Duration> {
+    fn next_due(&self) -> Option<Instant> {
         self.left.iter().filter_map(Waiting::time).min()
     }
 }
 
 impl Waiting {
-    fn time(&self) -> Option<Duration> {
+    fn time(&self) -> Option<Instant> {
         self.since.map(|since| since + self.step.at.0)
     }
 }
 
-impl Simulator {
-    /// Sets the faults that a scenario begins with, and plays it until it says `end`. Without an `end` it goes on for ever.
-    pub async fn play(&self, scenario: &Scenario) {
+impl State {
+    /// The faults are those that a scenario begins with, and its time is counted from here on.
+    pub(super) fn begins(&mut self, scenario: &Scenario) {
         self.set_faults(scenario.faults.clone());
-        let start = Instant::now();
-        let mut play = Play::new(&scenario.step);
+        self.ended = false;
+        self.play = Play::new(&scenario.step, Instant::now());
+    }
+
+    /// Does what the scenario does upon what has just happened, so that nothing comes in between. Gives what phones
+    /// typed.
+    pub(super) fn play_on(&mut self, config: &SimulatorConfig) -> Vec<Text> {
+        let due = self.play.due(&self.counts, Instant::now());
+        due.into_iter().filter_map(|verb| self.does(verb, config)).collect()
+    }
+}
+
+impl Simulator {
+    /// Plays the scenario by the clock until it says `end`; what it does upon something is done without this.
+    pub async fn play(&self) {
         let mut revision = self.shared.revision.subscribe();
         loop {
             revision.borrow_and_update();
-            for verb in play.due(&self.counts(), start.elapsed()) {
-                self.tell(verb).expect("a scenario is checked when it is read");
-                if self.shared.state().ended {
-                    return;
-                }
-            }
-            if self.shared.state().ended {
+            let (ended, next_due) = {
+                let state = self.shared.state();
+                (state.ended, state.play.next_due())
+            };
+            if ended {
                 return;
             }
-            let next_due = play.next_due();
             tokio::select! {
                 _ = revision.changed() => {}
-                () = sleep_until(start + next_due.unwrap_or_default()), if next_due.is_some() => {}
+                () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => {
+                    // Its time has come: that alone makes the scenario go on.
+                    self.shared.change(|_| {});
+                }
             }
         }
     }
@@ -173,6 +184,8 @@ impl Simulator {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -197,12 +210,13 @@ mod tests {
             ]
             "#,
         );
-        let mut play = Play::new(&scenario.step);
+        let start = Instant::now();
+        let mut play = Play::new(&scenario.step, start);
         let counts = Counts::default();
-        assert_eq!(play.due(&counts, Duration::ZERO), [stray("00")]);
-        assert_eq!(play.due(&counts, Duration::ZERO), []);
-        assert_eq!(play.next_due(), Some(SECOND));
-        assert_eq!(play.due(&counts, 3 * SECOND), [stray("01"), stray("11"), stray("02")]);
+        assert_eq!(play.due(&counts, start), [stray("00")]);
+        assert_eq!(play.due(&counts, start), []);
+        assert_eq!(play.next_due(), Some(start + SECOND));
+        assert_eq!(play.due(&counts, start + 3 * SECOND), [stray("01"), stray("11"), stray("02")]);
         assert_eq!(play.next_due(), None);
     }
 
@@ -216,13 +230,14 @@ mod tests {
             ]
             "#,
         );
-        let mut play = Play::new(&scenario.step);
-        assert_eq!(play.due(&Counts { submits: 9, ..Counts::default() }, 5 * SECOND), []);
+        let start = Instant::now();
+        let mut play = Play::new(&scenario.step, start);
+        assert_eq!(play.due(&Counts { submits: 9, ..Counts::default() }, start + 5 * SECOND), []);
         assert_eq!(play.next_due(), None);
         let counts = Counts { submits: 12, ..Counts::default() };
-        assert_eq!(play.due(&counts, 6 * SECOND), [stray("01")]);
-        assert_eq!(play.next_due(), Some(7 * SECOND));
-        assert_eq!(play.due(&counts, 7 * SECOND), [stray("02")]);
+        assert_eq!(play.due(&counts, start + 6 * SECOND), [stray("01")]);
+        assert_eq!(play.next_due(), Some(start + 7 * SECOND));
+        assert_eq!(play.due(&counts, start + 7 * SECOND), [stray("02")]);
     }
 
     #[test]

@@ -31,8 +31,8 @@ struct PhoneTally {
     segments: u64,
     doubles: u64,
     disordered: u64,
-    /// The last segment of a long text: its reference and its number.
-    last_part: Option<(u16, u8)>,
+    /// The last one, if it was a segment of a long text.
+    last_part: Option<Part>,
     /// The number that the last text ended in.
     last_number: Option<u64>,
 }
@@ -54,8 +54,7 @@ impl Tally {
         let phone = self.phones.entry(to.to_owned()).or_default();
         phone.segments += 1;
         let mut hasher = DefaultHasher::new();
-        let of_text = part.map(|Part { reference, total, number }| (reference, total, number));
-        (from, to, of_text, words).hash(&mut hasher);
+        (from, to, format!("{part:?}"), words).hash(&mut hasher);
         let is_new = self.taken.len() == TAKEN_MAX || self.taken.insert(hasher.finish());
         if !is_new {
             phone.doubles += 1;
@@ -68,16 +67,15 @@ impl Tally {
 impl PhoneTally {
     /// Whether the segments of a long text follow each other, and texts that end in a number end in ever higher ones.
     fn is_in_order(&mut self, part: Option<Part>, words: &str) -> bool {
-        let Some(Part { reference, number, .. }) = part else {
-            self.last_part = None;
+        let last_part = std::mem::replace(&mut self.last_part, part);
+        let Some(part) = part else {
             let Some(number) = last_number(words) else { return true };
             let last = self.last_number.replace(number);
             return last.is_none_or(|last| last < number);
         };
-        let last = self.last_part.replace((reference, number));
-        match last {
-            Some((last_reference, last_number)) if last_reference == reference => number == last_number + 1,
-            _ => number == 1,
+        match last_part.filter(|last| last.reference == part.reference) {
+            Some(last) => part.number == last.number.wrapping_add(1),
+            None => part.number == 1,
         }
     }
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::Simulator;
 use super::faults::{Faults, Unfit, fits};
+use super::{Simulator, SimulatorConfig, State, Text};
 use crate::domain::text::Segments;
 
 /// What one phone can type at once: as many segments as a header can count.
@@ -21,14 +21,14 @@ const STRAY_MAX: usize = 70_000;
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// These are the faults from here on, and no others.
-    Faults(Faults),
+    Faults(Box<Faults>),
     /// A phone types a text.
     Text(Typed),
     /// A phone that was asked about can be reached again (`alert_notification`, SMPP 3.4 §4.12).
     Alert(Alert),
     /// Says `unbind`, and closes when it is answered.
     Unbind,
-    /// Closes every connection without a word.
+    /// Closes every connection without a word: what was still to be said is not.
     Drop,
     /// Writes octets that are no PDU, in hexadecimal.
     Stray(String),
@@ -110,18 +110,26 @@ impl Simulator {
     /// Does it, if it can be done.
     pub fn tell(&self, verb: Verb) -> Result<(), Unfit> {
         verb.check()?;
+        let typed = self.shared.change(|state| state.does(verb, &self.shared.config));
+        if let Some(text) = typed {
+            self.shared.tell(&text);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Does what was found to be possible. Gives the text, if a phone typed one.
+    pub(super) fn does(&mut self, verb: Verb, config: &SimulatorConfig) -> Option<Text> {
         let order = match verb {
             Verb::Faults(faults) => {
-                self.set_faults(faults);
-                return Ok(());
+                self.set_faults(*faults);
+                return None;
             }
-            Verb::Text(Typed { phone, to, text }) => {
-                self.phone(&phone).send(&to, &text);
-                return Ok(());
-            }
+            Verb::Text(Typed { phone, to, text }) => return Some(self.typed(&phone, &to, &text, config)),
             Verb::End => {
-                self.shared.change(|state| state.ended = true);
-                return Ok(());
+                self.ended = true;
+                return None;
             }
             Verb::Unbind => Order::Unbind,
             Verb::Drop => Order::Drop,
@@ -130,11 +138,9 @@ impl Simulator {
             Verb::Nack(nack) => Order::Nack(nack),
             Verb::Alert(alert) => Order::Alert(alert),
         };
-        self.shared.change(|state| {
-            let have_room = state.orders.values_mut().filter(|orders| orders.len() < ORDERS_MAX);
-            have_room.for_each(|orders| orders.push(order.clone()));
-        });
-        Ok(())
+        let have_room = self.orders.values_mut().filter(|orders| orders.len() < ORDERS_MAX);
+        have_room.for_each(|orders| orders.push(order.clone()));
+        None
     }
 }
 

@@ -148,15 +148,14 @@ fn segments(words: &str, alphabet: DefaultAlphabet) -> (DataCoding, Vec<Vec<u8>>
         // Only GSM has the letter here: no letter of its alphabet is a surrogate pair, so any place is one to cut at.
         (Alphabet::Gsm7, DefaultAlphabet::Latin1 | DefaultAlphabet::Ascii) => {
             let octets: Vec<u8> = words.encode_utf16().flat_map(u16::to_be_bytes).collect();
-            let units = if octets.len() <= 2 * needed_units(1) { needed_units(1) } else { needed_units(2) };
-            (DataCoding::Ucs2, octets.chunks(2 * units).map(<[u8]>::to_vec).collect())
+            let most = if octets.len() <= UCS2_OCTETS.0 { UCS2_OCTETS.0 } else { UCS2_OCTETS.1 };
+            (DataCoding::Ucs2, octets.chunks(most).map(<[u8]>::to_vec).collect())
         }
     }
 }
 
-const fn needed_units(segments: usize) -> usize {
-    if segments == 1 { Alphabet::Ucs2.single() } else { Alphabet::Ucs2.concatenated() }
-}
+/// Octets in UCS-2 of a text that fits one segment, and of each segment of one that does not.
+const UCS2_OCTETS: (usize, usize) = (140, 134);
 
 #[cfg(test)]
 mod tests {
