@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::carrier::{LinkConfig, LinkConfigError, LinkState, LinkStatus, Links};
+use crate::carrier::{ClientCertificate, LinkConfig, LinkConfigError, LinkState, LinkStatus, Links, Tls};
 use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors, Patience};
 use crate::domain::{BootId, Limits, OtherDaemons};
@@ -221,6 +222,7 @@ pub fn link(carrier: &config::Carrier) -> LinkConfig {
     LinkConfig {
         name: carrier.name.clone(),
         address: carrier.address.clone(),
+        tls: carrier.tls.as_ref().map(tls),
         system_id: carrier.system_id.clone(),
         password: carrier.password.expose_secret().into(),
         system_type: carrier.system_type.clone(),
@@ -229,6 +231,18 @@ pub fn link(carrier: &config::Carrier) -> LinkConfig {
         enquire_link: carrier.enquire_link,
         response_timeout: carrier.response_timeout,
         numbers: carrier.numbers.clone(),
+    }
+}
+
+fn tls(tls: &config::Tls) -> Tls {
+    let client = |(certificate_file, key_file): &(PathBuf, PathBuf)| ClientCertificate {
+        certificate_file: certificate_file.clone(),
+        key_file: key_file.clone(),
+    };
+    Tls {
+        server_name: tls.server_name.clone(),
+        ca_file: tls.ca_file.clone(),
+        client: tls.client_certificate_and_key_files.as_ref().map(client),
     }
 }
 

@@ -443,7 +443,7 @@ fn a_text_that_is_told_again_because_nobody_knew_whether_it_was_durable_shows_on
 #[test]
 fn a_segment_that_is_told_again_is_joined_once() {
     let mut scene = in_state("opted_in");
-    let part = Some(Part { reference: 9, total: 2, number: 1 });
+    let part = Some(Part { reference: 9_u16.into(), total: 2, number: 1 });
     let first = Inbound { part, delivery: Some(DeliveryId(1)), ..scene.inbound("my knee ") };
     for _ in 0..2 {
         scene.event(Event::Received(first.clone()));

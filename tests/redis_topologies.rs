@@ -24,10 +24,15 @@ mod crash {
     use super::{daemon, servers};
 }
 
+#[path = "support/told.rs"]
+#[allow(dead_code)]
+mod told;
+
 mod topologies {
     mod basics;
+    mod copies;
 
-    use super::{daemon, servers};
+    use super::{daemon, servers, told};
 }
 
 use std::time::Duration;

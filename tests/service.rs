@@ -118,6 +118,9 @@ fn the_reference_configuration_is_one() {
         ("operator-token", "0123456789abcdef0123456789abcdef"),
         ("smpp-password", "secret"),
         ("redis-password", "secret"),
+        ("carrier-client-key", "a key"),
+        ("carrier-ca.pem", "a certificate"),
+        ("carrier-client.pem", "a certificate"),
     ];
     for (credential, text) in credentials {
         std::fs::write(directory.path().join(credential), text).unwrap();
@@ -132,6 +135,9 @@ fn the_reference_configuration_is_one() {
         uncommented.push('\n');
     }
     let placed = uncommented.replace("/run/credentials/assent.service", &here);
+    let placed = placed.replace("/etc/assent/carrier-", &format!("{here}/carrier-"));
+    // Some keys go with TLS alone.
+    let placed = placed.replace("\ntls = false\n", "\ntls = true\n");
     assent::config::Config::from_toml(&placed).unwrap();
 
     let mut last_was_sentence = false;

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/tls.rs"]
+#[allow(dead_code)]
+mod tls;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,6 +137,7 @@ fn link_to(address: SocketAddr) -> LinkConfig {
     LinkConfig {
         name: "test".into(),
         address: address.to_string(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
@@ -217,6 +222,26 @@ async fn a_text_reaches_the_phone_and_its_receipt_comes_back() {
     let receipt = wire.receipt().await;
     assert_eq!((receipt.carrier_id.as_ref(), receipt.state), (ids.first(), ReceiptState::Delivered));
     assert!(receipt.reference.is_some());
+}
+
+#[tokio::test]
+async fn texts_go_both_ways_over_tls() {
+    let authority = tls::Authority::new();
+    authority.vouches("server", "IP:127.0.0.1");
+    let mut wire = Wire::start_with(|config| {
+        let behind = config.address.parse().unwrap();
+        config.address = authority.door("server", behind).to_string();
+        config.tls = Some(authority.trusted());
+    })
+    .await;
+    let long = "Bring your insurance card. ".repeat(20);
+    assert!(matches!(wire.submit(&long).await, Answer::Taken { .. }));
+    wire.carrier.phone(PATIENT).wait_for_text(|text| text.text == long).await;
+    for _ in 0..4 {
+        wire.receipt().await;
+    }
+    wire.carrier.phone(PATIENT).text(PRACTICE, "STOP").await;
+    assert_eq!(wire.text().await.1.text.expose(), "STOP");
 }
 
 #[tokio::test]

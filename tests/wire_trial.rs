@@ -17,6 +17,7 @@ fn link(address: SocketAddr) -> LinkConfig {
     LinkConfig {
         name: "primary".into(),
         address: address.to_string(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
@@ -96,7 +97,9 @@ async fn nobody_who_listens_is_told_from_one_who_hangs_up_or_speaks_otherwise() 
     });
     let hung_up = try_bind(&link(address)).await.unwrap_err().to_string();
     assert!(
-        hung_up.contains("was lost: ask the carrier whether it takes binds from this machine's address"),
+        hung_up.contains(
+            "without an answer to the bind: ask the carrier whether it takes binds from this machine's address"
+        ),
         "{hung_up}"
     );
     let other = try_bind(&link(address)).await.unwrap_err().to_string();

@@ -4,21 +4,22 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::info;
 
 use super::deliveries::{Deliveries, Done, Handed};
 use super::frame::status;
 use super::link::{Gate, Link, LinkState, Permit, Submission};
+use super::reason::of_read_error;
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
 use super::translate::{self, Sessions};
 use super::window::{Submit, Token};
@@ -28,6 +29,8 @@ use crate::domain::{Answer, DeliveryId};
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long answers are still read once the socket takes nothing more.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// How long the socket may take to be closed in form.
+const CLOSE: Duration = Duration::from_secs(1);
 const READ_OCTETS: usize = 8 * 1024;
 
 /// A session and its socket.
@@ -51,6 +54,8 @@ pub(super) struct Drive<'a, S> {
     bound_at: Option<Instant>,
     /// Set once no more places are granted.
     parting: Option<Parting>,
+    /// TLS may keep octets that the socket has not taken.
+    unflushed: bool,
     /// Set once the socket takes nothing more: answers are read until then.
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
@@ -95,6 +100,7 @@ enum Happened {
     ToldToStop,
     PlacesGivenBack,
     Wrote(std::io::Result<usize>),
+    Flushed,
     TooLateToWrite,
     Delivered(Done),
     Asked(Submission),
@@ -121,6 +127,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             tokens: 0,
             bound_at: None,
             parting: None,
+            unflushed: false,
             write_failed_until: None,
             reported: None,
         }
@@ -140,6 +147,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.link.count_submit(&Answer::NotSent);
             let _ = unsent.answer.send(Answer::NotSent);
         }
+        // Whoever does not listen any more is not waited for.
+        let _ = timeout(CLOSE, self.writer.shutdown()).await;
         drop((self.reader, self.writer));
         let bound_for = self.bound_at.map(|at| at.elapsed());
         let delivered = self.deliveries.were_any();
@@ -164,7 +173,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 self.part(Reason::Stopped);
                 Vec::new()
             }
-            Happened::Wrote(Ok(octets)) if octets > 0 => self.session.handle(Input::Wrote(octets), now()),
+            Happened::Wrote(Ok(octets)) if octets > 0 => {
+                self.unflushed = true;
+                self.session.handle(Input::Wrote(octets), now())
+            }
+            Happened::Flushed => {
+                self.unflushed = false;
+                Vec::new()
+            }
             Happened::Wrote(_) => {
                 self.write_failed_until = Some(Instant::now() + LAST_ANSWERS);
                 Vec::new()
@@ -172,7 +188,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             Happened::Delivered(done) => self.delivered(&done),
             Happened::Asked(submission) => self.asked(submission),
             Happened::Read(Ok(octets)) if octets > 0 => self.session.handle(Input::Received(&buffer[..octets]), now()),
-            Happened::Read(_) => self.session.handle(Input::Lost, now()),
+            Happened::Read(Ok(_)) => self.session.handle(Input::Lost, now()),
+            Happened::Read(Err(error)) => self.session.handle(of_read_error(&error), now()),
         };
         outputs.extend(self.what_time_asks_for());
         let end = self.perform(outputs);
@@ -199,7 +216,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
             () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
             () = self.given_back.notified(), if self.parting.is_some() => Happened::PlacesGivenBack,
-            written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() => written,
+            written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() || self.unflushed => written,
             // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.
             Some(submission) = self.submissions.recv() => Happened::Asked(submission),
             Some(done) = self.deliveries.next() => Happened::Delivered(done),
@@ -356,13 +373,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 }
 
-/// Gives the socket what it takes, unless it is too late for the first octet by the time it takes any.
+/// Gives the socket what it takes, unless it is too late for the first octet by the time it takes any. What TLS kept of
+/// earlier octets goes first: nothing is given to it that the socket would not be offered at once.
 async fn write(writer: &mut (impl AsyncWrite + Unpin), to_write: Option<&ToWrite>) -> Happened {
-    let Some(ToWrite { octets, write_by }) = to_write else { return std::future::pending().await };
     poll_fn(|context| {
+        let write_by = to_write.and_then(|to_write| to_write.write_by);
         if write_by.is_some_and(|write_by| write_by < now()) {
             return Poll::Ready(Happened::TooLateToWrite);
         }
+        if let Err(error) = ready!(Pin::new(&mut *writer).poll_flush(context)) {
+            return Poll::Ready(Happened::Wrote(Err(error)));
+        }
+        let Some(ToWrite { octets, .. }) = to_write else { return Poll::Ready(Happened::Flushed) };
         Pin::new(&mut *writer).poll_write(context, octets).map(Happened::Wrote)
     })
     .await

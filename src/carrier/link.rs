@@ -10,7 +10,6 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use smpp::pdus::SubmitSm;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::LinkConfig;
+use super::dial::connect;
 use super::drive::{Drive, Ended, Why};
 use super::patience::Patience;
 use super::pauses::Pauses;
@@ -25,7 +25,6 @@ use super::session::{Reason, Settings};
 use crate::domain::{Answer, Phone};
 use crate::ports::{Clock, Reception};
 
-const CONNECT: Duration = Duration::from_secs(10);
 /// How long the next session waits for the end of this one to be written down.
 const TELL_END: Duration = Duration::from_secs(2);
 /// No place is granted for this long after the carrier said that we are too fast.
@@ -227,12 +226,12 @@ impl Link {
             Err(error) => return no_connection(error.to_string()),
         };
         let connected = tokio::select! {
-            connected = connect(&self.config.address) => connected,
+            connected = connect(&self.config) => connected,
             () = self.stop.cancelled() => return no_connection(Reason::Stopped.to_string()),
         };
         let stream = match connected {
             Ok(stream) => stream,
-            Err(error) => return no_connection(error),
+            Err(error) => return no_connection(error.to_string()),
         };
         let settings =
             Settings { bind, window: self.config.window, enquire_link: self.config.enquire_link, last_sequence: 0 };
@@ -266,19 +265,6 @@ impl Link {
             statuses[self.index].window_in_use = in_use;
             false
         });
-    }
-}
-
-/// Opens the connection to a carrier; an error is in words for whoever runs the server.
-pub(super) async fn connect(address: &str) -> Result<TcpStream, String> {
-    let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(format!("could not connect to {address}: {error}")),
-        Err(_) => return Err(format!("{address} did not take the connection within 10 seconds")),
-    };
-    match stream.set_nodelay(true) {
-        Ok(()) => Ok(stream),
-        Err(error) => Err(format!("could not set up the connection to {address}: {error}")),
     }
 }
 

@@ -10,6 +10,7 @@
 //! [`Reception::deliver`](crate::ports::Reception::deliver) returned `Ok`, and not before.
 
 mod deliveries;
+mod dial;
 mod drive;
 pub mod frame;
 mod link;
@@ -22,6 +23,7 @@ pub mod session;
 pub mod short_message;
 pub mod text;
 pub mod timers;
+mod tls;
 pub mod translate;
 mod trial;
 pub mod udh;
@@ -35,8 +37,10 @@ use smpp::pdus::BindTransceiver;
 use smpp::types::COctetString;
 use smpp::values::InterfaceVersion;
 
+pub use dial::NoConnection;
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use tls::{ClientCertificate, Tls, TlsFileError, TlsRefusal};
 pub use trial::{TrialError, try_bind};
 
 use crate::domain::Phone;
@@ -48,6 +52,8 @@ pub struct LinkConfig {
     pub name: String,
     /// Host and port.
     pub address: String,
+    /// How TLS is spoken; `None` is plain SMPP.
+    pub tls: Option<Tls>,
     pub system_id: String,
     pub password: SecretString,
     pub system_type: String,
@@ -72,6 +78,8 @@ pub enum LinkConfigError {
     Password,
     #[error("system_type must be at most 12 ASCII characters")]
     SystemType,
+    #[error("server_name must be a host name or an IP address; without it, so must the host in address")]
+    ServerName,
     #[error("window must be at least 1")]
     Window,
     #[error("enquire_link must be at least 1 second")]
@@ -81,6 +89,9 @@ pub enum LinkConfigError {
 impl LinkConfig {
     /// Whether SMPP can carry what is configured.
     pub fn check(&self) -> Result<(), LinkConfigError> {
+        if self.tls.as_ref().is_some_and(|tls| tls.peer(&self.address).is_none()) {
+            return Err(LinkConfigError::ServerName);
+        }
         self.bind().map(drop)
     }
 
@@ -110,6 +121,7 @@ mod tests {
         LinkConfig {
             name: "primary".into(),
             address: "127.0.0.1:2775".into(),
+            tls: None,
             system_id: "practice".into(),
             password: "8 octets".to_owned().into(),
             system_type: String::new(),
@@ -130,6 +142,7 @@ mod tests {
             (LinkConfig { password: long(9).into(), ..good() }, LinkConfigError::Password),
             (LinkConfig { password: "pässword".to_owned().into(), ..good() }, LinkConfigError::Password),
             (LinkConfig { system_type: long(13), ..good() }, LinkConfigError::SystemType),
+            (LinkConfig { tls: Some(Tls::default()), address: "a b:1".into(), ..good() }, LinkConfigError::ServerName),
             (LinkConfig { window: 0, ..good() }, LinkConfigError::Window),
             (LinkConfig { enquire_link: Duration::ZERO, ..good() }, LinkConfigError::EnquireLink),
         ] {

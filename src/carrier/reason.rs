@@ -1,6 +1,10 @@
 //! Why a session ended, as it stands in the log and in the status.
 
+use std::io;
+
 use super::frame::{Unframed, status};
+use super::session::Input;
+use super::tls;
 
 /// Why a session ended, in words for whoever runs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -9,6 +13,10 @@ pub enum Reason {
     BindRefused { command_status: u32 },
     #[error("carrier did not answer the bind within 10 seconds")]
     BindUnanswered,
+    #[error("carrier closed the connection without an answer to the bind")]
+    HungUp,
+    #[error("carrier does not take our TLS certificate, or wants one")]
+    CertificateRefused,
     #[error(transparent)]
     Unframed(#[from] Unframed),
     #[error("carrier unbound")]
@@ -48,4 +56,9 @@ fn words(command_status: u32) -> String {
         status::RINVSYSID => "unknown system_id (0x0F)".to_owned(),
         other => format!("command_status {other:#04x}"),
     }
+}
+
+/// What it means for a session that its socket could not be read.
+pub(super) fn of_read_error(error: &io::Error) -> Input<'static> {
+    if tls::is_certificate_refused(error) { Input::Broken(Reason::CertificateRefused) } else { Input::Lost }
 }

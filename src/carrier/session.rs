@@ -54,6 +54,8 @@ pub enum Input<'a> {
     Unbind(Reason),
     /// The connection is gone.
     Lost,
+    /// The connection is gone, and it is known why.
+    Broken(Reason),
 }
 
 /// What follows.
@@ -170,8 +172,10 @@ impl Session {
             Input::Lost => self.finish(match self.state {
                 // We were parting anyway.
                 State::Unbinding { reason, .. } | State::Closing(reason) => reason,
-                State::Binding { .. } | State::Bound | State::Over => Reason::Lost,
+                State::Binding { .. } => Reason::HungUp,
+                State::Bound | State::Over => Reason::Lost,
             }),
+            Input::Broken(reason) => self.finish(reason),
         }
         self.drop_what_may_not_leave(now);
         self.answer_finished();

@@ -1,44 +1,87 @@
 //! Reads the octets of an inbound text by its `data_coding` (SMPP 3.4 §5.2.19, 3GPP TS 23.038 §4). Every octet
 //! string is some text: what can't be read becomes U+FFFD.
 
+mod shift;
+
+pub use shift::{Language, Shifts};
+
 use crate::domain::Form;
-use crate::domain::text::{GSM7_ESCAPE, gsm7_char, gsm7_extension_char};
+use crate::domain::text::GSM7_ESCAPE;
+
+/// What a carrier means by `data_coding` 0. The specification leaves it to the carrier (SMPP 3.4 §5.2.19).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DefaultAlphabet {
+    #[default]
+    Gsm7,
+    Latin1,
+    Ascii,
+}
+
+/// What the letters of a text mean, beyond its `data_coding`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// The carrier's.
+    pub default_alphabet: DefaultAlphabet,
+    /// The text's own.
+    pub shifts: Shifts,
+}
 
 /// The alphabet that a `data_coding` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
+    Default,
     Gsm7,
     Ascii,
     Latin1,
+    Cyrillic,
+    Hebrew,
     Utf16,
     Binary,
 }
 
-/// The words, and how they presented themselves.
+/// The words, and how they presented themselves, where nothing but the `data_coding` says what the letters mean.
 pub fn decode(data_coding: u8, octets: &[u8]) -> (String, Form) {
-    let (coding, form) = meaning(data_coding);
-    let text = match coding {
-        Coding::Gsm7 => gsm7(octets),
-        Coding::Ascii => octets.iter().map(|octet| if octet.is_ascii() { char::from(*octet) } else { LOST }).collect(),
-        Coding::Latin1 => octets.iter().copied().map(char::from).collect(),
-        Coding::Utf16 => utf16(octets),
-        Coding::Binary => return (format!("[binary {} bytes]", octets.len()), Form::Binary),
-    };
-    (text, form)
+    Letters::default().decode(data_coding, octets)
+}
+
+impl Letters {
+    /// The words, and how they presented themselves.
+    pub fn decode(self, data_coding: u8, octets: &[u8]) -> (String, Form) {
+        let (coding, form) = meaning(data_coding);
+        let coding = match (coding, self.default_alphabet) {
+            (Coding::Default, DefaultAlphabet::Gsm7) => Coding::Gsm7,
+            (Coding::Default, DefaultAlphabet::Latin1) => Coding::Latin1,
+            (Coding::Default, DefaultAlphabet::Ascii) => Coding::Ascii,
+            (named, _) => named,
+        };
+        let each = |read: fn(u8) -> char| octets.iter().copied().map(read).collect();
+        let text = match coding {
+            Coding::Default | Coding::Gsm7 => gsm7(self.shifts, octets),
+            Coding::Ascii => each(ascii),
+            Coding::Latin1 => each(char::from),
+            Coding::Cyrillic => each(cyrillic),
+            Coding::Hebrew => each(hebrew),
+            Coding::Utf16 => utf16(octets),
+            Coding::Binary => return (format!("[binary {} bytes]", octets.len()), Form::Binary),
+        };
+        (text, form)
+    }
 }
 
 /// Stands for what can't be read.
 const LOST: char = char::REPLACEMENT_CHARACTER;
 
-/// SMPP gives 1 to 14 meanings of its own; the rest is TS 23.038 §4.
+/// SMPP gives 0 to 14 meanings of its own; the rest is TS 23.038 §4.
 fn meaning(data_coding: u8) -> (Coding, Form) {
     match data_coding {
-        0x00 => (Coding::Gsm7, Form::Text),
+        0x00 => (Coding::Default, Form::Text),
         0x01 => (Coding::Ascii, Form::Text),
         0x03 => (Coding::Latin1, Form::Text),
+        0x06 => (Coding::Cyrillic, Form::Text),
+        0x07 => (Coding::Hebrew, Form::Text),
         0x08 => (Coding::Utf16, Form::Text),
-        // Octets, and alphabets of other countries that nobody here can read.
-        0x02 | 0x04..=0x07 | 0x09..=0x0F => (Coding::Binary, Form::Binary),
+        // Octets, and the alphabets of Japan and Korea, that nobody here can read.
+        0x02 | 0x04 | 0x05 | 0x09..=0x0F => (Coding::Binary, Form::Binary),
         // General data coding: bits 3-2 the alphabet, bit 4 says that bits 1-0 are a class; bit 5 says compressed.
         0x10..=0x7F => {
             let form = if data_coding & 0x13 == 0x10 { Form::Flash } else { Form::Text };
@@ -61,21 +104,40 @@ fn meaning(data_coding: u8) -> (Coding, Form) {
     }
 }
 
-fn gsm7(octets: &[u8]) -> String {
+fn gsm7(shifts: Shifts, octets: &[u8]) -> String {
     let mut codes = octets.iter().copied();
     let mut text = String::with_capacity(octets.len());
     while let Some(code) = codes.next() {
-        if code != GSM7_ESCAPE {
-            text.push(gsm7_char(code).unwrap_or(LOST));
-            continue;
-        }
-        match codes.next() {
-            None => text.push(LOST),
-            // TS 23.038 §6.2.1.1: an unknown extension shows as the character of the default alphabet.
-            Some(code) => text.push(gsm7_extension_char(code).or_else(|| gsm7_char(code)).unwrap_or(LOST)),
-        }
+        let character = match code {
+            GSM7_ESCAPE => codes.next().and_then(|code| shifts.escaped(code)),
+            code => shifts.plain(code),
+        };
+        text.push(character.unwrap_or(LOST));
     }
     text
+}
+
+fn ascii(octet: u8) -> char {
+    if octet.is_ascii() { char::from(octet) } else { LOST }
+}
+
+/// ISO 8859-5, of which all but three letters lie in Unicode as they do there.
+fn cyrillic(octet: u8) -> char {
+    match octet {
+        ..=0xA0 | 0xAD => char::from(octet),
+        0xF0 => '№',
+        0xFD => '§',
+        _ => char::from_u32(0x0360 + u32::from(octet)).unwrap_or(LOST),
+    }
+}
+
+/// The letters of ISO 8859-8, and below them what it shares with ASCII.
+fn hebrew(octet: u8) -> char {
+    match octet {
+        ..=0xA0 => char::from(octet),
+        0xE0..=0xFA => char::from_u32(0x05D0 + u32::from(octet - 0xE0)).unwrap_or(LOST),
+        _ => LOST,
+    }
 }
 
 fn utf16(octets: &[u8]) -> String {
@@ -115,6 +177,45 @@ mod tests {
     }
 
     #[test]
+    fn a_text_in_cyrillic_or_hebrew_letters_reads_too() {
+        check(6, &[0xA1, 0xBF, 0xE0, 0xD8, 0xD2, 0xD5, 0xE2, 0xF0, 0xFF, b'!'], "ЁПривет№џ!", Form::Text);
+        check(7, &[0xF9, 0xEC, 0xE5, 0xED, b' ', 0xFA], "שלום ת", Form::Text);
+    }
+
+    #[test]
+    fn data_coding_0_means_what_the_carrier_means_by_it() {
+        let octets = [b'A', 0x00, 0x40, 0xED];
+        for (default_alphabet, text) in [
+            (DefaultAlphabet::Gsm7, "A@¡\u{FFFD}"),
+            (DefaultAlphabet::Latin1, "A\u{0}@í"),
+            (DefaultAlphabet::Ascii, "A\u{0}@\u{FFFD}"),
+        ] {
+            let letters = Letters { default_alphabet, ..Letters::default() };
+            assert_eq!(letters.decode(0, &octets), (text.to_owned(), Form::Text));
+            assert_eq!(letters.decode(0xF1, &octets).0, "A@¡\u{FFFD}", "a class is of the GSM alphabet whatever 0 is");
+        }
+    }
+
+    #[test]
+    fn a_text_in_a_national_language_reads_as_the_patient_wrote_it() {
+        let decode = |locking, single, octets: &[u8]| {
+            let letters = Letters { shifts: Shifts { locking, single }, ..Letters::default() };
+            letters.decode(0, octets).0
+        };
+        use Language::{Portuguese, Spanish, Turkish, Unshifted};
+        assert_eq!(decode(Unshifted, Spanish, b"S\x1Bi, el doctor \x1BO"), "Sí, el doctor Ó");
+        assert_eq!(decode(Unshifted, Portuguese, b"amanh\x1B\x7B"), "amanhã");
+        assert_eq!(decode(Portuguese, Portuguese, b"amanh\x7B, \x08"), "amanhã, ó");
+        assert_eq!(decode(Turkish, Unshifted, b"\x1Cimdi de\x0Cil"), "Şimdi değil");
+        assert_eq!(decode(Unshifted, Turkish, b"te\x1Bsekk\x7Er"), "teşekkür");
+        assert_eq!(
+            Letters::default().decode(8, b"\0S\0i"),
+            ("Si".into(), Form::Text),
+            "a shift is of GSM letters alone"
+        );
+    }
+
+    #[test]
     fn a_flash_text_is_known_as_one() {
         check(0xF0, b"YES", "YES", Form::Flash);
         check(0x10, b"YES", "YES", Form::Flash);
@@ -123,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_counted() {
-        for data_coding in [0x02, 0x04, 0x05, 0x14, 0x20, 0x30, 0x80, 0xF4, 0xF5] {
+        for data_coding in [0x02, 0x04, 0x05, 0x09, 0x0A, 0x0D, 0x0E, 0x14, 0x20, 0x30, 0x80, 0xF4, 0xF5] {
             check(data_coding, b"STOP", "[binary 4 bytes]", Form::Binary);
         }
     }
@@ -133,7 +234,8 @@ mod tests {
         check(0, &[b'a', 0x1B], "a\u{FFFD}", Form::Text);
         check(0, &[b'a', 0x80], "a\u{FFFD}", Form::Text);
         check(0, &[0x1B, b'a'], "a", Form::Text);
-        check(0, &[0x1B, 0x1B], "\u{FFFD}", Form::Text);
+        check(0, &[0x1B, 0x80], "\u{FFFD}", Form::Text);
+        check(7, &[b'a', 0xDF], "a\u{FFFD}", Form::Text);
         check(1, &[b'a', 0x80], "a\u{FFFD}", Form::Text);
         check(8, &[0x00, 0x61, 0x00], "a\u{FFFD}", Form::Text);
         check(8, &[0xD8, 0x3D, 0x00, 0x61], "\u{FFFD}a", Form::Text);
@@ -142,8 +244,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_octets_are_some_text(data_coding: u8, octets: Vec<u8>) {
-            let (text, _) = decode(data_coding, &octets);
+        fn any_octets_are_some_text(
+            data_coding: u8,
+            octets: Vec<u8>,
+            default_alphabet in prop::sample::select(vec![
+                DefaultAlphabet::Gsm7,
+                DefaultAlphabet::Latin1,
+                DefaultAlphabet::Ascii,
+            ]),
+            (locking, single) in (0..5_u8, 0..5_u8),
+        ) {
+            let shifts = Shifts { locking: Language::of(locking), single: Language::of(single) };
+            let (text, _) = Letters { default_alphabet, shifts }.decode(data_coding, &octets);
             prop_assert!(text.chars().count() <= octets.len().max(24));
         }
     }

@@ -10,7 +10,9 @@ use smpp::values::{DataCoding, EsmClass, Npi, RegisteredDelivery, Ton, UserMessa
 
 use super::session::Delivered;
 use super::short_message::{Address, ShortMessage};
-use super::{receipt, text, udh};
+use super::text::Letters;
+use super::udh::{self, Header};
+use super::{receipt, text};
 use crate::domain::text::{Alphabet, Segments};
 use crate::domain::{Body, CarrierId, Cleared, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
@@ -105,11 +107,12 @@ fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions) -> Inboun
     let octets = octets(message);
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
-        true => udh::split(octets).unwrap_or((None, octets)),
-        false => (None, octets),
+        true => udh::read(octets).unwrap_or((Header::default(), octets)),
+        false => (Header::default(), octets),
     };
-    let (text, form) = text::decode(message.data_coding, words);
-    let part = header.or_else(|| sar(message));
+    let letters = Letters { shifts: header.shifts, ..Letters::default() };
+    let (text, form) = letters.decode(message.data_coding, words);
+    let part = header.part.or_else(|| sar(message));
     Inbound {
         text: Body::new(text),
         form,
@@ -130,7 +133,7 @@ fn octets(message: &ShortMessage) -> &[u8] {
 fn sar(message: &ShortMessage) -> Option<Part> {
     let parameters = &message.parameters;
     Some(Part {
-        reference: parameters.sar_msg_ref_num?,
+        reference: parameters.sar_msg_ref_num?.into(),
         total: parameters.sar_total_segments?,
         number: parameters.sar_segment_seqnum?,
     })
@@ -184,7 +187,10 @@ fn fingerprint(message: &ShortMessage) -> Fingerprint {
         hash.update(field);
     }
     hash.update([message.esm_class, message.data_coding, message.protocol_id]);
-    if let Some(Part { reference, total, number }) = sar(message) {
+    let parameters = &message.parameters;
+    if let (Some(reference), Some(total), Some(number)) =
+        (parameters.sar_msg_ref_num, parameters.sar_total_segments, parameters.sar_segment_seqnum)
+    {
         hash.update(reference.to_be_bytes());
         hash.update([total, number]);
     }
@@ -284,7 +290,7 @@ mod tests {
                 assert!(message.short_message.len() <= if data_coding == 0 { 159 } else { 140 });
                 let (part, octets) = udh::split(&message.short_message).unwrap();
                 let total = u8::try_from(segments.len()).unwrap();
-                assert_eq!(part, Some(Part { reference: 2, total, number }));
+                assert_eq!(part, Some(Part { reference: 2_u8.into(), total, number }));
                 words.push_str(&text::decode(data_coding, octets).0);
             }
             assert_eq!(words, cleared(&contact).text().expose());
@@ -358,13 +364,19 @@ mod tests {
     fn segments_are_known_by_their_header_or_their_parameters() {
         let long = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x05\x00\x03\x07\x02\x01hi") };
         let inbound = text_of(long);
-        assert_eq!((inbound.text.expose(), inbound.part), ("hi", Some(Part { reference: 7, total: 2, number: 1 })));
+        assert_eq!(
+            (inbound.text.expose(), inbound.part),
+            ("hi", Some(Part { reference: 7_u8.into(), total: 2, number: 1 }))
+        );
 
         let mut sar = message(b"hi");
         sar.parameters.sar_msg_ref_num = Some(300);
         sar.parameters.sar_total_segments = Some(2);
         sar.parameters.sar_segment_seqnum = Some(2);
-        assert_eq!(text_of(sar).part, Some(Part { reference: 300, total: 2, number: 2 }));
+        assert_eq!(text_of(sar).part, Some(Part { reference: 300_u16.into(), total: 2, number: 2 }));
+
+        let spanish = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x03\x24\x01\x02S\x1Bi") };
+        assert_eq!((text_of(spanish.clone()).text.expose(), text_of(spanish).part), ("Sí", None));
 
         let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");

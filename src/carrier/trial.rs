@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
+use super::dial::{NoConnection, connect};
 use super::frame::status;
-use super::link::connect;
+use super::reason::of_read_error;
 use super::session::{Input, Output, Reason, Session, Settings};
+use super::tls::TlsRefusal;
 use super::{LinkConfig, LinkConfigError};
 
 /// How long a trial may take, from the first SYN to the last answer.
@@ -21,8 +22,8 @@ const READ_OCTETS: usize = 8 * 1024;
 pub enum TrialError {
     #[error(transparent)]
     Config(#[from] LinkConfigError),
-    #[error("{0}: check the address, that the carrier listens there and that nothing on the way blocks it")]
-    NoConnection(String),
+    #[error("{}: {}", .0, .0.what_to_do())]
+    NoConnection(NoConnection),
     #[error("{}: {}", .0, what_to_do(*.0))]
     NotBound(Reason),
 }
@@ -41,6 +42,10 @@ fn what_to_do(reason: Reason) -> &'static str {
         Reason::Unframed(_) | Reason::Nacked | Reason::Outbind | Reason::Flood | Reason::TooMuchMalformed => {
             "check that SMPP 3.4 is spoken at this address"
         }
+        Reason::CertificateRefused => TlsRefusal::CertificateRefused.what_to_do(),
+        Reason::HungUp => {
+            "ask the carrier whether it takes binds from this machine's address, and with TLS whether it wants a certificate"
+        }
         Reason::Lost | Reason::PeerUnbound => "ask the carrier whether it takes binds from this machine's address",
         Reason::Unanswered | Reason::NotTaken | Reason::NotBoundThere | Reason::Stopped => "try again",
     }
@@ -52,12 +57,16 @@ pub async fn try_bind(config: &LinkConfig) -> Result<(), TrialError> {
         Settings { bind: config.bind()?, window: config.window, enquire_link: config.enquire_link, last_sequence: 0 };
     let until = Instant::now() + TRIAL;
     // A connection that is never taken ends by its own limit, which is no later than that of the trial.
-    let stream = connect(&config.address).await.map_err(TrialError::NoConnection)?;
+    let stream = connect(config).await.map_err(TrialError::NoConnection)?;
     bind_and_unbind(stream, settings, until).await.map_err(TrialError::NotBound)
 }
 
-async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Instant) -> Result<(), Reason> {
-    let (mut reader, mut writer) = stream.split();
+async fn bind_and_unbind(
+    stream: impl AsyncRead + AsyncWrite,
+    settings: Settings,
+    until: Instant,
+) -> Result<(), Reason> {
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut session = Session::connected(settings, now());
     let mut is_bound = false;
     let mut buffer = vec![0; READ_OCTETS];
@@ -65,7 +74,11 @@ async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Insta
         let to_write = session.to_write(now());
         let write = async {
             match &to_write {
-                Some(to_write) => writer.write(&to_write.octets).await,
+                Some(to_write) => {
+                    // TLS may have kept what the socket did not take.
+                    writer.flush().await?;
+                    writer.write(&to_write.octets).await
+                }
                 None => std::future::pending().await,
             }
         };
@@ -81,7 +94,8 @@ async fn bind_and_unbind(mut stream: TcpStream, settings: Settings, until: Insta
             },
             read = reader.read(&mut buffer) => match read {
                 Ok(octets) if octets > 0 => session.handle(Input::Received(&buffer[..octets]), now()),
-                Ok(_) | Err(_) => session.handle(Input::Lost, now()),
+                Ok(_) => session.handle(Input::Lost, now()),
+                Err(error) => session.handle(of_read_error(&error), now()),
             },
         };
         if outputs.iter().any(|output| matches!(output, Output::Bound)) {

@@ -100,9 +100,14 @@ impl Carrier {
         println!("simulated carrier: SMPP on {}, control on http://{}", simulator.address(), control.local_addr()?);
         let player = simulator.clone();
         let stopped = async move {
-            tokio::select! {
+            let told = async {
                 // Without signals there is no way to stop politely, and none is needed.
-                _ = super::told_to_stop() => {}
+                if let Ok(mut stop) = super::Stop::listen() {
+                    stop.told().await;
+                }
+            };
+            tokio::select! {
+                () = told => {}
                 () = player.play() => {}
             }
             // Whoever looks on through the control port is let go as well.

@@ -78,7 +78,7 @@ impl Demo {
         println!("  practice  {PRACTICE}, number {NUMBER}");
         println!("  token     {token}");
         println!("Stop it with ctrl-c.");
-        super::serve_until_stopped(daemon).await?;
+        super::serve_until_stopped(daemon, super::Stop::listen()?).await?;
         simulator.shutdown().await;
         Ok(())
     }
@@ -107,6 +107,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
         carriers: vec![Carrier {
             name: "simulated".into(),
             address: carrier.to_string(),
+            tls: None,
             system_id: "demo".into(),
             password: "demo".into(),
             system_type: String::new(),

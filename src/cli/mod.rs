@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Daemon, StartError};
 use crate::config::Mistakes;
@@ -112,9 +112,9 @@ fn on_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Fai
 }
 
 /// Serves until the process is told to stop, and drains; or until the store can never be written again.
-async fn serve_until_stopped(daemon: Daemon) -> Result<(), Failure> {
+async fn serve_until_stopped(daemon: Daemon, mut stop: Stop) -> Result<(), Failure> {
     tokio::select! {
-        told = told_to_stop() => told?,
+        () = stop.told() => {}
         error = daemon.broken() => return Err(Failure::Store(error)),
     }
     service::stopping();
@@ -122,13 +122,21 @@ async fn serve_until_stopped(daemon: Daemon) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits for SIGTERM or for ctrl-c.
-async fn told_to_stop() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM or ctrl-c, heard from when this is made: a daemon that says that it has started stops in order.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -25,8 +25,13 @@ impl Serve {
         let config = Config::load(&self.config)?;
         telemetry::start_logging(&config.log.filter)?;
         let no_demo = Router::new().route("/demo.json", get(|| async { Json(Value::Null) }));
-        let daemon = Daemon::start(&config, Arc::new(SystemClock), no_demo).await?;
+        let mut stop = super::Stop::listen()?;
+        let daemon = tokio::select! {
+            started = Daemon::start(&config, Arc::new(SystemClock), no_demo) => started?,
+            // It may be waiting for the store.
+            () = stop.told() => return Ok(()),
+        };
         service::ready();
-        super::serve_until_stopped(daemon).await
+        super::serve_until_stopped(daemon, stop).await
     }
 }

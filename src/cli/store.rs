@@ -8,7 +8,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::Failure;
 use crate::app::{self, SystemClock};
-use crate::config::Config;
+use crate::config::{self, Config, StoreFiles};
 use crate::store::{self, Compared, CopyError, Done, KeySource, Location, Loss, Step};
 use crate::telemetry;
 
@@ -68,22 +68,53 @@ impl Accept {
 
 /// Copy everything from one store to another, and compare them
 ///
-/// Stop the daemon first. The target must be empty. A copy that was interrupted goes on when the same command is started
-/// again. Until every item was read back and compared, `assent serve` refuses the target.
+/// Each of the two is a directory or a Redis. Stop every daemon on both first. The target must be empty. A copy that was
+/// interrupted goes on when the same command is started again. Until every item was read back and compared, `assent serve`
+/// refuses the target.
+///
+/// A url is enough for a directory, and with a file of keys for a Redis. What [store] of a configuration says besides, such as
+/// durability = "attested", comes with the configuration in place of the url; nothing else of it is read. Files that it names
+/// and that are there only while the service runs, as its credentials are, are named here.
+///
+///   assent store copy --from file:///var/lib/assent --to redis://127.0.0.1:6379/0 --to-keys /etc/assent/store-key
+///
+///   assent store copy --from file:///var/lib/assent --to-config /etc/assent/assent.toml --to-keys /etc/assent/store-key
 #[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+#[command(group(clap::ArgGroup::new("source").args(["from", "from_config"]).required(true)))]
+#[command(group(clap::ArgGroup::new("target").args(["to", "to_config"]).required(true)))]
 struct Copy {
-    /// The store to copy, such as file:///var/lib/assent
+    /// The store to copy, such as file:///var/lib/assent or redis://127.0.0.1:6379/0
     #[arg(long, value_name = "URL")]
-    from: String,
-    /// Where to, such as file:///var/lib/assent-2
-    #[arg(long, value_name = "URL")]
-    to: String,
-    /// The keys that the source is sealed with; left out, the store.key in its directory
+    from: Option<String>,
+    /// The configuration of a daemon on it, in place of --from
+    #[arg(long, value_name = "FILE")]
+    from_config: Option<PathBuf>,
+    /// The keys that the source is sealed with; left out, those of --from-config, or the store.key in its directory
     #[arg(long, value_name = "FILE")]
     from_keys: Option<PathBuf>,
-    /// The keys to seal the target with; left out, the store.key in its directory, which is made if there is none
+    /// The password of a Redis that is copied
+    #[arg(long, value_name = "FILE")]
+    from_password_file: Option<PathBuf>,
+    /// Certificates that the Redis that is copied must prove itself with; left out, those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    from_ca_file: Option<PathBuf>,
+    /// Where to, such as redis://127.0.0.1:6379/0 or file:///var/lib/assent-2
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// The configuration of a daemon that will run on it, in place of --to
+    #[arg(long, value_name = "FILE")]
+    to_config: Option<PathBuf>,
+    /// The keys to seal the target with; left out, those of --to-config, or the store.key in its directory, which is made if
+    /// there is none
     #[arg(long, value_name = "FILE")]
     to_keys: Option<PathBuf>,
+    /// The password of a Redis that is copied into
+    #[arg(long, value_name = "FILE")]
+    to_password_file: Option<PathBuf>,
+    /// Certificates that the Redis that is copied into must prove itself with; left out, those that this machine trusts
+    #[arg(long, value_name = "FILE")]
+    to_ca_file: Option<PathBuf>,
 }
 
 impl Store {
@@ -97,12 +128,14 @@ impl Store {
 
 impl Copy {
     async fn run(self) -> Result<(), Failure> {
+        let of_source =
+            StoreFiles { keys: self.from_keys, password: self.from_password_file, authority: self.from_ca_file };
+        let of_target = StoreFiles { keys: self.to_keys, password: self.to_password_file, authority: self.to_ca_file };
+        let from = location(self.from, self.from_config, of_source)?;
+        let to = location(self.to, self.to_config, of_target)?;
         telemetry::start_logging("warn")?;
-        let location =
-            |url, keys: Option<PathBuf>| Location::new(url, keys.map_or(KeySource::InDirectory, KeySource::File));
-        let (from, to) = (location(self.from, self.from_keys), location(self.to, self.to_keys));
         let mut progress = Progress::default();
-        let done = store::copy(&from, &to, &mut |step| progress.step(step)).await;
+        let done = store::copy(&from, &to, &SystemClock, &mut |step| progress.step(step)).await;
         progress.finish();
         match done {
             Ok(Done::Already) => println!("the copy was finished before; nothing was changed"),
@@ -119,6 +152,17 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// One end of a copy: what a configuration says, or else a url.
+fn location(url: Option<String>, config: Option<PathBuf>, files: StoreFiles) -> Result<Location, Failure> {
+    if let Some(file) = config {
+        return Ok(app::location(&config::Store::load(&file, &files)?));
+    }
+    let password = files.password()?;
+    let keys = files.keys.map_or(KeySource::InDirectory, KeySource::File);
+    let url = url.expect("the url or the configuration is required");
+    Ok(Location { password, authority: files.authority, ..Location::new(url, keys) })
 }
 
 fn print(compared: &Compared) {
@@ -143,6 +187,13 @@ impl Progress {
         let (name, done, total) = match step {
             Step::Copied { done, total } => ("copied", done, total),
             Step::Compared { done, total } => ("compared", done, total),
+            Step::StaysBehind { audit } => {
+                self.finish();
+                return println!(
+                    "{} entries of the audit, of what operators accepted, stay in the source: keep it for as long as they count",
+                    HumanCount(audit)
+                );
+            }
         };
         if self.phase.as_ref().is_none_or(|(phase, _)| *phase != name) {
             self.finish();

@@ -64,6 +64,27 @@ pub struct Store {
     pub allow_plaintext: bool,
 }
 
+/// Files of a store that are named beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct StoreFiles {
+    pub keys: Option<PathBuf>,
+    pub password: Option<PathBuf>,
+    pub authority: Option<PathBuf>,
+}
+
+impl StoreFiles {
+    /// The password, where there is a file with one.
+    pub fn password(&self) -> Result<Option<SecretString>, Mistakes> {
+        let mut reader = Reader::default();
+        let mut section = Section::root(Map::new());
+        if let Some(file) = &self.password {
+            section.say("password_file", &file.display().to_string());
+        }
+        let password = reader.optional_secret(&mut section, "password");
+        if reader.mistakes.is_empty() { Ok(password) } else { Err(Mistakes(reader.mistakes)) }
+    }
+}
+
 /// Whether Redis must show that it keeps what it acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -88,6 +109,26 @@ impl Store {
             ca_file: None,
             allow_plaintext: false,
         }
+    }
+
+    /// Reads what a file and the environment say of the store, and nothing else of them: what the rest names, such as the
+    /// credentials of a service, is there only while a daemon runs. What `files` name counts in place of what they say.
+    pub fn load(file: &Path, files: &StoreFiles) -> Result<Self, Mistakes> {
+        let mut keys = in_file(file)?;
+        overlay(&mut keys, environment(std::env::vars()));
+        let mut reader = Reader::default();
+        let mut section = reader.section(&mut Section::root(keys), "store");
+        if files.password.is_some() {
+            section.forget("password");
+        }
+        let named = [("key_file", &files.keys), ("password_file", &files.password), ("ca_file", &files.authority)];
+        for (key, named) in named {
+            if let Some(named) = named {
+                section.say(key, &named.display().to_string());
+            }
+        }
+        let store = Self::read(&mut reader, section);
+        if reader.mistakes.is_empty() { Ok(store) } else { Err(Mistakes(reader.mistakes)) }
     }
 
     fn read(reader: &mut Reader, mut section: Section) -> Self {
@@ -141,6 +182,8 @@ pub struct Carrier {
     pub name: String,
     /// Host and port of the carrier's SMPP server.
     pub address: String,
+    /// How TLS is spoken with it, if it is.
+    pub tls: Option<Tls>,
     pub system_id: String,
     pub password: SecretString,
     /// What some carriers ask for to tell services apart; usually empty.
@@ -155,6 +198,44 @@ pub struct Carrier {
     pub response_timeout: Duration,
     /// The practice numbers that go through this link; none means all.
     pub numbers: Vec<Phone>,
+}
+
+/// TLS towards a carrier. The files are read at each connection.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// What the carrier's certificate must be for; the host of the address if left out.
+    pub server_name: Option<String>,
+    /// Certificates, in PEM, that the carrier's own must come from; those that this machine trusts if left out.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that the carrier knows us by and its key, both in PEM.
+    pub client_certificate_and_key_files: Option<(PathBuf, PathBuf)>,
+}
+
+impl Tls {
+    fn read(reader: &mut Reader, section: &mut Section) -> Option<Self> {
+        let is_on = reader.switch(section, "tls", false);
+        let server_name = reader.text(section, "server_name");
+        let ca_file = reader.file(section, "ca_file");
+        let certificate = reader.file(section, "client_certificate_file");
+        let key = reader.file(section, "client_key_file");
+        if !is_on {
+            let given = [
+                ("server_name", server_name.is_some()),
+                ("ca_file", ca_file.is_some()),
+                ("client_certificate_file", certificate.is_some()),
+                ("client_key_file", key.is_some()),
+            ];
+            for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+                reader.wrong(section, key, "goes with tls = true only");
+            }
+            return None;
+        }
+        if certificate.is_some() != key.is_some() {
+            let missing = if key.is_none() { "client_key_file" } else { "client_certificate_file" };
+            reader.wrong(section, missing, "is needed: a certificate and its key go together");
+        }
+        Some(Self { server_name, ca_file, client_certificate_and_key_files: certificate.zip(key) })
+    }
 }
 
 /// Everything that is wrong with a configuration.
@@ -176,11 +257,7 @@ impl std::error::Error for Mistakes {}
 impl Config {
     /// Reads a file and the environment.
     pub fn load(file: &Path) -> Result<Self, Mistakes> {
-        let in_file = config::File::from(file)
-            .format(config::FileFormat::Toml)
-            .collect()
-            .map_err(|error| Mistakes(vec![format!("{}: {error}", file.display())]))?;
-        Self::read(in_file, environment(std::env::vars()))
+        Self::read(in_file(file)?, environment(std::env::vars()))
     }
 
     /// Reads TOML text alone.
@@ -239,6 +316,11 @@ impl Config {
     }
 }
 
+fn in_file(file: &Path) -> Result<Map<String, Value>, Mistakes> {
+    let keys = config::File::from(file).format(config::FileFormat::Toml).collect();
+    keys.map_err(|error| Mistakes(vec![format!("{}: {error}", file.display())]))
+}
+
 impl Carrier {
     fn read(reader: &mut Reader, mut section: Section) -> Self {
         let seconds = Duration::from_secs;
@@ -247,16 +329,11 @@ impl Carrier {
         if !address.is_empty() && !is_host_and_port(&address) {
             reader.wrong(&section, "address", "must be HOST:PORT");
         }
-        if reader.switch(&mut section, "tls", false) {
-            reader.wrong(
-                &section,
-                "tls",
-                "this version has no TLS towards the carrier; use a tunnel or a private line",
-            );
-        }
+        let tls = Tls::read(reader, &mut section);
         let may_be_plain = reader.switch(&mut section, "allow_plaintext", false);
-        if !may_be_plain && !address.is_empty() && !is_loopback(&address) {
-            let what = "texts would travel unencrypted; if the line is private, say allow_plaintext = true";
+        if tls.is_none() && !may_be_plain && !address.is_empty() && !is_loopback(&address) {
+            let what =
+                "texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private";
             reader.wrong(&section, "address", what);
         }
         let system_id = reader.required_text(&mut section, "system_id");
@@ -283,6 +360,7 @@ impl Carrier {
         Self {
             name,
             address,
+            tls,
             system_id,
             password,
             system_type,
@@ -378,7 +456,7 @@ mod tests {
             "carrier[0].name: is needed",
             "carrier[0].address: must be HOST:PORT",
             "carrier[0].tls: must be true or false",
-            "carrier[0].address: texts would travel unencrypted; if the line is private, say allow_plaintext = true",
+            "carrier[0].address: texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private",
             "carrier[0].system_id: has more than 15 characters (SMPP 3.4 §5.2.1)",
             "carrier[0].password_file: /no/such/file: No such file or directory (os error 2)",
             "carrier[0].bind: this version binds as \"transceiver\" only",
@@ -392,6 +470,26 @@ mod tests {
             "colour: unknown key",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn with_tls_texts_may_travel_far() {
+        let far = SMALLEST.replace("127.0.0.1:2775", "smpp.carrier.example:3550");
+        let with = |lines: &str| format!("{far}\n{lines}");
+        let carrier = Config::from_toml(&with("tls = true")).unwrap().carriers.remove(0);
+        let tls = carrier.tls.unwrap();
+        assert!(tls.server_name.is_none() && tls.ca_file.is_none() && tls.client_certificate_and_key_files.is_none());
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let found = mistakes(&with(&format!("tls = true\nclient_certificate_file = \"{path}\"\nca_file = \"/none\"")));
+        let expected = [
+            "carrier[0].ca_file: /none: No such file or directory (os error 2)",
+            "carrier[0].client_key_file: is needed: a certificate and its key go together",
+        ];
+        assert_eq!(found, expected);
+        let found = mistakes(&format!("{SMALLEST}\nserver_name = \"smpp.carrier.example\""));
+        assert_eq!(found, ["carrier[0].server_name: goes with tls = true only"]);
     }
 
     #[test]

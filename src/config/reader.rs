@@ -1,6 +1,7 @@
 //! Reads nested keys one by one, and collects what is wrong instead of stopping at it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,6 +63,15 @@ pub struct Section {
 impl Section {
     pub fn root(keys: Map<String, Value>) -> Self {
         Self { path: String::new(), keys }
+    }
+
+    /// Has a key say this, whatever it said.
+    pub fn say(&mut self, key: &str, text: &str) {
+        self.keys.insert(key.to_owned(), Value::from(text));
+    }
+
+    pub fn forget(&mut self, key: &str) {
+        self.keys.remove(key);
     }
 
     fn key(&self, key: &str) -> String {
@@ -135,6 +145,15 @@ impl Reader {
             self.wrong(section, key, "is needed");
         }
         self.text(section, key).unwrap_or_default()
+    }
+
+    /// A file that is read later, and can be.
+    pub fn file(&mut self, section: &mut Section, key: &str) -> Option<PathBuf> {
+        let file = PathBuf::from(self.text(section, key)?);
+        if let Err(error) = std::fs::File::open(&file) {
+            self.wrong(section, key, format!("{}: {error}", file.display()));
+        }
+        Some(file)
     }
 
     /// A value in text form, or the default.

@@ -202,7 +202,7 @@ impl Turn<'_> {
         }
         match inbound.part {
             // A STOP does not wait for the rest of a long text.
-            Some(part) if Reassembly::can_join(part) && reading.meaning != Meaning::OptOut => {
+            Some(part) if Reassembly::can_join(part, &inbound.text) && reading.meaning != Meaning::OptOut => {
                 match self.next.reassembly.take(part, inbound.text, self.now) {
                     Joined::Whole(text) => self.said(text, inbound.form),
                     Joined::Waiting { given_up } => given_up.into_iter().for_each(|text| self.said(text, inbound.form)),

@@ -165,11 +165,29 @@ pub enum Form {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 16]);
 
+/// What the segments of one long text share. Those of different width are of different texts, whatever their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reference {
+    Octet(u8),
+    Word(u16),
+}
+
+impl From<u8> for Reference {
+    fn from(reference: u8) -> Self {
+        Self::Octet(reference)
+    }
+}
+
+impl From<u16> for Reference {
+    fn from(reference: u16) -> Self {
+        Self::Word(reference)
+    }
+}
+
 /// The place of a segment in the long text that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// What the segments of one text share.
-    pub reference: u16,
+    pub reference: Reference,
     pub total: u8,
     /// Counted from 1.
     pub number: u8,

@@ -29,7 +29,7 @@ pub use event::{Answer, Event, OtherDaemons, Retry};
 pub use journal::Entry;
 pub use message::{
     Body, CarrierId, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId,
-    Part, Receipt, ReceiptState, Seq, Status,
+    Part, Receipt, ReceiptState, Reference, Seq, Status,
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};

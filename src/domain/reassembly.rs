@@ -3,12 +3,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Body, Part};
+use super::{Body, Part, Reference};
 
 /// Unfinished texts that one phone may have at once.
 pub const SETS_MAX: usize = 4;
 /// Segments that one text may have.
 pub const PARTS_MAX: u8 = 10;
+/// Octets of UTF-8 that one segment may have. A phone writes at most 160 characters into one; some carriers put more
+/// there. With the two above it bounds what one phone can make us keep.
+pub const PART_OCTETS_MAX: usize = 2_048;
 
 /// The unfinished texts of one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub struct Reassembly {
 /// The segments of one unfinished text, by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartSet {
-    pub reference: u16,
+    pub reference: Reference,
     pub opened_at: Timestamp,
     pub parts: Vec<Option<Body>>,
 }
@@ -34,9 +37,10 @@ pub enum Joined {
 }
 
 impl Reassembly {
-    /// Whether the numbers of a segment make sense; if they do not, it stands for itself.
-    pub fn can_join(part: Part) -> bool {
-        (2..=PARTS_MAX).contains(&part.total) && (1..=part.total).contains(&part.number)
+    /// Whether the numbers and the size of a segment make sense; if they do not, it stands for itself.
+    pub fn can_join(part: Part, text: &Body) -> bool {
+        let numbers_make_sense = (2..=PARTS_MAX).contains(&part.total) && (1..=part.total).contains(&part.number);
+        numbers_make_sense && text.expose().len() <= PART_OCTETS_MAX
     }
 
     /// Takes a segment for which [`can_join`](Self::can_join) holds, in any order, any number of times.
@@ -101,12 +105,16 @@ impl PartSet {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn part(reference: u16, number: u8, total: u8) -> Part {
-        Part { reference, total, number }
+    fn part(reference: u8, number: u8, total: u8) -> Part {
+        Part { reference: reference.into(), total, number }
     }
 
     fn take(parts: &mut Reassembly, part: Part, text: &str) -> Joined {
@@ -145,10 +153,81 @@ mod tests {
 
     #[test]
     fn nonsense_numbers_stand_for_themselves() {
-        for (number, total) in [(1, 1), (0, 2), (3, 2), (1, 0), (1, 11)] {
-            assert!(!Reassembly::can_join(part(1, number, total)), "{number} of {total}");
+        let words = Body::new("words");
+        for (number, total) in [(1, 1), (0, 2), (3, 2), (1, 0), (1, 11), (255, 255)] {
+            assert!(!Reassembly::can_join(part(1, number, total), &words), "{number} of {total}");
         }
-        assert!(Reassembly::can_join(part(0, 10, 10)));
+        assert!(Reassembly::can_join(part(0, 10, 10), &words));
+    }
+
+    #[test]
+    fn a_segment_that_is_larger_than_any_stands_for_itself() {
+        let of = |octets| Body::new("x".repeat(octets));
+        assert!(Reassembly::can_join(part(1, 1, 2), &of(PART_OCTETS_MAX)));
+        assert!(!Reassembly::can_join(part(1, 1, 2), &of(PART_OCTETS_MAX + 1)));
+    }
+
+    #[test]
+    fn texts_whose_references_are_of_different_width_are_not_mixed() {
+        let mut open = Reassembly::default();
+        let wide = |number| Part { reference: Reference::Word(7), total: 2, number };
+        take(&mut open, part(7, 1, 2), "my ");
+        take(&mut open, wide(2), "there");
+        assert_eq!(take(&mut open, part(7, 2, 2), "knee"), Joined::Whole(Body::new("my knee")));
+        assert_eq!(take(&mut open, wide(1), "over "), Joined::Whole(Body::new("over there")));
+    }
+
+    #[test]
+    fn texts_of_different_length_are_not_mixed() {
+        let mut open = Reassembly::default();
+        take(&mut open, part(7, 1, 3), "x");
+        assert_eq!(take(&mut open, part(7, 2, 2), "b"), Joined::Waiting { given_up: vec![] });
+        assert_eq!(take(&mut open, part(7, 1, 2), "a"), Joined::Whole(Body::new("ab")));
+        assert_eq!(open.sets.len(), 1);
+    }
+
+    #[test]
+    fn what_a_hostile_phone_can_make_us_keep_is_bounded_and_all_of_it_is_shown() {
+        let mut open = Reassembly::default();
+        let text = "x".repeat(PART_OCTETS_MAX);
+        let (mut kept_max, mut shown) = (0, 0);
+        for reference in 0..10_000_u16 {
+            let part = Part { reference: reference.into(), total: 10, number: 1 + (reference % 10) as u8 };
+            assert!(Reassembly::can_join(part, &Body::new(text.clone())));
+            let Joined::Waiting { given_up } = take(&mut open, part, &text) else { panic!("nothing is whole") };
+            shown += given_up.len();
+            let parts = open.sets.iter().flat_map(|set| &set.parts).flatten();
+            kept_max = kept_max.max(parts.map(|text| text.expose().len()).sum());
+        }
+        assert!(kept_max <= SETS_MAX * usize::from(PARTS_MAX) * PART_OCTETS_MAX);
+        assert_eq!(shown + open.sets.len(), 10_000);
+    }
+
+    proptest! {
+        /// Whatever the order, and however often each comes while the text is not whole.
+        #[test]
+        fn segments_join_in_every_order(
+            total in 2..=PARTS_MAX,
+            order in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut open = Reassembly::default();
+            let mut missing: BTreeSet<u8> = (1..=total).collect();
+            for number in order.into_iter().map(|any| any % total + 1).chain(1..=total) {
+                if missing.is_empty() {
+                    break;
+                }
+                missing.remove(&number);
+                let joined = take(&mut open, part(3, number, total), &format!("{number},"));
+                match missing.is_empty() {
+                    true => {
+                        let whole: String = (1..=total).map(|number| format!("{number},")).collect();
+                        prop_assert_eq!(joined, Joined::Whole(Body::new(whole)));
+                    }
+                    false => prop_assert_eq!(joined, Joined::Waiting { given_up: vec![] }),
+                }
+            }
+            prop_assert!(open.sets.is_empty());
+        }
     }
 
     #[test]

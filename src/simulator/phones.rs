@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::domain::Part;
+use crate::domain::{Part, Reference};
 
 /// Phones that are kept; the one that was first used goes first.
 const PHONES_MAX: usize = 10_000;
@@ -70,7 +70,7 @@ struct Phone {
 /// A long text of which segments are missing.
 struct Partial {
     from: String,
-    reference: u16,
+    reference: Reference,
     segments: Vec<Option<String>>,
 }
 

@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn part(reference: u16, number: u8) -> Option<Part> {
-        Some(Part { reference, total: 3, number })
+        Some(Part { reference: reference.into(), total: 3, number })
     }
 
     #[track_caller]

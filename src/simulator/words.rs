@@ -85,7 +85,11 @@ pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option
     };
     let sar = || {
         let reference = parameters.sar_msg_ref_num?;
-        Some(Part { reference, total: parameters.sar_total_segments?, number: parameters.sar_segment_seqnum? })
+        Some(Part {
+            reference: reference.into(),
+            total: parameters.sar_total_segments?,
+            number: parameters.sar_segment_seqnum?,
+        })
     };
     let data_coding = match (message.data_coding, alphabet) {
         (0, DefaultAlphabet::Latin1) => 3,

@@ -10,11 +10,11 @@ mod item;
 #[cfg(test)]
 mod tests;
 
-use super::{Location, OpenError, directory_of, embedded};
-use crate::ports::StoreError;
+use super::{Location, OpenError, directory_of, embedded, record, redis, sealed};
+use crate::ports::{Clock, StoreError};
 
 pub use digest::Digest;
-pub use doors::{Origin, Page, Place, Reached, Source, Target, TargetState};
+pub use doors::{Origin, Page, Place, Reached, Remembered, Source, Target, TargetState};
 pub use item::{Item, Kind, Letter, Moved};
 
 use digest::Digester;
@@ -63,8 +63,18 @@ fn names(compared: &[Compared]) -> String {
 /// How far a copy is. Numbers are items of all kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    Copied { done: u64, total: u64 },
-    Compared { done: u64, total: u64 },
+    Copied {
+        done: u64,
+        total: u64,
+    },
+    Compared {
+        done: u64,
+        total: u64,
+    },
+    /// So many entries of the audit of the source stay in it.
+    StaysBehind {
+        audit: u64,
+    },
 }
 
 /// One kind in both stores.
@@ -94,20 +104,26 @@ pub enum Done {
 pub type Watch<'a> = dyn FnMut(Step) + Send + 'a;
 
 /// Copies everything from one store into another that is empty, or goes on where an earlier copy was interrupted.
-pub async fn copy(from: &Location, to: &Location, watch: &mut Watch<'_>) -> Result<Done, CopyError> {
+pub async fn copy(from: &Location, to: &Location, clock: &dyn Clock, watch: &mut Watch<'_>) -> Result<Done, CopyError> {
     if from.url == to.url {
         return Err(CopyError::Same);
     }
-    let mut source = source(from).map_err(CopyError::From)?;
-    let mut target = target(to).map_err(CopyError::To)?;
-    copy_between(&mut *source, &mut *target, ITEMS_PER_PAGE, watch).await
+    let mut source = source(from).await.map_err(CopyError::From)?;
+    let mut target = target(to).await.map_err(CopyError::To)?;
+    copy_between(&mut *source, &mut *target, ITEMS_PER_PAGE, clock, watch).await
 }
 
-fn source(location: &Location) -> Result<Box<dyn Source>, OpenError> {
+async fn source(location: &Location) -> Result<Box<dyn Source>, OpenError> {
+    if location.is_on_redis() {
+        return Ok(Box::new(redis::Transfer::source(location).await?));
+    }
     Ok(Box::new(embedded::Transfer::source(&directory_of(&location.url)?, &location.keys)?))
 }
 
-fn target(location: &Location) -> Result<Box<dyn Target>, OpenError> {
+async fn target(location: &Location) -> Result<Box<dyn Target>, OpenError> {
+    if location.is_on_redis() {
+        return Ok(Box::new(redis::Transfer::target(location).await?));
+    }
     Ok(Box::new(embedded::Transfer::target(&directory_of(&location.url)?, &location.keys)?))
 }
 
@@ -115,12 +131,17 @@ async fn copy_between(
     source: &mut dyn Source,
     target: &mut dyn Target,
     page: usize,
+    clock: &dyn Clock,
     watch: &mut Watch<'_>,
 ) -> Result<Done, CopyError> {
     let origin = source.origin().await.map_err(CopyError::Read)?;
+    if target.origin().await.map_err(CopyError::Target)?.store == origin.store {
+        return Err(CopyError::Same);
+    }
     let reached = match target.state().await.map_err(CopyError::Target)? {
         TargetState::Empty => {
-            target.begin(&origin).await.map_err(CopyError::Target)?;
+            let remembered = source.remembered().await.map_err(CopyError::Read)?;
+            target.begin(&origin, &remembered).await.map_err(CopyError::Target)?;
             None
         }
         TargetState::Unfinished { of, reached } if of == origin => reached,
@@ -130,15 +151,32 @@ async fn copy_between(
         TargetState::Finished { of } if of.store == origin.store => return Err(CopyError::Outdated),
         TargetState::Finished { .. } | TargetState::Occupied => return Err(CopyError::NotEmpty),
     };
+    leave_out_old_answers(source, target, clock);
     write_what_is_missing(source, target, reached, page, watch).await?;
+    // It may have taken hours.
+    leave_out_old_answers(source, target, clock);
     let compared = compare(source, target, page, watch).await?;
     let written = target.origin().await.map_err(CopyError::Target)?;
     let marks = |of: &Origin| (of.last_commit, of.records_version);
     if compared.iter().any(|one| !one.is_same()) || marks(&written) != marks(&origin) {
         return Err(CopyError::Differs(compared));
     }
+    // A directory is locked; a server is not.
+    if source.origin().await.map_err(CopyError::Read)? != origin {
+        return Err(CopyError::SourceChanged);
+    }
+    let audit = source.stays_behind().await.map_err(CopyError::Read)?;
+    if audit > 0 {
+        watch(Step::StaysBehind { audit });
+    }
     target.finish().await.map_err(CopyError::Target)?;
     Ok(Done::Copied(compared))
+}
+
+fn leave_out_old_answers(source: &mut dyn Source, target: &mut dyn Target, clock: &dyn Clock) {
+    let since = record::time(sealed::answers_kept_since(clock.now()));
+    source.leave_out_answers_before(since);
+    target.leave_out_answers_before(since);
 }
 
 async fn write_what_is_missing(
@@ -207,9 +245,16 @@ async fn digest(
         let Page { items, last } = store.page(kind, place.as_ref(), page).await?;
         items.iter().for_each(|item| digester.take(item));
         read(items.len());
-        if last.is_none() {
-            return Ok(digester.finish());
+        if last.is_some() {
+            place = last;
+            continue;
         }
-        place = last;
+        let digest = digester.finish();
+        let counted = store.count(kind).await?;
+        if digest.count != counted {
+            let reason = format!("it counts {counted} {}, and {} of them were found", kind.name(), digest.count);
+            return Err(StoreError::Unreadable(reason.into()));
+        }
+        return Ok(digest);
     }
 }

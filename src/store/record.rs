@@ -355,8 +355,8 @@ mod tests {
     use crate::domain::policy::BootId;
     use crate::domain::{
         Answer, Body, CarrierId, DeliveryId, Draft, Effect, Event, Fingerprint, Form, Inbound, Kind, Limits,
-        OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd,
-        StaffId,
+        OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT,
+        SessionEnd, StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -394,9 +394,13 @@ mod tests {
         said.prop_map(Body::new)
     }
 
+    fn reference() -> impl Strategy<Value = Reference> {
+        prop_oneof![(0..3_u8).prop_map(Reference::Octet), (0..3_u16).prop_map(Reference::Word)]
+    }
+
     fn received() -> impl Strategy<Value = Event> {
         let part =
-            (0..3_u16, 2..4_u8, 1..4_u8).prop_map(|(reference, total, number)| Part { reference, total, number });
+            (reference(), 2..4_u8, 1..4_u8).prop_map(|(reference, total, number)| Part { reference, total, number });
         let form = prop_oneof![4 => Just(Form::Text), 1 => Just(Form::Flash), 1 => Just(Form::Binary)];
         let ended = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
         (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), any::<Option<u64>>(), ended).prop_map(

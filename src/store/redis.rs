@@ -6,6 +6,7 @@
 
 mod accept;
 mod address;
+mod copied;
 mod keys;
 mod line;
 mod meters;
@@ -15,6 +16,7 @@ mod reads;
 mod scripts;
 mod seen;
 mod suitability;
+mod transfer;
 mod wire;
 mod writes;
 
@@ -36,6 +38,7 @@ use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
     OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
 };
+use copied::Copied;
 use keys::Of;
 use line::Line;
 use scripts::{CLAIM, ENLIST, INBOX, OCCURRENCES, PUT, REGISTER, SET_ASIDE, THREAD};
@@ -46,6 +49,7 @@ use writes::{Committed, Row, Writing};
 pub use accept::{AcceptError, Accepted, Loss, accept};
 pub use address::Address;
 pub use open::{OpenRedisError, check, open};
+pub use transfer::Transfer;
 
 /// The version of what is where. A store with a later one is not opened.
 const SCHEMA: u64 = 1;
@@ -77,6 +81,8 @@ pub struct Redis {
     daemon: BootId,
     /// The id that the store was founded with.
     store: String,
+    /// What it is a copy of, if it is one.
+    copied: Option<Copied>,
     channel: String,
     last_commit_before_start: Option<Timestamp>,
     news: broadcast::Sender<News>,
@@ -122,6 +128,11 @@ impl Redis {
             registered.1.insert(practice.clone());
         }
         Ok(())
+    }
+
+    /// How often records were put or removed in the store that this one is a copy of.
+    fn copied_records(&self) -> u64 {
+        self.copied.as_ref().map_or(0, |copied| copied.of.records_version.0)
     }
 
     /// Every practice, in the order in which they came.
@@ -409,7 +420,7 @@ impl Store for Redis {
     }
 
     async fn records(&self) -> Result<(Vec<Record>, RecordsVersion), StoreError> {
-        let (mut all, mut version) = (Vec::new(), 0);
+        let (mut all, mut version) = (Vec::new(), self.copied_records());
         for practice in self.practices().await? {
             let (of_practice, records) = self.records_of(&practice).await?;
             version += of_practice;
@@ -436,7 +447,7 @@ impl Store for Redis {
                 redis::cmd("HGET").arg(Of(&practice).totals()).arg("records").query_async(&mut wire).await?;
             Ok(version.unwrap_or(0))
         });
-        Ok(RecordsVersion(versions.await?.into_iter().sum()))
+        Ok(RecordsVersion(self.copied_records() + versions.await?.into_iter().sum::<u64>()))
     }
 
     async fn put(&self, records: Vec<Record>) -> Result<(), PutError> {
@@ -527,14 +538,16 @@ impl Store for Redis {
 
     async fn session_ends_of(&self, daemon: BootId) -> Result<Vec<Timestamp>, StoreError> {
         let asked_at = self.line.look_for_daemons().await?.now;
-        let died_at = loop {
+        let death = loop {
             let daemons = self.line.look_for_daemons().await?;
             match daemons.seen.iter().find(|(seen, _)| *seen == daemon) {
                 Some((_, last_sign)) if *last_sign > asked_at => break None,
                 Some((_, last_sign)) if daemons.is_alive(*last_sign) => tokio::time::sleep(LOOK_AGAIN).await,
-                Some((_, last_sign)) => break Some(*last_sign),
-                // It is so long dead that it was forgotten.
-                None => break Some(0),
+                Some((_, last_sign)) => break lapse_of(*last_sign),
+                // It ended before the copy that this store is; or it is so long dead that it was forgotten.
+                None => {
+                    break self.copied.as_ref().map_or(Some(Timestamp::UNIX_EPOCH), |copied| copied.of.last_commit);
+                }
             }
         };
         let place = keys::session_ends(daemon);
@@ -542,14 +555,16 @@ impl Store for Redis {
             .line
             .ask(|mut wire| async move { redis::cmd("LRANGE").arg(place).arg(0).arg(-1).query_async(&mut wire).await })
             .await?;
-        let death = died_at.and_then(|micros| {
-            let lapsed = micros.saturating_add(u64::try_from(line::LAPSE.as_micros()).unwrap_or(u64::MAX));
-            Timestamp::from_microsecond(i64::try_from(lapsed).ok()?).ok()
-        });
         Ok(ends.into_iter().map(record::time).chain(death).collect())
     }
 
     async fn broken(&self) -> StoreError {
         self.line.replaced().await
     }
+}
+
+/// When a daemon is taken for dead whose last sign of life came at this time, in microseconds since 1970.
+fn lapse_of(last_sign: u64) -> Option<Timestamp> {
+    let lapsed = last_sign.saturating_add(u64::try_from(line::LAPSE.as_micros()).unwrap_or(u64::MAX));
+    Timestamp::from_microsecond(i64::try_from(lapsed).ok()?).ok()
 }

@@ -104,7 +104,7 @@ impl Scene {
     }
 
     pub fn texts_part(&mut self, text: &str, reference: u16, number: u8, total: u8) -> Outcome {
-        let inbound = Inbound { part: Some(Part { reference, total, number }), ..self.inbound(text) };
+        let inbound = Inbound { part: Some(Part { reference: reference.into(), total, number }), ..self.inbound(text) };
         self.event(Event::Received(inbound))
     }
 

@@ -73,6 +73,7 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
     let config = LinkConfig {
         name: "test".into(),
         address: String::new(),
+        tls: None,
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::record::{self, nanoseconds};
-use crate::domain::{ConversationKey, Entry, Message, Summary};
+use crate::domain::{ConversationKey, Entry, Message, Meter, PracticeId, Summary};
 use crate::ports::{Changed, KeptAnswer, Record, Stored, Version};
 
 /// What a store keeps many of.
@@ -16,11 +16,12 @@ pub enum Kind {
     Answers,
     DeadLetters,
     Occurrences,
+    Meters,
 }
 
 impl Kind {
     /// In the order in which they are moved: what others belong to goes first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Records,
         Self::Conversations,
         Self::Messages,
@@ -28,6 +29,7 @@ impl Kind {
         Self::Answers,
         Self::DeadLetters,
         Self::Occurrences,
+        Self::Meters,
     ];
 
     /// For the operator, and for a target to remember how far it is.
@@ -40,6 +42,7 @@ impl Kind {
             Self::Answers => "kept answers",
             Self::DeadLetters => "dead letters",
             Self::Occurrences => "occurrences",
+            Self::Meters => "meters",
         }
     }
 
@@ -75,6 +78,27 @@ pub enum Item {
         change: Changed,
         at: Timestamp,
     },
+    /// What a practice's number has sent of what it may. One that never sent anything has none.
+    Meter {
+        practice: PracticeId,
+        meter: Meter,
+    },
+}
+
+impl Item {
+    /// Whose it is; a dead letter is nobody's.
+    pub fn practice(&self) -> Option<PracticeId> {
+        match self {
+            Self::Record(record) => Some(record.key().practice().clone()),
+            Self::Conversation(moved) => Some(moved.stored.conversation.key.practice.clone()),
+            Self::Message(conversation, _)
+            | Self::Evidence { conversation, .. }
+            | Self::Occurrence { conversation, .. } => Some(conversation.practice.clone()),
+            Self::Answer { kept, .. } => Some(kept.conversation.practice.clone()),
+            Self::Meter { practice, .. } => Some(practice.clone()),
+            Self::DeadLetter(_) => None,
+        }
+    }
 }
 
 /// A conversation, and what the store knows of it beside it.
@@ -125,6 +149,13 @@ impl Item {
             Self::Occurrence { conversation, change, at } => {
                 vec![record::write_key(conversation), change_in_words(*change).into_bytes(), time(*at)]
             }
+            Self::Meter { practice, meter: Meter { full_at_us, at_us, day_ends_us, spent } } => vec![
+                practice.as_str().into(),
+                full_at_us.to_be_bytes().to_vec(),
+                at_us.to_be_bytes().to_vec(),
+                day_ends_us.to_be_bytes().to_vec(),
+                number((*spent).into()),
+            ],
         }
     }
 }

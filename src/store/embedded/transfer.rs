@@ -2,19 +2,25 @@
 //!
 //! SQLite is called without leaving the thread: a copy is all that its process does.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::path::Path;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::cipher::Lookup;
-use super::super::copy::{Item, Kind, Letter, Moved, Origin, Page, Place, Reached, Source, Target, TargetState};
+use super::super::copy::{
+    Item, Kind, Letter, Moved, Origin, Page, Place, Reached, Remembered, Source, Target, TargetState,
+};
 use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, change_code, change_of};
 use super::super::{KeySource, OpenError};
 use super::directory::{self, Lock};
-use super::{reads, schema};
-use crate::domain::{ConversationKey, Message, Seq, Summary};
+use super::{meters, reads, schema};
+use crate::domain::{ConversationKey, Message, PracticeId, Seq, Summary};
 use crate::ports::{Changed, KeptAnswer, Record, StoreError, Version};
 
 /// Pages after which the log is copied into the database. It bounds the log.
@@ -29,6 +35,9 @@ pub struct Transfer {
     database: Connection,
     cipher: Cipher,
     pages_since_checkpoint: usize,
+    answers_since: Timestamp,
+    /// By their numbers in the tables; empty until the first is asked for, when all records are there.
+    practices: OnceCell<HashMap<i64, PracticeId>>,
     // Dropped after the database was closed.
     _lock: Lock,
 }
@@ -52,7 +61,14 @@ impl Transfer {
     fn open(directory: &Path, keys: &KeySource) -> Result<Self, OpenError> {
         let lock = directory::claim(directory)?;
         let schema::Opened { database, cipher, last_commit: _ } = schema::open(directory, keys)?;
-        Ok(Self { database, cipher, pages_since_checkpoint: 0, _lock: lock })
+        Ok(Self {
+            database,
+            cipher,
+            pages_since_checkpoint: 0,
+            answers_since: Timestamp::MIN,
+            practices: OnceCell::new(),
+            _lock: lock,
+        })
     }
 
     fn number(&self, sql: &str) -> Read<Option<i64>> {
@@ -79,6 +95,11 @@ impl Transfer {
                 let change = change_of(row.get("kind")?, place.map(i64::cast_unsigned))
                     .ok_or_else(|| StoreError::Unreadable("it is of no known kind".into()))?;
                 Ok(Item::Occurrence { conversation: self.whose(row)?, change, at: time(row.get("at")?) })
+            }
+            Kind::Meters => {
+                let number = row.get("place_in_table")?;
+                let practice = self.practice_of_number(number)?;
+                Ok(Item::Meter { practice, meter: meters::read(&self.database, number)? })
             }
         }
     }
@@ -127,6 +148,18 @@ impl Transfer {
         Ok(Item::Answer { kept, at: time(row.get("at")?) })
     }
 
+    /// The practice that has a number in the tables, which is a hash. Its record says which one it is.
+    fn practice_of_number(&self, number: i64) -> Read<PracticeId> {
+        if self.practices.get().is_none() {
+            let (records, _) = reads::records(&self.database, &self.cipher)?;
+            let ids = records.iter().map(|record| record.key().practice().clone());
+            // Nobody else fills it: it belongs to this thread.
+            let _ = self.practices.set(ids.map(|id| (self.cipher.lookups.practice(&id), id)).collect());
+        }
+        let known = self.practices.get().and_then(|known| known.get(&number)).cloned();
+        known.ok_or_else(|| StoreError::Unreadable("it is of a practice that has no record".into()))
+    }
+
     fn write_item(&self, item: &Item) -> Read<()> {
         match item {
             Item::Record(record) => self.write_record(record),
@@ -141,6 +174,9 @@ impl Transfer {
             Item::DeadLetter(letter) => self.write_letter(letter),
             Item::Occurrence { conversation, change, at } => {
                 self.write_occurrence(conversation, *change, nanoseconds(*at))
+            }
+            Item::Meter { practice, meter } => {
+                Ok(meters::write(&self.database, self.cipher.lookups.practice(practice), *meter)?)
             }
         }
     }
@@ -280,8 +316,12 @@ impl Source for Transfer {
         })
     }
 
+    fn leave_out_answers_before(&mut self, kept_since: Timestamp) {
+        self.answers_since = kept_since;
+    }
+
     async fn count(&mut self, kind: Kind) -> Result<u64, StoreError> {
-        Ok(self.number(counted(kind))?.unwrap_or(0).cast_unsigned())
+        Ok(self.number(&counted(kind, self.answers_since))?.unwrap_or(0).cast_unsigned())
     }
 
     async fn page(&mut self, kind: Kind, after: Option<&Place>, limit: usize) -> Result<Page, StoreError> {
@@ -291,7 +331,7 @@ impl Source for Transfer {
                 .map_err(|_| StoreError::Unreadable("what is remembered is no place in this store".into()))?,
             None => i64::MIN,
         };
-        let mut sql = self.database.prepare_cached(selected(kind))?;
+        let mut sql = self.database.prepare_cached(&selected(kind, self.answers_since))?;
         let mut rows = sql.query((after, i64::try_from(limit).unwrap_or(i64::MAX)))?;
         let mut page = Page { items: Vec::new(), last: None };
         while let Some(row) = rows.next()? {
@@ -306,6 +346,14 @@ impl Source for Transfer {
             page.last = Some(Place(place.to_string()));
         }
         Ok(page)
+    }
+
+    async fn remembered(&mut self) -> Result<Remembered, StoreError> {
+        Ok(Remembered::default())
+    }
+
+    async fn stays_behind(&mut self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 
@@ -335,7 +383,7 @@ impl Target for Transfer {
         })
     }
 
-    async fn begin(&mut self, of: &Origin) -> Result<(), StoreError> {
+    async fn begin(&mut self, of: &Origin, _: &Remembered) -> Result<(), StoreError> {
         self.change(|| {
             self.database.execute_batch(schema::COPY)?;
             let last_commit = of.last_commit.map(nanoseconds);
@@ -380,22 +428,26 @@ impl Target for Transfer {
 }
 
 /// How many rows of a kind there are.
-fn counted(kind: Kind) -> &'static str {
-    match kind {
+fn counted(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
+    let sql = match kind {
         Kind::Records => "SELECT count(*) FROM records",
         Kind::Conversations => "SELECT count(*) FROM conversations",
         Kind::Messages => "SELECT count(*) FROM thread",
         Kind::Evidence => "SELECT count(*) FROM journal",
-        Kind::Answers => "SELECT count(*) FROM idempotency",
+        Kind::Answers => {
+            return format!("SELECT count(*) FROM idempotency WHERE at >= {}", nanoseconds(answers_since)).into();
+        }
         Kind::DeadLetters => "SELECT count(*) FROM dead_letters",
         Kind::Occurrences => "SELECT count(*) FROM occurrences WHERE practice != 0",
-    }
+        Kind::Meters => "SELECT count(*) FROM meters",
+    };
+    sql.into()
 }
 
 /// Rows of a kind after one, with the conversation that they belong to. An outer join, so that a row without one is an
 /// error and not left out. The first columns are as [`reads`] takes them.
-fn selected(kind: Kind) -> &'static str {
-    match kind {
+fn selected(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
+    let sql = match kind {
         Kind::Records => {
             "SELECT row AS place_in_table, look_up, record FROM records WHERE row > ?1 ORDER BY row LIMIT ?2"
         }
@@ -416,7 +468,12 @@ fn selected(kind: Kind) -> &'static str {
              WHERE j.row > ?1 ORDER BY j.row LIMIT ?2"
         }
         Kind::Answers => {
-            "SELECT row AS place_in_table, look_up, at, answer FROM idempotency WHERE row > ?1 ORDER BY row LIMIT ?2"
+            return format!(
+                "SELECT row AS place_in_table, look_up, at, answer FROM idempotency
+                 WHERE row > ?1 AND at >= {} ORDER BY row LIMIT ?2",
+                nanoseconds(answers_since)
+            )
+            .into();
         }
         Kind::DeadLetters => {
             "SELECT row AS place_in_table, letter FROM dead_letters WHERE row > ?1 ORDER BY row LIMIT ?2"
@@ -426,5 +483,10 @@ fn selected(kind: Kind) -> &'static str {
              FROM occurrences o LEFT JOIN conversations c ON c.row = o.conversation
              WHERE o.id > ?1 AND o.practice != 0 ORDER BY o.id LIMIT ?2"
         }
-    }
+        Kind::Meters => {
+            "SELECT practice AS place_in_table, full_at, at, day_ends, spent FROM meters
+             WHERE practice > ?1 ORDER BY practice LIMIT ?2"
+        }
+    };
+    sql.into()
 }

@@ -10,7 +10,9 @@ use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octet
 use crate::domain::outbox::{Arrived, Asked, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
-use crate::domain::{Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Seq, SessionEnd};
+use crate::domain::{
+    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Reference, Seq, SessionEnd,
+};
 
 #[derive(Serialize, Deserialize)]
 pub struct ConversationV1<'a> {
@@ -111,6 +113,9 @@ enum FateV1<'a> {
 #[derive(Serialize, Deserialize)]
 struct PartSetV1<'a> {
     reference: u16,
+    /// Whether the reference is one of 16 bits. Without it, what is too large for 8 bits is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    wide: bool,
     opened_at: i64,
     #[serde(borrow)]
     parts: Vec<Option<Cow<'a, str>>>,
@@ -303,13 +308,21 @@ impl TryFrom<TrackedV1<'_>> for Tracked {
 impl<'a> From<&'a PartSet> for PartSetV1<'a> {
     fn from(set: &'a PartSet) -> Self {
         let parts = set.parts.iter().map(|part| part.as_ref().map(|text| text.expose().into())).collect();
-        Self { reference: set.reference, opened_at: nanoseconds(set.opened_at), parts }
+        let (reference, wide) = match set.reference {
+            Reference::Octet(reference) => (reference.into(), false),
+            Reference::Word(reference) => (reference, true),
+        };
+        Self { reference, wide, opened_at: nanoseconds(set.opened_at), parts }
     }
 }
 
 impl From<PartSetV1<'_>> for PartSet {
     fn from(set: PartSetV1<'_>) -> Self {
         let parts = set.parts.into_iter().map(|part| part.map(Body::new)).collect();
-        Self { reference: set.reference, opened_at: time(set.opened_at), parts }
+        let reference = match u8::try_from(set.reference) {
+            Ok(reference) if !set.wide => Reference::Octet(reference),
+            Ok(_) | Err(_) => Reference::Word(set.reference),
+        };
+        Self { reference, opened_at: time(set.opened_at), parts }
     }
 }

@@ -11,6 +11,8 @@ pub const META: &str = "assent:{/}:meta";
 /// Ids of the keys that ever sealed.
 pub const SEALING_KEYS: &str = "assent:{/}:keys";
 pub const PRACTICES: &str = "assent:{/}:practices";
+/// Of which store this one is a copy, and how far the copy is.
+pub const COPY: &str = "assent:{/}:copy";
 /// Which practice has which number.
 pub const NUMBERS: &str = "assent:{/}:numbers";
 /// Which number a practice has.
@@ -44,6 +46,11 @@ pub struct Of<'a>(pub &'a PracticeId);
 impl Of<'_> {
     fn key(&self, name: &str) -> String {
         format!("assent:{{{}}}:{name}", self.0)
+    }
+
+    /// What all of them begin with.
+    pub fn prefix(&self) -> String {
+        self.key("")
     }
 
     pub fn totals(&self) -> String {

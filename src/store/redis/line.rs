@@ -3,6 +3,7 @@
 //! Whoever meets trouble reports it, and from then on everybody is refused at once instead of waiting in turn. One keeper
 //! dials again, looks at everything that was looked at in the beginning, and puts the line up again.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::super::{Checked, Durability};
 use super::address::Host;
+use super::copied::Copied;
 use super::scripts::{BEAT, FOUND};
 use super::seen::{Mark, Memory, Seen};
 use super::suitability;
@@ -52,6 +54,7 @@ pub struct Found {
     pub accepted: u64,
     /// The secret of the look-ups, sealed with each key that ever sealed.
     pub look_ups: Vec<(String, Vec<u8>)>,
+    pub copied: Option<Copied>,
 }
 
 /// Why the line is not up.
@@ -62,12 +65,15 @@ pub enum Trouble {
     /// The server is up and can't be trusted, or can't be used.
     Unsuitable(Vec<Checked>),
     WentBack(String),
+    /// It is a copy that did not come to its end.
+    Unfinished,
 }
 
 impl Trouble {
     pub fn in_words(&self) -> String {
         match self {
             Self::Unreachable(reason) | Self::WentBack(reason) => reason.clone(),
+            Self::Unfinished => "it is an unfinished copy".to_owned(),
             Self::Unsuitable(checked) => {
                 let wrong = checked.iter().filter_map(|one| one.result.as_ref().err()).cloned();
                 wrong.collect::<Vec<_>>().join("; ")
@@ -103,7 +109,8 @@ impl Daemons {
 pub struct Line {
     pub dialler: Dialler,
     durability: Durability,
-    daemon: BootId,
+    /// Who gives signs of life; none for whoever only looks or copies.
+    daemon: Option<BootId>,
     pub memory: Memory,
     health: watch::Sender<Health>,
     troubled: Notify,
@@ -118,7 +125,7 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(dialler: Dialler, durability: Durability, daemon: BootId, memory: Memory) -> Self {
+    pub fn new(dialler: Dialler, durability: Durability, daemon: Option<BootId>, memory: Memory) -> Self {
         Self {
             dialler,
             durability,
@@ -257,7 +264,7 @@ impl Line {
         self.remember();
         let Ok((wire, number)) = self.wire() else { return Err("not connected".to_owned()) };
         let looked = async {
-            let beat = beat(wire.clone(), Some(self.daemon)).await?;
+            let beat = beat(wire.clone(), self.daemon).await?;
             Ok::<_, RedisError>((beat, self.dialler.masters_now(&wire).await?))
         };
         let wrong = match looked.await {
@@ -277,6 +284,12 @@ impl Line {
                 Err(reason)
             }
         }
+    }
+
+    /// The servers that may be written to.
+    pub fn masters(&self) -> Vec<Host> {
+        let known = self.masters.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, masters)| masters.clone()).unwrap_or_default()
     }
 
     fn masters_moved(&self, number: u64, masters: &[Host]) -> bool {
@@ -310,7 +323,7 @@ impl Line {
                     let shown: Arc<str> = words.as_str().into();
                     self.health.send_replace(match trouble {
                         Trouble::WentBack(_) => Health::WentBack(shown),
-                        Trouble::Unreachable(_) | Trouble::Unsuitable(_) => Health::Down(shown),
+                        Trouble::Unreachable(_) | Trouble::Unsuitable(_) | Trouble::Unfinished => Health::Down(shown),
                     });
                     reason = words;
                 }
@@ -335,12 +348,15 @@ impl Line {
         }
         let seen = self.memory.seen();
         let found = found(&wire, founding.filter(|_| seen.store.is_none())).await?;
+        if self.daemon.is_some() && found.copied.as_ref().is_some_and(Copied::is_unfinished) {
+            return Err(Trouble::Unfinished);
+        }
         let is_accepted = seen.store.is_some() && found.accepted > seen.accepted;
         if !is_accepted {
             self.compare(&wire, &seen, &found).await?;
         }
         self.recognize(&wire, &seen, &found).await?;
-        self.daemons.send_replace(beat(wire.clone(), Some(self.daemon)).await?.daemons);
+        self.daemons.send_replace(beat(wire.clone(), self.daemon).await?.daemons);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         *self.masters.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, masters));
         self.health.send_replace(Health::Up { wire, number });
@@ -354,6 +370,16 @@ impl Line {
             return Err(Trouble::WentBack("it is empty, and was not".into()));
         }
         if *known != found.store {
+            // Whoever moves along with a store finds everything that it has seen in what was copied.
+            let moved = found.copied.as_ref().filter(|copied| copied.remembered.store.as_ref() == Some(known));
+            if let Some(copied) = moved {
+                return match seen.is_within(&copied.remembered) {
+                    true => Ok(()),
+                    false => {
+                        Err(Trouble::WentBack("this daemon has seen more of the store that it was copied from".into()))
+                    }
+                };
+            }
             return Err(Trouble::WentBack("it is not the store that this daemon has worked with".into()));
         }
         stream::iter(seen.marks.clone())
@@ -369,7 +395,8 @@ impl Line {
             self.replaced.send_replace(true);
             return Err(Trouble::Unreachable("another store has taken its place".into()));
         }
-        if seen.store.is_none() || found.accepted > seen.accepted {
+        let is_another = seen.store.as_ref() != Some(&found.store);
+        if is_another || found.accepted > seen.accepted {
             let marks = Default::default();
             let store = Some(found.store.clone()).filter(|store| !store.is_empty());
             self.memory.start_over(Seen { store, accepted: found.accepted, marks });
@@ -413,17 +440,20 @@ pub struct Founding {
     pub look_ups: Vec<u8>,
 }
 
+/// Store, schema, acceptances, secrets of the look-ups, mark of a copy.
+type FoundFields = (String, String, u64, Vec<(String, Vec<u8>)>, HashMap<String, String>);
+
 /// What is at the other end; founds it where there is nothing, if it is told with what.
 pub async fn found(wire: &Wire, founding: Option<&Founding>) -> Result<Found, Trouble> {
     let mut invocation = FOUND.key(keys::META);
-    invocation.key(keys::SEALING_KEYS);
+    invocation.key(keys::SEALING_KEYS).key(keys::COPY);
     match founding {
         Some(Founding { store, key, look_ups }) => invocation.arg(store).arg(SCHEMA).arg(key).arg(look_ups.as_slice()),
         None => invocation.arg("").arg(SCHEMA).arg("").arg(""),
     };
-    let (store, schema, accepted, look_ups): (String, String, u64, Vec<(String, Vec<u8>)>) =
-        invocation.invoke_async(&mut wire.clone()).await?;
-    Ok(Found { store, schema: schema.parse().unwrap_or(0), accepted, look_ups })
+    let (store, schema, accepted, look_ups, copy): FoundFields = invocation.invoke_async(&mut wire.clone()).await?;
+    let copied = Copied::read(copy).map_err(|error| Trouble::Unreachable(error.to_string()))?;
+    Ok(Found { store, schema: schema.parse().unwrap_or(0), accepted, look_ups, copied })
 }
 
 /// An entry of a stream: its id, and names and values in turn.

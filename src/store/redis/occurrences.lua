@@ -7,7 +7,8 @@
 
 local newest = redis.call('HGET', KEYS[1], 'occurrences') or '0'
 local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
-local oldest = first and first[1]:match('^%d+') or '0'
+-- Where none is kept, everything up to the newest is gone.
+local oldest = first and first[1]:match('^%d+') or string.format('%.0f', newest + 1)
 local page = {}
 local ends = {}
 for _, occurrence in ipairs(redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+', 'COUNT', tonumber(ARGV[2]))) do

@@ -15,6 +15,7 @@ use super::super::cipher::{KeyRing, KeyRingError, Lookups};
 use super::super::sealed::Cipher;
 use super::super::{Checked, KeySource, Location, Plaintext, files, record};
 use super::address::{Address, AddressError, Tls};
+use super::copied::Copied;
 use super::line::{Found, Founding, Line, Trouble, practices};
 use super::seen::{Memory, MemoryError};
 use super::wire::Dialler;
@@ -36,7 +37,7 @@ pub enum OpenRedisError {
     )]
     Plaintext { place: String },
     #[error(
-        "a store on redis needs store.key_file: all daemons must seal with the same keys. Make one with: echo \"k1:$(openssl rand -base64 32)\" > FILE"
+        "a store on redis needs store.key_file (for a copy --from-keys or --to-keys): all daemons must seal with the same keys. Make one with: echo \"k1:$(openssl rand -base64 32)\" > FILE"
     )]
     NoKeyFile,
     #[error("cannot read the key file {} ({source}): check its path and its owner", file.display())]
@@ -55,6 +56,14 @@ pub enum OpenRedisError {
         "the {place} went back in time: {reason}. Texts and opt-outs may be missing. Nothing is sent before an operator has looked at it: see `assent store accept --help`"
     )]
     WentBack { place: String, reason: String },
+    #[error("there is no store on the {place}: check the url, and its database")]
+    NoStore { place: String },
+    #[error(
+        "the store on the {place} is an unfinished copy: start the same `assent store copy` again, which goes on where it was interrupted"
+    )]
+    Unfinished { place: String },
+    #[error("a daemon runs on the store on the {place}: stop every daemon on it, and start this again")]
+    InUse { place: String },
     #[error(
         "the store on the {place} was written by a newer assent (its schema is {found}, this one knows {known}): run that version or a later one"
     )]
@@ -82,25 +91,19 @@ pub async fn open_with(
 ) -> Result<Redis, OpenRedisError> {
     let opening = Opening::of(location)?;
     let dialler = opening.dialler(location)?;
-    let line = Line::new(dialler, location.durability, daemon, memory);
+    let line = Line::new(dialler, location.durability, Some(daemon), memory);
 
-    let lookups = Lookups::generate();
-    let founding = Founding {
-        store: format!("{:016x}", getrandom::u64().expect("the operating system has random numbers")),
-        key: opening.ring.newest().to_owned(),
-        look_ups: opening.ring.seal(&Cipher::look_ups(opening.ring.newest()), lookups.secret()),
-    };
-    let found = opening.put_up(&line, &founding).await?;
-    if found.schema > SCHEMA {
-        return Err(OpenRedisError::Newer { place: opening.place, found: found.schema, known: SCHEMA });
-    }
+    let (founding, _) = opening.founding();
+    let found = opening.put_up(&line, Some(&founding)).await?;
+    opening.is_known(&found)?;
     let lookups = opening.unlock(&line, &found).await?;
     line.opened(&found.store);
 
     let line = Arc::new(line);
     let cipher = Arc::new(Cipher { ring: opening.ring, lookups });
-    let last_commit_before_start =
-        last_commit(&line).await.map_err(|source| OpenRedisError::Store { place: opening.place, source })?;
+    let last_commit_before_start = last_commit(&line, found.copied.as_ref())
+        .await
+        .map_err(|source| OpenRedisError::Store { place: opening.place, source })?;
     let news_of_others = broadcast::Sender::new(news::NEWS_MAX);
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&line).keep());
@@ -112,6 +115,7 @@ pub async fn open_with(
         clock,
         daemon,
         store: found.store,
+        copied: found.copied,
         last_commit_before_start,
         news: news_of_others,
         registered: Default::default(),
@@ -158,15 +162,15 @@ async fn look(location: &Location, checked: &mut Vec<Checked>) -> Looked {
 }
 
 /// What the steps of opening have in common.
-struct Opening {
-    place: String,
+pub(super) struct Opening {
+    pub place: String,
     address: Address,
     key_file: PathBuf,
-    ring: KeyRing,
+    pub ring: KeyRing,
 }
 
 impl Opening {
-    fn of(location: &Location) -> Result<Self, OpenRedisError> {
+    pub fn of(location: &Location) -> Result<Self, OpenRedisError> {
         let mut address = Address::parse(&location.url)?;
         if location.password.is_some() {
             address.password.clone_from(&location.password);
@@ -184,18 +188,38 @@ impl Opening {
         Ok(Self { place: address.to_string(), address, key_file, ring })
     }
 
-    fn dialler(&self, location: &Location) -> Result<Dialler, OpenRedisError> {
+    pub fn dialler(&self, location: &Location) -> Result<Dialler, OpenRedisError> {
         Dialler::new(self.address.clone(), location.authority.as_ref()).map_err(|source| OpenRedisError::Authority {
             file: location.authority.clone().unwrap_or_default(),
             source,
         })
     }
 
+    /// A store that may be founded, and the look-ups that it would have.
+    pub fn founding(&self) -> (Founding, Lookups) {
+        let lookups = Lookups::generate();
+        let key = self.ring.newest();
+        let founding = Founding {
+            store: format!("{:016x}", getrandom::u64().expect("the operating system has random numbers")),
+            key: key.to_owned(),
+            look_ups: self.ring.seal(&Cipher::look_ups(key), lookups.secret()),
+        };
+        (founding, lookups)
+    }
+
+    pub fn is_known(&self, found: &Found) -> Result<(), OpenRedisError> {
+        if found.schema > SCHEMA {
+            let (place, found) = (self.place.clone(), found.schema);
+            return Err(OpenRedisError::Newer { place, found, known: SCHEMA });
+        }
+        Ok(())
+    }
+
     /// Waits a while for what may pass: a server that is being started with this daemon.
-    async fn put_up(&self, line: &Line, founding: &Founding) -> Result<Found, OpenRedisError> {
+    pub async fn put_up(&self, line: &Line, founding: Option<&Founding>) -> Result<Found, OpenRedisError> {
         let give_up_at = Instant::now() + PATIENCE;
         loop {
-            let trouble = match line.put_up(Some(founding)).await {
+            let trouble = match line.put_up(founding).await {
                 Ok(found) => return Ok(found),
                 Err(trouble) => trouble,
             };
@@ -204,29 +228,35 @@ impl Opening {
                 Trouble::Unsuitable(checked) => {
                     checked.iter().any(|one| one.what == NOT_LOADING && one.result.is_err())
                 }
-                Trouble::WentBack(_) => false,
+                Trouble::WentBack(_) | Trouble::Unfinished => false,
             };
             let reason = trouble.in_words();
             if !may_pass || Instant::now() >= give_up_at {
-                let place = self.place.clone();
-                return Err(match trouble {
-                    Trouble::Unreachable(_) => self.unreachable(reason),
-                    Trouble::Unsuitable(_) => OpenRedisError::Unsuitable { place, reason },
-                    Trouble::WentBack(_) => OpenRedisError::WentBack { place, reason },
-                });
+                return Err(self.refused(trouble));
             }
             tracing::warn!(reason, "waiting for the store");
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    fn unreachable(&self, reason: String) -> OpenRedisError {
+    /// Why the store is not opened, for the operator.
+    pub fn refused(&self, trouble: Trouble) -> OpenRedisError {
+        let (place, reason) = (self.place.clone(), trouble.in_words());
+        match trouble {
+            Trouble::Unreachable(_) => self.unreachable(reason),
+            Trouble::Unsuitable(_) => OpenRedisError::Unsuitable { place, reason },
+            Trouble::WentBack(_) => OpenRedisError::WentBack { place, reason },
+            Trouble::Unfinished => OpenRedisError::Unfinished { place },
+        }
+    }
+
+    pub fn unreachable(&self, reason: String) -> OpenRedisError {
         OpenRedisError::Unreachable { place: self.place.clone(), reason }
     }
 
     /// Opens the secret of the look-ups with every key that ever sealed, which proves that the ring has them all, and adds
     /// the newest key to them.
-    async fn unlock(&self, line: &Line, found: &Found) -> Result<Lookups, OpenRedisError> {
+    pub async fn unlock(&self, line: &Line, found: &Found) -> Result<Lookups, OpenRedisError> {
         let mut lookups = None;
         for (key, sealed) in &found.look_ups {
             let (place, file, key) = (self.place.clone(), self.key_file.clone(), key.clone());
@@ -254,9 +284,9 @@ impl Opening {
     }
 }
 
-/// When the last commit of any practice was made.
-async fn last_commit(line: &Line) -> Result<Option<Timestamp>, StoreError> {
-    let mut last: Option<i64> = None;
+/// When the last commit of any practice was made, or of the store that this one is a copy of.
+pub(super) async fn last_commit(line: &Line, copied: Option<&Copied>) -> Result<Option<Timestamp>, StoreError> {
+    let mut last: Option<i64> = copied.and_then(|copied| copied.of.last_commit).map(record::nanoseconds);
     for practice in line.ask(practices).await? {
         let totals = keys::Of(&practice).totals();
         let at: Option<Vec<u8>> =

@@ -24,7 +24,7 @@ pub fn number<T: std::str::FromStr>(digits: &[u8]) -> Read<T> {
     text.and_then(|text| text.parse().ok()).ok_or_else(|| unreadable("a number is none"))
 }
 
-fn time(digits: &[u8]) -> Read<i64> {
+pub fn time(digits: &[u8]) -> Read<i64> {
     keys::unsorted(digits).ok_or_else(|| unreadable("a time is none"))
 }
 
@@ -191,17 +191,23 @@ pub fn kept(cipher: &Cipher, look_up: Lookup, key: IdempotencyKey, sealed: &[u8]
 
 /// A record with its place in the order of records.
 pub fn record(cipher: &Cipher, look_up: Lookup, written: &[u8]) -> Read<(u64, Record)> {
-    let (row, sealed) = written.split_at_checked(16).ok_or_else(|| unreadable("a record is not whole"))?;
+    let row = row(written)?;
+    let record = record::read_record(&cipher.open(&Cipher::record(look_up), &written[16..])?)?;
+    Ok((row, record))
+}
+
+/// The place of a record, which stands before it.
+pub fn row(written: &[u8]) -> Read<u64> {
+    let row = written.get(..16).ok_or_else(|| unreadable("a record is not whole"))?;
     let row = std::str::from_utf8(row).ok().and_then(|row| u64::from_str_radix(row, 16).ok());
-    let record = record::read_record(&cipher.open(&Cipher::record(look_up), sealed)?)?;
-    Ok((row.ok_or_else(|| unreadable("a record has no place"))?, record))
+    row.ok_or_else(|| unreadable("a record has no place"))
 }
 
 fn octets(value: Value) -> Read<Vec<u8>> {
     typed(value)
 }
 
-fn typed<T: redis::FromRedisValue>(value: Value) -> Read<T> {
+pub fn typed<T: redis::FromRedisValue>(value: Value) -> Read<T> {
     let read: RedisResult<T> = redis::from_redis_value(value).map_err(Into::into);
     read.map_err(|_| unreadable("an answer is of another shape"))
 }

@@ -12,6 +12,7 @@ macro_rules! scripts {
 
 scripts! {
     BEAT = "beat.lua";
+    BEGIN_COPY = "begin_copy.lua";
     CLAIM = "claim.lua";
     COMMIT = "commit.lua";
     DRAW = "draw.lua";
@@ -19,8 +20,11 @@ scripts! {
     FOUND = "found.lua";
     GIVE_BACK = "give_back.lua";
     INBOX = "inbox.lua";
+    MOVE_IN = "move_in.lua";
+    MOVE_IN_LETTERS = "move_in_letters.lua";
     OCCURRENCES = "occurrences.lua";
     PUT = "put.lua";
+    REACH = "reach.lua";
     REGISTER = "register.lua";
     SET_ASIDE = "set_aside.lua";
     THREAD = "thread.lua";

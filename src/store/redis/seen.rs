@@ -67,6 +67,20 @@ impl Memory {
         Ok(memory)
     }
 
+    /// What the daemons of this machine have seen, for whoever may read it and writes nothing.
+    pub fn look(directory: &std::path::Path) -> Result<Seen, MemoryError> {
+        let file = directory.join("seen");
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Seen::parse(&text).ok_or(MemoryError::Damaged { file }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Seen::default()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::warn!(file = %file.display(), "could not look at what a daemon has seen of the store");
+                Ok(Seen::default())
+            }
+            Err(source) => Err(MemoryError::File { file, source }),
+        }
+    }
+
     /// One that remembers nothing and is not written down: for who looks at a store as it is.
     pub fn blank() -> Self {
         Self { file: None, seen: Mutex::new(Remembered { seen: Seen::default(), is_written: false }) }
@@ -115,7 +129,7 @@ impl Memory {
 }
 
 impl Seen {
-    fn written(&self) -> String {
+    pub fn written(&self) -> String {
         let mut text = format!("{HEADING}\n");
         if let Some(store) = &self.store {
             text += &format!("store {store} {}\n", self.accepted);
@@ -126,7 +140,19 @@ impl Seen {
         text
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Whether all that this says was seen is in what the same store said of itself later. What an operator accepted
+    /// meanwhile counts as seen.
+    pub fn is_within(&self, later: &Self) -> bool {
+        let is_known = |practice: &PracticeId, mark: &Mark| {
+            let found = later.marks.get(practice);
+            found.is_some_and(|found| found.occurrence > mark.occurrence || found == mark)
+        };
+        let is_accepted = later.accepted > self.accepted;
+        let is_all_known = self.marks.iter().all(|(practice, mark)| is_known(practice, mark));
+        self.store == later.store && (is_accepted || (later.accepted == self.accepted && is_all_known))
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         if lines.next()? != HEADING {
             return None;

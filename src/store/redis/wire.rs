@@ -18,6 +18,8 @@ use super::address::{Address, Host, Shape, Tls};
 
 /// How long an answer is waited for. After that nobody knows what became of the command, and the store is in doubt.
 pub const RESPONSE: Duration = Duration::from_millis(800);
+/// The same where pages of many items go over the line.
+const UNHURRIED_RESPONSE: Duration = Duration::from_secs(20);
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_millis(800);
 /// How often a cluster's client follows a redirection, or tries a node again. A commit that comes twice is known again.
@@ -63,6 +65,7 @@ impl ConnectionLike for Wire {
 #[derive(Clone)]
 pub struct Dialler {
     pub address: Address,
+    response: Duration,
     certificates: Option<TlsCertificates>,
 }
 
@@ -82,7 +85,12 @@ impl Dialler {
             // One provider is compiled in; whoever comes second finds it installed.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        Ok(Self { address, certificates })
+        Ok(Self { address, response: RESPONSE, certificates })
+    }
+
+    /// For work that nobody waits for in front of a screen: large answers may take their time.
+    pub fn unhurried(self) -> Self {
+        Self { response: UNHURRIED_RESPONSE, ..self }
     }
 
     /// The database that commands go to. A cluster has one.
@@ -113,8 +121,8 @@ impl Dialler {
         let (shortest, longest) = REDIRECTION_PAUSE_MS;
         let mut builder = ClusterClientBuilder::new(nodes)
             .connection_timeout(CONNECT)
-            .response_timeout(RESPONSE)
-            .overall_response_timeout(Some(RESPONSE + RESPONSE / 4))
+            .response_timeout(self.response)
+            .overall_response_timeout(Some(self.response + self.response / 4))
             .retries(REDIRECTIONS)
             .min_retry_wait(shortest)
             .max_retry_wait(longest);
@@ -138,7 +146,7 @@ impl Dialler {
 
     /// A connection to one server.
     pub async fn connect(&self, host: &Host) -> RedisResult<MultiplexedConnection> {
-        self.client(self.info(host)?)?.get_multiplexed_async_connection_with_config(&timeouts()).await
+        self.client(self.info(host)?)?.get_multiplexed_async_connection_with_config(&timeouts(self.response)).await
     }
 
     /// A connection on which news is heard. What is published to one node of a cluster is heard at every other.
@@ -189,7 +197,7 @@ impl Dialler {
         let mut question = redis::cmd("SENTINEL");
         question.arg("get-master-addr-by-name").arg(master);
         let open = self.client(address(sentinel, &self.certificates).into_connection_info()?)?;
-        let mut connection = open.get_multiplexed_async_connection_with_config(&timeouts()).await?;
+        let mut connection = open.get_multiplexed_async_connection_with_config(&timeouts(self.response)).await?;
         match question.query_async(&mut connection).await {
             Err(error) if error.code() == Some("NOAUTH") => {
                 let mut connection = self.connect(sentinel).await?;
@@ -247,8 +255,8 @@ fn address(host: &Host, certificates: &Option<TlsCertificates>) -> ConnectionAdd
     }
 }
 
-fn timeouts() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(RESPONSE))
+fn timeouts(response: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(Some(response))
 }
 
 fn timed_out() -> RedisError {
