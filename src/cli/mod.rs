@@ -9,6 +9,7 @@ mod store;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -78,6 +79,10 @@ enum Failure {
     Store(#[source] StoreError),
     #[error("{failed} of {all} checks failed")]
     Check { failed: usize, all: usize },
+    #[error("{}: {reason}", path.display())]
+    Scenario { path: PathBuf, reason: String },
+    #[error("the scenario expected otherwise:\n  {0}")]
+    Unmet(String),
     #[error(transparent)]
     CarrierTest(carrier_test::CarrierTestError),
     #[error(transparent)]
@@ -92,13 +97,14 @@ impl Failure {
     /// The configuration is the operator's to mend; anything else may pass.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) => ExitCode::from(2),
+            Self::Configuration(_) | Self::Scenario { .. } => ExitCode::from(2),
             Self::Log(_)
             | Self::Start(_)
             | Self::Listen { .. }
             | Self::Demo(_)
             | Self::Store(_)
             | Self::Check { .. }
+            | Self::Unmet(_)
             | Self::Accept(_)
             | Self::CarrierTest(_)
             | Self::Copy(_)

@@ -1,5 +1,16 @@
-//! The control API: phones to hold in a browser, and faults to script. JSON, without authentication: it listens
-//! on loopback.
+//! The control API: phones to hold in a browser, faults to script, and verbs to tell. JSON, without authentication: it
+//! listens on loopback.
+//!
+//! | request | what it does |
+//! | --- | --- |
+//! | `GET /phones/PHONE/messages` | what a phone shows |
+//! | `POST /phones/PHONE/messages` | types a text on it: `{"to", "text"}` |
+//! | `GET /phones/PHONE/events` | the same as it happens, as server-sent events |
+//! | `GET /faults` | what goes wrong |
+//! | `PUT /faults` | what goes wrong from here on, and nothing else |
+//! | `POST /do` | one [`Verb`]: `"unbind"`, `"drop"`, `{"enquire_links": 1000}` … |
+//! | `GET /stats` | counts |
+//! | `GET /summary` | the [`Summary`] so far |
 
 use std::convert::Infallible;
 
@@ -8,17 +19,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Counts, Faults, Simulator, Text};
-use crate::domain::text::Segments;
-
-/// What one phone can type at once: as many segments as a header can count would be 255.
-const SEGMENTS_MAX: u32 = 255;
+use super::verbs::number;
+use super::{Counts, Faults, Simulator, Summary, Text, Typed, Unfit, Verb};
 
 pub(super) fn router(simulator: Simulator) -> Router {
     Router::new()
@@ -26,6 +34,8 @@ pub(super) fn router(simulator: Simulator) -> Router {
         .route("/phones/{phone}/events", get(events))
         .route("/stats", get(stats))
         .route("/faults", get(faults).put(set_faults))
+        .route("/do", post(tell))
+        .route("/summary", get(summary))
         .with_state(simulator)
 }
 
@@ -36,7 +46,7 @@ struct Messages {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Typed {
+struct Words {
     to: String,
     text: String,
 }
@@ -53,6 +63,12 @@ struct Stats {
 /// Why a request makes no sense.
 struct Refused(StatusCode, String);
 
+impl From<Unfit> for Refused {
+    fn from(unfit: Unfit) -> Self {
+        Self(StatusCode::UNPROCESSABLE_ENTITY, unfit.to_string())
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(status, error) = self;
@@ -61,30 +77,26 @@ impl IntoResponse for Refused {
 }
 
 async fn messages(State(simulator): State<Simulator>, Path(phone): Path<String>) -> Result<Json<Messages>, Refused> {
-    let phone = number("phone", phone)?;
+    number("phone", &phone)?;
     Ok(Json(Messages { messages: simulator.phone(&phone).texts() }))
 }
 
 async fn type_text(
     State(simulator): State<Simulator>,
     Path(phone): Path<String>,
-    typed: Result<Json<Typed>, JsonRejection>,
+    words: Result<Json<Words>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Text>), Refused> {
-    let phone = number("phone", phone)?;
-    let Json(Typed { to, text }) = body(typed)?;
-    let to = number("to", to)?;
-    if text.is_empty() || Segments::count(&text) > SEGMENTS_MAX {
-        let error = format!("text must have 1 to {SEGMENTS_MAX} segments");
-        return Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, error));
-    }
-    Ok((StatusCode::ACCEPTED, Json(simulator.phone(&phone).send(&to, &text))))
+    let Json(Words { to, text }) = body(words)?;
+    let typed = Typed { phone, to, text };
+    typed.check()?;
+    Ok((StatusCode::ACCEPTED, Json(simulator.phone(&typed.phone).send(&typed.to, &typed.text))))
 }
 
 async fn events(
     State(simulator): State<Simulator>,
     Path(phone): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
-    let phone = number("phone", phone)?;
+    number("phone", &phone)?;
     let news = simulator.shared.news.subscribe();
     let stop = simulator.shared.stop.clone();
     let events = stream::unfold((news, stop, phone), |(mut news, stop, phone)| async move {
@@ -122,21 +134,26 @@ async fn set_faults(
     faults: Result<Json<Faults>, JsonRejection>,
 ) -> Result<Json<Faults>, Refused> {
     let Json(faults) = body(faults)?;
+    faults.check()?;
     simulator.set_faults(faults.clone());
     Ok(Json(faults))
 }
 
-fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<Json<T>, Refused> {
-    body.map_err(|rejection| Refused(rejection.status(), rejection.body_text()))
+async fn tell(
+    State(simulator): State<Simulator>,
+    verb: Result<Json<Verb>, JsonRejection>,
+) -> Result<StatusCode, Refused> {
+    let Json(verb) = body(verb)?;
+    simulator.tell(verb)?;
+    Ok(StatusCode::ACCEPTED)
 }
 
-/// A plus sign and 8 to 15 digits. Whether anybody has the number does not matter here.
-fn number(field: &str, text: String) -> Result<String, Refused> {
-    let is_number = text
-        .strip_prefix('+')
-        .is_some_and(|digits| (8..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()));
-    let error = format!("{field} must be a plus sign and 8 to 15 digits, such as +13035550123");
-    if is_number { Ok(text) } else { Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, error)) }
+async fn summary(State(simulator): State<Simulator>) -> Json<Summary> {
+    Json(simulator.summary())
+}
+
+fn body<T>(body: Result<Json<T>, JsonRejection>) -> Result<Json<T>, Refused> {
+    body.map_err(|rejection| Refused(rejection.status(), rejection.body_text()))
 }
 
 #[cfg(test)]
@@ -212,7 +229,12 @@ mod tests {
         for (url, body, status, words) in [
             ("/phones/BANK/messages", json!({ "to": "+13035550100", "text": "x" }), 422, "phone must be a plus sign"),
             ("/phones/+13035550123/messages", json!({ "to": "me", "text": "x" }), 422, "to must be a plus sign"),
-            ("/phones/+13035550123/messages", json!({ "to": "+13035550100", "text": "" }), 422, "text must have 1 to"),
+            (
+                "/phones/+13035550123/messages",
+                json!({ "to": "+13035550100", "text": "" }),
+                422,
+                "text must be a text of 1 to",
+            ),
             ("/phones/+13035550123/messages", json!({ "to": "+13035550100" }), 422, "missing field `text`"),
         ] {
             let answer = client.post(format!("{address}{url}")).json(&body).send().await.unwrap();
@@ -232,8 +254,39 @@ mod tests {
         assert_eq!(client.put(&url).json(&script).send().await.unwrap().status(), 200);
         assert_eq!(simulator.faults().refuse_with, Some(88));
         assert_eq!(get_json(url.clone()).await["receipts"], "undeliverable");
-        let unknown = client.put(&url).json(&json!({ "silence": true })).send().await.unwrap();
-        assert_eq!(unknown.status(), 422);
+        for (script, words) in [
+            (json!({ "silence": true }), "unknown field `silence`, expected one of `silent`"),
+            (json!({ "receipt_copies": 99 }), "receipt_copies must be 10 at most"),
+            (json!({ "answer_after": 5 }), "expected a string"),
+        ] {
+            let refused = client.put(&url).json(&script).send().await.unwrap();
+            assert_eq!(refused.status(), 422);
+            let error: Value = refused.json().await.unwrap();
+            assert!(error["error"].as_str().unwrap().contains(words), "{error}");
+        }
+        assert_eq!(simulator.faults().refuse_with, Some(88), "what is refused changes nothing");
+        simulator.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn verbs_are_told_and_seen_in_the_summary() {
+        let (simulator, address) = served().await;
+        let client = reqwest::Client::new();
+        let tell = async |verb: Value| client.post(format!("{address}/do")).json(&verb).send().await.unwrap();
+        let text = json!({ "text": { "phone": "+13035550123", "to": "+13035550100", "text": "Yes" } });
+        assert_eq!(tell(text).await.status(), 202);
+        assert_eq!(simulator.phone("+13035550123").texts()[0].text, "Yes");
+        assert_eq!(tell(json!({ "faults": { "silent": true } })).await.status(), 202);
+        assert!(simulator.faults().silent);
+        let refused = tell(json!("shout")).await;
+        assert_eq!(refused.status(), 422);
+        let error: Value = refused.json().await.unwrap();
+        assert!(
+            error["error"].as_str().unwrap().contains("unknown variant `shout`, expected one of `faults`"),
+            "{error}"
+        );
+        let summary = get_json(format!("{address}/summary")).await;
+        assert_eq!((&summary["submits"], &summary["phones"]), (&json!(0), &json!([])));
         simulator.shutdown().await;
     }
 }

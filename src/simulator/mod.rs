@@ -1,37 +1,65 @@
 //! A simulated carrier: an SMPP 3.4 message centre with phones behind it, for the demo, for tests, and for whoever
 //! builds against Assent.
 //!
-//! A text to a phone is shown there and a receipt comes back; what a phone types is delivered, on each bind in its turn, and
-//! delivered again on another or the next, until it is answered. What goes wrong is scripted by [`Faults`]. Everything is bounded: the
-//! oldest goes first.
+//! A text to a phone is shown there and a receipt comes back; what a phone types is delivered to whoever sends from that
+//! number, on each of its binds in turn, and delivered again on another or the next, until it is answered. What goes
+//! wrong is scripted by [`Faults`], what happens is told by [`Verb`]s, and a [`Scenario`] says when; a [`Summary`] says
+//! what came of it. Everything is bounded: the oldest goes first.
 
+mod answers;
+mod binds;
 mod connection;
 mod control;
+mod expectations;
 mod faults;
+mod handset;
+mod line;
 mod outbox;
 mod phones;
+mod receipts;
+mod scenario;
+mod span;
+mod tally;
+mod verbs;
 mod wire_log;
+mod words;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use faults::{Faults, Receipts};
+pub use expectations::{Amount, Expectations};
+pub use faults::{Carries, Cut, Faults, Ids, LongTexts, Measure, Receipts, RefuseBy, Share, Split, Unfit};
+pub use handset::Handset;
 pub use phones::{Direction, Text};
+pub use scenario::{Scenario, ScenarioError};
+pub use span::Span;
+pub use tally::Summary;
+pub use verbs::{Alert, Nack, Typed, Verb};
 pub use wire_log::{WireDirection, WireEntry};
+pub use words::DefaultAlphabet;
 
+use crate::carrier::frame::status;
 use crate::ports::Clock;
-use outbox::Outbox;
+use binds::Binds;
+use outbox::{Outbox, Outgoing};
 use phones::Phones;
+use scenario::Play;
+use tally::Tally;
+use verbs::Order;
 use wire_log::WireLog;
+
+/// Binds of one `system_id` at once, unless it is set up otherwise.
+pub const BINDS_MAX: usize = 100;
 
 /// How a simulated carrier is set up.
 #[derive(Clone)]
@@ -42,6 +70,10 @@ pub struct SimulatorConfig {
     pub system_id: Option<String>,
     /// With which password; `None` is any.
     pub password: Option<String>,
+    /// How many binds of one `system_id` may stand at once.
+    pub binds_max: usize,
+    /// What `data_coding` 0 means.
+    pub alphabet: DefaultAlphabet,
     /// How long a receipt takes.
     pub receipt_delay: Duration,
     pub clock: Arc<dyn Clock>,
@@ -50,7 +82,15 @@ pub struct SimulatorConfig {
 impl SimulatorConfig {
     /// Takes any bind; receipts come after 50 ms.
     pub fn new(listen: SocketAddr, clock: Arc<dyn Clock>) -> Self {
-        Self { listen, system_id: None, password: None, receipt_delay: Duration::from_millis(50), clock }
+        Self {
+            listen,
+            system_id: None,
+            password: None,
+            binds_max: BINDS_MAX,
+            alphabet: DefaultAlphabet::default(),
+            receipt_delay: Duration::from_millis(50),
+            clock,
+        }
     }
 }
 
@@ -75,11 +115,32 @@ struct Shared {
 
 struct State {
     faults: Faults,
+    played: Played,
     phones: Phones,
+    binds: Binds,
     outbox: Outbox,
+    /// Receipts that wait for others, to come in another order.
+    gathered: Vec<Outgoing>,
+    /// What each connection was told to do and has not done.
+    orders: BTreeMap<u64, Vec<Order>>,
     log: WireLog,
+    tally: Tally,
     counts: Counts,
+    /// The scenario that is being played, and whether it was told to end.
+    play: Play,
+    ended: bool,
     last_id: u64,
+}
+
+/// How far the script was played.
+#[derive(Default)]
+struct Played {
+    /// Which script it is, counted from 0.
+    script: u64,
+    submits: u64,
+    receipts: u64,
+    /// When the present second began, and how many were taken since.
+    second: Option<(Instant, u32)>,
 }
 
 /// What happened so far.
@@ -87,8 +148,12 @@ struct State {
 pub struct Counts {
     /// Binds that stand.
     pub bound: usize,
+    pub connections: u64,
     pub binds: u64,
+    /// `submit_sm` and `data_sm` that were taken.
     pub submits: u64,
+    /// And that were refused.
+    pub refused: u64,
     pub delivers: u64,
     pub receipts: u64,
     /// `deliver_sm` that were answered.
@@ -98,18 +163,31 @@ pub struct Counts {
 impl Simulator {
     /// Begins to take binds.
     pub async fn start(config: SimulatorConfig) -> io::Result<Self> {
+        Self::start_with(config, &Scenario::default()).await
+    }
+
+    /// Begins to take binds, and with that a scenario.
+    pub async fn start_with(config: SimulatorConfig, scenario: &Scenario) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
         // Ids that another run gave are not given again soon.
         let last_id = u64::try_from(config.clock.now().as_second()).unwrap_or_default() << 16;
-        let state = State {
+        let mut state = State {
             faults: Faults::default(),
+            played: Played::default(),
             phones: Phones::default(),
+            binds: Binds::default(),
             outbox: Outbox::default(),
+            gathered: Vec::new(),
+            orders: BTreeMap::new(),
             log: WireLog::default(),
+            tally: Tally::default(),
             counts: Counts::default(),
+            play: Play::default(),
+            ended: false,
             last_id,
         };
+        state.begins(scenario);
         let shared = Arc::new(Shared {
             config,
             state: Mutex::new(state),
@@ -148,8 +226,14 @@ impl Simulator {
         self.shared.state().faults.clone()
     }
 
+    /// These are the faults from here on, and no others.
     pub fn set_faults(&self, faults: Faults) {
-        self.shared.change(|state| state.faults = faults);
+        self.shared.change(|state| state.set_faults(faults));
+    }
+
+    /// What happened so far, for whoever reads it.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.shared.state())
     }
 
     pub fn counts(&self) -> Counts {
@@ -172,68 +256,20 @@ impl Simulator {
     }
 }
 
-/// A phone, for whoever holds it.
-#[derive(Clone)]
-pub struct Handset {
-    simulator: Simulator,
-    number: String,
-}
-
-impl Handset {
-    /// What it shows, oldest first: what came, and what was typed.
-    pub fn texts(&self) -> Vec<Text> {
-        self.simulator.shared.state().phones.texts(&self.number)
-    }
-
-    /// Types a text and sends it; the carrier delivers it when it can.
-    pub fn send(&self, to: &str, words: &str) -> Text {
-        self.simulator.shared.typed(&self.number, to, words)
-    }
-
-    /// Shows a text from another run of the carrier, as one that was dealt with.
-    pub fn remember(&self, direction: Direction, other: &str, words: &str, at: Timestamp) {
-        let (from, to) = match direction {
-            Direction::ToPhone => (other, self.number.as_str()),
-            Direction::FromPhone => (self.number.as_str(), other),
-        };
-        let [from, to, text] = [from, to, words].map(str::to_owned);
-        self.simulator.shared.change(|state| {
-            let id = state.new_id();
-            state.phones.keep(Text { id, direction, from, to, text, at, answered: true });
-        });
-    }
-
-    /// Types a text and waits until the gateway has answered for all of it.
-    pub async fn text(&self, to: &str, words: &str) -> Text {
-        let Text { id, .. } = self.send(to, words);
-        self.wait_until_answered(&id).await
-    }
-
-    /// Waits until the gateway has answered for all of a text that was typed.
-    pub async fn wait_until_answered(&self, id: &str) -> Text {
-        self.wait_for(|text| text.id == id && text.answered).await
-    }
-
-    /// Waits until a text that came satisfies.
-    pub async fn wait_for_text(&self, wanted: impl Fn(&Text) -> bool) -> Text {
-        self.wait_for(|text| text.direction == Direction::ToPhone && wanted(text)).await
-    }
-
-    async fn wait_for(&self, wanted: impl Fn(&Text) -> bool) -> Text {
-        let find = |state: &State| state.phones.texts(&self.number).into_iter().find(|text| wanted(text));
-        self.simulator.shared.until(find).await
-    }
-}
-
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state and tells whoever waits.
+    /// Changes the state, and with it what a scenario does upon that; then tells whoever waits.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.state());
+        let (result, typed) = {
+            let mut state = self.state();
+            let result = change(&mut state);
+            (result, state.play_on(&self.config))
+        };
         self.revision.send_modify(|revision| *revision += 1);
+        typed.iter().for_each(|text| self.tell(text));
         result
     }
 
@@ -250,16 +286,7 @@ impl Shared {
 
     /// A phone typed a text.
     fn typed(&self, from: &str, to: &str, words: &str) -> Text {
-        let at = self.config.clock.now();
-        let text = self.change(|state| {
-            let id = state.new_id();
-            let direction = Direction::FromPhone;
-            let [from, to, words] = [from, to, words].map(str::to_owned);
-            let text = Text { id, direction, from, to, text: words, at, answered: false };
-            state.phones.keep(text.clone());
-            state.outbox.typed(&text);
-            text
-        });
+        let text = self.change(|state| state.typed(from, to, words, &self.config));
         self.tell(&text);
         text
     }
@@ -271,8 +298,42 @@ impl Shared {
 }
 
 impl State {
-    fn new_id(&mut self) -> String {
+    fn new_id(&mut self) -> u64 {
         self.last_id += 1;
-        format!("{:x}", self.last_id)
+        self.last_id
+    }
+
+    fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+        self.played = Played { script: self.played.script + 1, ..Played::default() };
+        self.release_receipts();
+    }
+
+    fn typed(&mut self, from: &str, to: &str, words: &str, config: &SimulatorConfig) -> Text {
+        let id = format!("{:x}", self.new_id());
+        let [from, to, words] = [from, to, words].map(str::to_owned);
+        let (at, direction) = (config.clock.now(), Direction::FromPhone);
+        let text = Text { id, direction, from, to, text: words, at, answered: false };
+        self.phones.keep(text.clone());
+        self.outbox.typed(&text, config.alphabet, &self.faults);
+        text
+    }
+
+    /// What refuses the text that comes now, if anything does.
+    fn refuses(&mut self, now: Instant) -> Option<u32> {
+        let nth = self.played.submits;
+        self.played.submits += 1;
+        let refusal = self.faults.refuses(nth).or_else(|| self.is_too_fast(now).then_some(status::RTHROTTLED));
+        self.counts.refused += u64::from(refusal.is_some());
+        refusal
+    }
+
+    fn is_too_fast(&mut self, now: Instant) -> bool {
+        let Some(most) = self.faults.submits_per_second else { return false };
+        let (began, taken) = self.played.second.filter(|(began, _)| now < *began + SECOND).unwrap_or((now, 0));
+        self.played.second = Some((began, taken.saturating_add(1)));
+        taken >= most
     }
 }
+
+const SECOND: Duration = Duration::from_secs(1);

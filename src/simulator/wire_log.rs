@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use smpp::CommandId;
 
 /// Entries that are kept.
 const ENTRIES_MAX: usize = 10_000;
 
 /// Which way a PDU went, seen from the carrier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WireDirection {
     FromGateway,
     ToGateway,
@@ -47,5 +49,30 @@ impl WireLog {
 
     pub fn entries(&self) -> Vec<WireEntry> {
         self.0.iter().cloned().collect()
+    }
+}
+
+/// A command as the specification writes it.
+pub(super) fn name(id: CommandId) -> &'static str {
+    match id {
+        CommandId::BindTransceiver => "bind_transceiver",
+        CommandId::BindTransceiverResp => "bind_transceiver_resp",
+        CommandId::BindReceiver => "bind_receiver",
+        CommandId::BindReceiverResp => "bind_receiver_resp",
+        CommandId::BindTransmitter => "bind_transmitter",
+        CommandId::BindTransmitterResp => "bind_transmitter_resp",
+        CommandId::SubmitSm => "submit_sm",
+        CommandId::SubmitSmResp => "submit_sm_resp",
+        CommandId::DataSm => "data_sm",
+        CommandId::DataSmResp => "data_sm_resp",
+        CommandId::DeliverSm => "deliver_sm",
+        CommandId::DeliverSmResp => "deliver_sm_resp",
+        CommandId::AlertNotification => "alert_notification",
+        CommandId::EnquireLink => "enquire_link",
+        CommandId::EnquireLinkResp => "enquire_link_resp",
+        CommandId::Unbind => "unbind",
+        CommandId::UnbindResp => "unbind_resp",
+        CommandId::GenericNack => "generic_nack",
+        _ => "other",
     }
 }

@@ -1,0 +1,273 @@
+//! What the carrier says: to each PDU of the gateway, and of its own accord.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use smpp::pdus::{
+    AlertNotification, BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DataSmResp, SubmitSmResp,
+};
+use smpp::types::COctetString;
+use smpp::values::{Npi, Ton};
+use smpp::{CommandId, Pdu};
+use tokio::time::Instant;
+
+use super::connection::{Bound, Connection};
+use super::faults::{Faults, RefuseBy};
+use super::line::Said;
+use super::outbox::number;
+use super::phones::{Direction, Text};
+use super::receipts::{About, receipt_later};
+use super::verbs::{Alert, Nack, Order};
+use super::words;
+use crate::carrier::frame::{Frame, status};
+
+impl Connection {
+    pub(super) fn answer(&mut self, frame: &Frame) -> ControlFlow<()> {
+        let sequence = frame.sequence();
+        let may_send = matches!(self.bound, Bound::Transceiver | Bound::Transmitter);
+        match frame.id() {
+            CommandId::BindTransceiver | CommandId::BindReceiver | CommandId::BindTransmitter => {
+                return self.bind(frame);
+            }
+            CommandId::EnquireLink if self.shared.state().faults.silent_to_enquire_link => {}
+            CommandId::EnquireLink => self.respond(status::ROK, sequence, Pdu::EnquireLinkResp),
+            CommandId::Unbind => {
+                self.unbound = true;
+                self.respond(status::ROK, sequence, Pdu::UnbindResp);
+                return ControlFlow::Break(());
+            }
+            CommandId::UnbindResp if self.unbound => return ControlFlow::Break(()),
+            CommandId::SubmitSm | CommandId::DataSm if may_send => self.submit(frame),
+            CommandId::SubmitSm | CommandId::DataSm => self.refuse(frame, status::RINVBNDSTS),
+            CommandId::DeliverSmResp => self.answered(frame),
+            _ if frame.is_response() => {}
+            _ => self.respond(status::RINVCMDID, sequence, Pdu::GenericNack),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn bind(&mut self, frame: &Frame) -> ControlFlow<()> {
+        let (bound, system_id, password) = match frame.decode() {
+            Some(Pdu::BindTransceiver(bind)) => (Bound::Transceiver, bind.system_id, bind.password),
+            Some(Pdu::BindReceiver(bind)) => (Bound::Receiver, bind.system_id, bind.password),
+            Some(Pdu::BindTransmitter(bind)) => (Bound::Transmitter, bind.system_id, bind.password),
+            Some(_) | None => {
+                self.say(status::RINVCMDLEN, frame.sequence(), Pdu::GenericNack);
+                return ControlFlow::Break(());
+            }
+        };
+        let Faults { silent_to_bind, refuse_bind_with, .. } = self.shared.state().faults.clone();
+        if silent_to_bind {
+            return ControlFlow::Continue(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let config = &shared.config;
+        let differs = |wanted: &Option<String>, given: &str| wanted.as_ref().is_some_and(|wanted| wanted != given);
+        let has_room = || shared.state().binds.has_room(system_id.as_str(), config.binds_max, Instant::now());
+        let command_status = if let Some(refusal) = refuse_bind_with {
+            refusal
+        } else if self.bound != Bound::Not {
+            status::RALYBND
+        } else if differs(&config.system_id, system_id.as_str()) {
+            status::RINVSYSID
+        } else if differs(&config.password, password.as_str()) {
+            status::RINVPASWD
+        } else if !has_room() {
+            status::RALYBND
+        } else {
+            status::ROK
+        };
+        let us = || COctetString::from_string("assent-carrier".to_owned()).expect("it has at most 15 characters");
+        let response: Pdu = match bound {
+            Bound::Receiver => BindReceiverResp::new(us(), None).into(),
+            Bound::Transmitter => BindTransmitterResp::new(us(), None).into(),
+            Bound::Transceiver | Bound::Not => BindTransceiverResp::new(us(), None).into(),
+        };
+        self.respond(command_status, frame.sequence(), response);
+        if command_status != status::ROK {
+            return ControlFlow::Break(());
+        }
+        self.bound = bound;
+        system_id.as_str().clone_into(&mut self.system_id);
+        self.shared.change(|state| {
+            state.binds.stands(self.id, &self.system_id);
+            state.counts.bound = state.binds.count();
+            state.counts.binds += 1;
+            if matches!(bound, Bound::Transceiver | Bound::Receiver) {
+                state.outbox.takes(self.id, &self.system_id);
+            }
+        });
+        ControlFlow::Continue(())
+    }
+
+    fn submit(&mut self, frame: &Frame) {
+        let refusal = self.shared.change(|state| state.refuses(Instant::now()));
+        if let Some(command_status) = refusal {
+            return self.refuse(frame, command_status);
+        }
+        // What holds for it is what held when it came, whatever the scenario does after it.
+        let Faults { silent, shift_sequence, answer_ids, receipt_before_response, .. } =
+            self.shared.state().faults.clone();
+        let Some(message_id) = self.take(frame) else { return self.refuse(frame, status::RSYSERR) };
+        if receipt_before_response {
+            self.give_what_waits();
+        }
+        if silent {
+            return;
+        }
+        let id = COctetString::from_string(answer_ids.write(message_id));
+        let id = id.expect("an id is at most 24 characters");
+        let sequence = frame.sequence().wrapping_add(shift_sequence) & 0x7FFF_FFFF;
+        match frame.id() {
+            CommandId::DataSm => self.respond(status::ROK, sequence, DataSmResp::new(id, Vec::new())),
+            _ => self.respond(status::ROK, sequence, SubmitSmResp::new(id, Vec::new())),
+        }
+    }
+
+    /// Refuses a text, as the script wants it.
+    fn refuse(&mut self, frame: &Frame, command_status: u32) {
+        let Faults { refuse_by, shift_sequence, .. } = self.shared.state().faults.clone();
+        let sequence = frame.sequence().wrapping_add(shift_sequence) & 0x7FFF_FFFF;
+        match (refuse_by, frame.id()) {
+            (RefuseBy::NackOfNothing, _) => self.respond(command_status, 0, Pdu::GenericNack),
+            (RefuseBy::GenericNack, _) => self.respond(command_status, sequence, Pdu::GenericNack),
+            (RefuseBy::Response, CommandId::DataSm) => self.respond(command_status, sequence, DataSmResp::default()),
+            (RefuseBy::Response, _) => self.respond(command_status, sequence, SubmitSmResp::default()),
+        }
+    }
+
+    /// The text is ours, if it is one: shows it on the phone, and sees to its receipt. Gives the id of it.
+    pub(super) fn take(&mut self, frame: &Frame) -> Option<u64> {
+        if !matches!(frame.id(), CommandId::SubmitSm | CommandId::DataSm) {
+            return None;
+        }
+        let message = words::submitted(frame)?;
+        let (part, words) = words::read(&message, self.shared.config.alphabet);
+        let (from, to) = (number(&message.source), number(&message.destination));
+        let at = self.shared.config.clock.now();
+        let system_id = self.system_id.clone();
+        let (message_id, shown, receipt) = self.shared.change(|state| {
+            state.counts.submits += 1;
+            state.outbox.sends_from(&from, &system_id);
+            state.tally.took(&from, &to, part, &words);
+            let message_id = state.new_id();
+            let receipts = state.faults.receipts;
+            let words = match part {
+                _ if !receipts.reaches_the_phone() => None,
+                Some(part) => state.phones.join(&from, &to, part, words),
+                None => Some(words),
+            };
+            let shown = words.map(|words| {
+                let id = format!("{message_id:x}");
+                Text { id, direction: Direction::ToPhone, from, to, text: words, at, answered: true }
+            });
+            if let Some(text) = &shown {
+                state.phones.keep(text.clone());
+            }
+            let outcome = receipts.wanted(message.registered_delivery);
+            let about = outcome.map(|outcome| About { message, message_id, outcome, system_id });
+            if let Some(about) = &about
+                && state.faults.receipt_before_response
+            {
+                state.receipt(about, at);
+                return (message_id, shown, None);
+            }
+            (message_id, shown, about)
+        });
+        if let Some(text) = &shown {
+            self.shared.tell(text);
+        }
+        if let Some(about) = receipt {
+            self.shared.tasks.spawn(receipt_later(Arc::clone(&self.shared), about));
+        }
+        Some(message_id)
+    }
+
+    fn answered(&mut self, frame: &Frame) {
+        let Some(id) = self.unanswered.remove(&frame.sequence()) else { return };
+        let accepted = frame.status() == status::ROK;
+        let Faults { redeliver_on, redeliver_after, .. } = self.shared.state().faults.clone();
+        if redeliver_on.contains(&frame.status()) {
+            if self.shared.change(|state| state.outbox.rests(self.id, id)) {
+                let shared = Arc::clone(&self.shared);
+                self.shared.tasks.spawn(async move {
+                    tokio::select! {
+                        () = tokio::time::sleep(redeliver_after.0) => shared.change(|state| state.outbox.wakes(id)),
+                        () = shared.stop.cancelled() => {}
+                    }
+                });
+            }
+            return;
+        }
+        let told = self.shared.change(|state| {
+            state.counts.answered += 1;
+            let (phone, text) = state.outbox.answered(self.id, id)?;
+            // What the gateway refuses is gone, and the phone never hears of it.
+            accepted.then(|| state.phones.answered(&phone, &text)).flatten()
+        });
+        if let Some(text) = told {
+            self.shared.tell(&text);
+        }
+    }
+
+    pub(super) fn give_what_waits(&mut self) {
+        loop {
+            let (claimed, copies) = {
+                let mut state = self.shared.state();
+                let keeps = state.faults.hold_deliver || state.faults.mute;
+                (if keeps { None } else { state.outbox.claim(self.id) }, state.faults.deliver_copies)
+            };
+            let Some((id, pdu)) = claimed else { return };
+            for _ in 0..=copies {
+                let sequence = self.next_sequence();
+                self.unanswered.insert(sequence, id);
+                self.shared.change(|state| state.counts.delivers += 1);
+                self.say(status::ROK, sequence, pdu.clone());
+            }
+        }
+    }
+
+    /// Does what the carrier was told to do.
+    pub(super) fn obey(&mut self) -> ControlFlow<()> {
+        let orders = self.shared.state().orders.get_mut(&self.id).map(std::mem::take).unwrap_or_default();
+        for order in orders {
+            match order {
+                Order::Drop => return ControlFlow::Break(()),
+                Order::Unbind if self.bound == Bound::Not => {}
+                Order::Unbind => {
+                    self.unbound = true;
+                    let sequence = self.next_sequence();
+                    self.say(status::ROK, sequence, Pdu::Unbind);
+                }
+                Order::Stray(octets) => self.line.say(Said::Stray(octets), Instant::now()),
+                Order::EnquireLinks(count) => {
+                    for _ in 0..count {
+                        let sequence = self.next_sequence();
+                        self.say(status::ROK, sequence, Pdu::EnquireLink);
+                    }
+                }
+                Order::Nack(Nack { status, sequence }) => self.say(status, sequence, Pdu::GenericNack),
+                Order::Alert(alert) if matches!(self.bound, Bound::Receiver | Bound::Transceiver) => {
+                    let sequence = self.next_sequence();
+                    self.say(status::ROK, sequence, alert_notification(&alert));
+                }
+                Order::Alert(_) => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        self.last_sequence = self.last_sequence % 0x7FFF_FFFF + 1;
+        self.last_sequence
+    }
+}
+
+fn alert_notification(Alert { phone, to }: &Alert) -> AlertNotification {
+    let digits = |number: &str| {
+        let digits = number.trim_start_matches('+').to_owned();
+        COctetString::from_string(digits).expect("a number has at most 15 digits")
+    };
+    let (ton, npi) = (Ton::International, Npi::Isdn);
+    AlertNotification::new(ton, npi, digits(phone), ton, npi, digits(to), None)
+}
