@@ -136,13 +136,17 @@ fn sar(message: &ShortMessage) -> Option<Part> {
     })
 }
 
+/// SMPP 3.4 §5.2.23: an id has 64 characters at most. Of a longer one that much is kept, wherever it stands.
+const ID_CHARS_MAX: usize = 64;
+
 fn receipt(message: &ShortMessage) -> Receipt {
     let parameters = &message.parameters;
     let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
-        Some(id) => Some(String::from_utf8_lossy(&id[..id.len().min(64)]).into_owned()),
+        Some(id) => Some(String::from_utf8_lossy(id).into_owned()),
         None => said.id,
     };
+    let id = id.map(|id| id.chars().take(ID_CHARS_MAX).collect::<String>());
     let state = parameters.message_state.map(receipt::state_of).or(said.state);
     Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
@@ -199,6 +203,7 @@ mod tests {
 
     use super::*;
     use crate::carrier::frame::{Framer, encode};
+    use crate::carrier::short_message::Parameters;
     use crate::domain::{
         BootId, Conversation, ConversationId, ConversationKey, Effect, Event, Form, Limits, Policy, Practice,
         PracticeId,
@@ -352,6 +357,19 @@ mod tests {
         let expected =
             Receipt { carrier_id: Some(CarrierId("tlv".into())), reference: Some(7), state: ReceiptState::Delivered };
         assert_eq!(receipt_of(both), expected);
+    }
+
+    #[test]
+    fn an_id_of_any_length_is_not_kept_whole() {
+        let long = "7".repeat(300);
+        let in_text = ShortMessage { esm_class: 0x04, ..message(b"") };
+        let payload = Some(format!("id:{long} stat:DELIVRD").into_bytes());
+        let parameters = Parameters { message_payload: payload, ..Default::default() };
+        let receipt = receipt_of(ShortMessage { parameters, ..in_text.clone() });
+        assert_eq!(receipt.carrier_id, Some(CarrierId(long[..64].into())));
+        let parameters = Parameters { receipted_message_id: Some(long.clone().into_bytes()), ..Default::default() };
+        let receipt = receipt_of(ShortMessage { parameters, ..in_text });
+        assert_eq!(receipt.carrier_id, Some(CarrierId(long[..64].into())));
     }
 
     #[test]
