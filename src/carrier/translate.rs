@@ -101,14 +101,18 @@ fn sar(message: &ShortMessage) -> Option<Part> {
     })
 }
 
+/// SMPP 3.4 §5.2.23: an id has 64 characters at most. Of a longer one that much is kept, wherever it stands.
+const ID_CHARS_MAX: usize = 64;
+
 /// What a receipt says, in its optional parameters or else in its text.
 pub(super) fn receipt(message: &ShortMessage, dialect: &Dialect) -> Receipt {
     let parameters = &message.parameters;
     let said = receipt::read(&receipt_words(message));
     let id = match &parameters.receipted_message_id {
-        Some(id) => Some(String::from_utf8_lossy(&id[..id.len().min(64)]).into_owned()),
+        Some(id) => Some(String::from_utf8_lossy(id).into_owned()),
         None => said.id,
     };
+    let id = id.map(|id| id.chars().take(ID_CHARS_MAX).collect::<String>());
     let state = parameters.message_state.map(receipt::state_of).or(said.state);
     Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
@@ -170,6 +174,7 @@ mod tests {
 
     use super::*;
     use crate::carrier::frame::{Framer, encode};
+    use crate::carrier::short_message::Parameters;
     use crate::domain::Cause;
 
     /// 2026-07-08 09:10:11 UTC
@@ -261,6 +266,19 @@ mod tests {
         let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt) else { panic!("a receipt") };
         assert_eq!(receipt.carrier_id, Some(CarrierId("7_f".into())));
         assert_eq!(receipt.error.and_then(|error| error.cause), Some(Cause::OverLimit));
+    }
+
+    #[test]
+    fn an_id_of_any_length_is_not_kept_whole() {
+        let long = "7".repeat(300);
+        let in_text = ShortMessage { esm_class: 0x04, ..message(b"") };
+        let payload = Some(format!("id:{long} stat:DELIVRD").into_bytes());
+        let parameters = Parameters { message_payload: payload, ..Default::default() };
+        let receipt = receipt_of(ShortMessage { parameters, ..in_text.clone() });
+        assert_eq!(receipt.carrier_id, Some(CarrierId(long[..64].into())));
+        let parameters = Parameters { receipted_message_id: Some(long.clone().into_bytes()), ..Default::default() };
+        let receipt = receipt_of(ShortMessage { parameters, ..in_text });
+        assert_eq!(receipt.carrier_id, Some(CarrierId(long[..64].into())));
     }
 
     #[test]
