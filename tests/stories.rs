@@ -105,14 +105,15 @@ async fn yes_releases_every_draft_in_order_and_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_overtakes_texts_that_wait_for_the_rate_limit() {
     let world = World::empty("").await;
-    // One segment a minute: after the invitation, the next text has to wait.
+    // One segment a minute: after the confirmation, the next text has to wait.
     world.practice(1).await;
     world.patient("rosa", "Rosa", "Garcia", ROSA).await;
     world.rosa_texts("START").await;
+    world.phone(ROSA).wait_for_text(|_| true).await;
     world.drafts("maria", "rosa", "one").await.is(202);
     world.drafts("maria", "rosa", "two").await.is(202);
-    world.later(MINUTE * 2);
     world.rosa_texts("STOP").await;
+    world.later(MINUTE * 2);
     for text in ["one", "two"] {
         let message = world.becomes("rosa", text, "failed").await;
         assert_eq!(message["failure"]["code"], "opted-out");
