@@ -334,7 +334,17 @@ impl Stride {
         let mut thread = Vec::new();
         let mut before = String::new();
         for _ in 0..pages {
-            let page = self.get(&format!("/patients/{patient}/messages?limit=200{before}")).await;
+            let path = format!("/patients/{patient}/messages?limit=200{before}");
+            // A store that changes its master has no answer for a moment, and says to ask again.
+            let page = eventually("the thread is read", async || {
+                let answer = self.call(Method::GET, &path, &Value::Null).await.map_err(|error| error.to_string())?;
+                if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+                    Err(answer.body.to_string())
+                } else {
+                    Ok(answer.is(200))
+                }
+            })
+            .await;
             thread.extend(page["messages"].as_array().unwrap().iter().cloned());
             let Some(next) = page["next"].as_str() else { return thread };
             before = format!("&before={next}");
