@@ -7,21 +7,20 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use smpp::CommandId;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::LinkConfig;
+use super::bare::{Bare, now};
 use super::dial::connect;
 use super::frame::{Framer, status};
 use super::profile::Profile;
 use super::quirks::{Seen, SeenReceipt, quirks};
-use super::reason::of_read_error;
 use super::refusal::name_of;
 use super::session::{Delivered, Input, Output, Reason, Session, Settings};
 use super::short_message::ShortMessage;
 use super::submit::Outbound;
 use super::translate::{phone, receipt};
-use super::trial::{TrialError, now};
+use super::trial::TrialError;
 use super::window::{Submit, Token};
 use crate::domain::text::DefaultAlphabet;
 use crate::domain::{Answer, Phone, ReceiptState};
@@ -34,7 +33,6 @@ const VALIDITY: SignedDuration = SignedDuration::from_mins(5);
 const LINGER: Duration = Duration::from_secs(3);
 /// Receipts that are kept. A carrier that sends more has shown enough.
 const RECEIPTS_MAX: usize = 16;
-const READ_OCTETS: usize = 8 * 1024;
 const TOKEN: Token = Token(1);
 
 /// What is sent, and how long its receipt is waited for.
@@ -146,35 +144,11 @@ struct Live<'a> {
 
 impl Live<'_> {
     async fn run(mut self, stream: impl AsyncRead + AsyncWrite) -> Result<Vec<String>, Reason> {
-        let (mut reader, mut writer) = tokio::io::split(stream);
-        let mut buffer = vec![0; READ_OCTETS];
+        let mut socket = Bare::new(stream);
         loop {
-            let to_write = self.session.to_write(now());
-            let write = async {
-                match &to_write {
-                    Some(to_write) => {
-                        // TLS may have kept what the socket did not take.
-                        writer.flush().await?;
-                        writer.write(&to_write.octets).await
-                    }
-                    None => std::future::pending().await,
-                }
-            };
-            let deadline = self.session.next_deadline().into_iter().chain(self.until).min().map(Instant::from_std);
-            let outputs = tokio::select! {
-                biased;
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    self.session.handle(Input::Tick, now())
-                }
-                written = write => match written {
-                    Ok(octets) if octets > 0 => self.session.handle(Input::Wrote(octets), now()),
-                    Ok(_) | Err(_) => self.session.handle(Input::Lost, now()),
-                },
-                read = reader.read(&mut buffer) => match read {
-                    Ok(octets) if octets > 0 => self.heard(&buffer[..octets]),
-                    Ok(_) => self.session.handle(Input::Lost, now()),
-                    Err(error) => self.session.handle(of_read_error(&error), now()),
-                },
+            let outputs = match socket.next(&mut self.session, self.until).await {
+                Input::Received(octets) => self.heard(octets),
+                input => self.session.handle(input, now()),
             };
             if let Some(reason) = self.perform(outputs) {
                 return self.over(reason);

@@ -12,6 +12,7 @@
 //! [`Reception::deliver`](crate::ports::Reception::deliver) returned `Ok`, and not before.
 
 pub mod alert;
+mod bare;
 mod deliveries;
 mod dial;
 mod drive;

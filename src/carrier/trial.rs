@@ -3,17 +3,15 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until};
+use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::bare::{Bare, now};
 use super::dial::{NoConnection, connect};
-use super::reason::of_read_error;
 use super::session::{Input, Output, Reason, Session, Settings};
 use super::{LinkConfig, LinkConfigError};
 
 /// How long a trial may take, from the first SYN to the last answer.
 const TRIAL: Duration = Duration::from_secs(10);
-const READ_OCTETS: usize = 8 * 1024;
 
 /// Why a link can't be bound. For operators: each says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +27,7 @@ pub enum TrialError {
 /// Connects, binds and unbinds.
 pub async fn try_bind(config: &LinkConfig) -> Result<(), TrialError> {
     let settings = config.settings(config.bind()?);
-    let until = Instant::now() + TRIAL;
+    let until = now() + TRIAL;
     // A connection that is never taken ends by its own limit, which is no later than that of the trial.
     let stream = connect(config).await.map_err(TrialError::NoConnection)?;
     bind_and_unbind(stream, settings, until).await.map_err(TrialError::NotBound)
@@ -38,40 +36,18 @@ pub async fn try_bind(config: &LinkConfig) -> Result<(), TrialError> {
 async fn bind_and_unbind(
     stream: impl AsyncRead + AsyncWrite,
     settings: Settings,
-    until: Instant,
+    until: std::time::Instant,
 ) -> Result<(), Reason> {
-    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut socket = Bare::new(stream);
     let mut session = Session::connected(settings, now());
     let mut is_bound = false;
-    let mut buffer = vec![0; READ_OCTETS];
     loop {
-        let to_write = session.to_write(now());
-        let write = async {
-            match &to_write {
-                Some(to_write) => {
-                    // TLS may have kept what the socket did not take.
-                    writer.flush().await?;
-                    writer.write(&to_write.octets).await
-                }
-                None => std::future::pending().await,
-            }
-        };
-        let deadline = session.next_deadline().map_or(until, Instant::from_std);
-        let mut outputs = tokio::select! {
-            biased;
+        let input = socket.next(&mut session, Some(until)).await;
+        if now() >= until {
             // A carrier that takes its time to part was bound all the same.
-            () = sleep_until(until) => return if is_bound { Ok(()) } else { Err(Reason::BindUnanswered) },
-            () = sleep_until(deadline) => session.handle(Input::Tick, now()),
-            written = write => match written {
-                Ok(octets) if octets > 0 => session.handle(Input::Wrote(octets), now()),
-                Ok(_) | Err(_) => session.handle(Input::Lost, now()),
-            },
-            read = reader.read(&mut buffer) => match read {
-                Ok(octets) if octets > 0 => session.handle(Input::Received(&buffer[..octets]), now()),
-                Ok(_) => session.handle(Input::Lost, now()),
-                Err(error) => session.handle(of_read_error(&error), now()),
-            },
-        };
+            return if is_bound { Ok(()) } else { Err(Reason::BindUnanswered) };
+        }
+        let mut outputs = session.handle(input, now());
         if outputs.iter().any(|output| matches!(output, Output::Bound)) {
             is_bound = true;
             outputs.extend(session.handle(Input::Unbind(Reason::Stopped), now()));
@@ -91,9 +67,4 @@ async fn bind_and_unbind(
             }
         }
     }
-}
-
-/// The time as the session reads it.
-pub(super) fn now() -> std::time::Instant {
-    Instant::now().into_std()
 }
