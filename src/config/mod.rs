@@ -1,33 +1,26 @@
 //! What the operator decides: defaults, then a TOML file, then environment variables `ASSENT__SECTION__KEY`.
 //! Every mistake is reported at once, and an unknown key is one.
 
+mod carrier;
 mod profile;
 mod reader;
+mod store;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::Path;
 
 use config::{Map, Source, Value};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::carrier::{Carrier, Tls};
 pub use self::profile::writings;
 use self::reader::{Reader, Section, environment, overlay};
-use crate::carrier::Profile;
-use crate::domain::Phone;
+pub use self::store::{Durability, Store, StoreFiles};
 
-/// The most `submit_sm` that may be unanswered on one link.
-const WINDOW_MAX: u32 = 1_000;
-/// The last in line of the carriers.
-const PRIORITY_MAX: u32 = 100;
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
-/// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
-const SYSTEM_ID_CHARS_MAX: usize = 15;
-const PASSWORD_CHARS_MAX: usize = 8;
 /// The shortest operator token that is taken: 128 bits in hexadecimal.
 const OPERATOR_TOKEN_CHARS_MIN: usize = 32;
 
@@ -51,122 +44,6 @@ pub struct Http {
     pub requests_per_second: NonZeroU32,
 }
 
-/// Where state is kept.
-#[derive(Debug, Clone)]
-pub struct Store {
-    /// `file:///DIRECTORY` for the embedded store; `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://` for
-    /// one that several daemons share.
-    pub url: String,
-    /// The key ring that seals what is stored; a `store.key` in the directory of an embedded store if left out.
-    pub key_file: Option<PathBuf>,
-    pub durability: Durability,
-    /// Where this daemon remembers how far it has seen a store on Redis.
-    pub directory: PathBuf,
-    /// Redis' password, in place of one in the url.
-    pub password: Option<SecretString>,
-    /// Certificates, in PEM, that Redis' own must come from; those that this machine trusts if left out.
-    pub ca_file: Option<PathBuf>,
-    /// Whether what is stored may travel unencrypted to another machine.
-    pub allow_plaintext: bool,
-}
-
-/// Files of a store that are named beside its configuration.
-#[derive(Debug, Clone, Default)]
-pub struct StoreFiles {
-    pub keys: Option<PathBuf>,
-    pub password: Option<PathBuf>,
-    pub authority: Option<PathBuf>,
-}
-
-impl StoreFiles {
-    /// The password, where there is a file with one.
-    pub fn password(&self) -> Result<Option<SecretString>, Mistakes> {
-        let mut reader = Reader::default();
-        let mut section = Section::root(Map::new());
-        if let Some(file) = &self.password {
-            section.say("password_file", &file.display().to_string());
-        }
-        let password = reader.optional_secret(&mut section, "password");
-        if reader.mistakes.is_empty() { Ok(password) } else { Err(Mistakes(reader.mistakes)) }
-    }
-}
-
-/// Whether Redis must show that it keeps what it acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    Enforced,
-    /// Whoever runs a managed Redis vouches for what can't be seen of it.
-    Attested,
-}
-
-impl Store {
-    /// An embedded store in a directory.
-    pub fn in_directory(directory: &Path) -> Self {
-        Self::at(format!("file://{}", directory.display()))
-    }
-
-    fn at(url: String) -> Self {
-        Self {
-            url,
-            key_file: None,
-            durability: Durability::Enforced,
-            directory: PathBuf::from("/var/lib/assent"),
-            password: None,
-            ca_file: None,
-            allow_plaintext: false,
-        }
-    }
-
-    /// Reads what a file and the environment say of the store, and nothing else of them: what the rest names, such as the
-    /// credentials of a service, is there only while a daemon runs. What `files` name counts in place of what they say.
-    pub fn load(file: &Path, files: &StoreFiles) -> Result<Self, Mistakes> {
-        let mut keys = in_file(file)?;
-        overlay(&mut keys, environment(std::env::vars()));
-        let mut reader = Reader::default();
-        let mut section = reader.section(&mut Section::root(keys), "store");
-        if files.password.is_some() {
-            section.forget("password");
-        }
-        let named = [("key_file", &files.keys), ("password_file", &files.password), ("ca_file", &files.authority)];
-        for (key, named) in named {
-            if let Some(named) = named {
-                section.say(key, &named.display().to_string());
-            }
-        }
-        let store = Self::read(&mut reader, section);
-        if reader.mistakes.is_empty() { Ok(store) } else { Err(Mistakes(reader.mistakes)) }
-    }
-
-    fn read(reader: &mut Reader, mut section: Section) -> Self {
-        let mut store = Self::at("file:///var/lib/assent".into());
-        if let Some(url) = reader.text(&mut section, "url") {
-            store.url = url;
-        }
-        store.key_file = reader.text(&mut section, "key_file").map(PathBuf::from);
-        store.durability = match reader.text(&mut section, "durability").as_deref() {
-            None | Some("enforced") => Durability::Enforced,
-            Some("attested") => Durability::Attested,
-            Some(_) => {
-                reader.wrong(&section, "durability", "must be \"enforced\" or \"attested\"");
-                Durability::Enforced
-            }
-        };
-        if let Some(directory) = reader.text(&mut section, "directory") {
-            store.directory = directory.into();
-        }
-        store.password = reader.optional_secret(&mut section, "password");
-        store.ca_file = reader.text(&mut section, "ca_file").map(PathBuf::from);
-        store.allow_plaintext = reader.switch(&mut section, "allow_plaintext", false);
-        if store.url.starts_with("redis") && store.key_file.is_none() {
-            let what = "is needed with redis, because all daemons seal with the same keys; \
-                        make one with: echo \"k1:$(openssl rand -base64 32)\" > FILE";
-            reader.wrong(&section, "key_file", what);
-        }
-        reader.finish(section);
-        store
-    }
-}
-
 /// Who the operator is.
 #[derive(Debug, Clone)]
 pub struct Auth {
@@ -179,73 +56,6 @@ pub struct Auth {
 pub struct Log {
     /// A filter in the syntax of `tracing`, such as `info` or `assent=debug`.
     pub filter: String,
-}
-
-/// A link to a carrier.
-#[derive(Debug, Clone)]
-pub struct Carrier {
-    /// What the link is called in logs and metrics.
-    pub name: String,
-    /// Host and port of the carrier's SMPP server.
-    pub address: String,
-    /// How TLS is spoken with it, if it is.
-    pub tls: Option<Tls>,
-    pub system_id: String,
-    pub password: SecretString,
-    /// What some carriers ask for to tell services apart; usually empty.
-    pub system_type: String,
-    /// Unanswered `submit_sm` at once.
-    pub window: u32,
-    /// What the carrier contract allows on this link.
-    pub segments_per_second: NonZeroU32,
-    /// After this long without traffic the link is checked.
-    pub enquire_link: Duration,
-    /// How long an answer to a `submit_sm` is waited for.
-    pub response_timeout: Duration,
-    /// The practice numbers that go through this link; none means all.
-    pub numbers: Vec<Phone>,
-    /// The carrier's ways.
-    pub profile: Arc<Profile>,
-    /// Of the links that serve a number, those with the lowest that are bound take its texts.
-    pub priority: u32,
-}
-
-/// TLS towards a carrier. The files are read at each connection.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    /// What the carrier's certificate must be for; the host of the address if left out.
-    pub server_name: Option<String>,
-    /// Certificates, in PEM, that the carrier's own must come from; those that this machine trusts if left out.
-    pub ca_file: Option<PathBuf>,
-    /// The certificate that the carrier knows us by and its key, both in PEM.
-    pub client_certificate_and_key_files: Option<(PathBuf, PathBuf)>,
-}
-
-impl Tls {
-    fn read(reader: &mut Reader, section: &mut Section) -> Option<Self> {
-        let is_on = reader.switch(section, "tls", false);
-        let server_name = reader.text(section, "server_name");
-        let ca_file = reader.file(section, "ca_file");
-        let certificate = reader.file(section, "client_certificate_file");
-        let key = reader.file(section, "client_key_file");
-        if !is_on {
-            let given = [
-                ("server_name", server_name.is_some()),
-                ("ca_file", ca_file.is_some()),
-                ("client_certificate_file", certificate.is_some()),
-                ("client_key_file", key.is_some()),
-            ];
-            for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
-                reader.wrong(section, key, "goes with tls = true only");
-            }
-            return None;
-        }
-        if certificate.is_some() != key.is_some() {
-            let missing = if key.is_none() { "client_key_file" } else { "client_certificate_file" };
-            reader.wrong(section, missing, "is needed: a certificate and its key go together");
-        }
-        Some(Self { server_name, ca_file, client_certificate_and_key_files: certificate.zip(key) })
-    }
 }
 
 /// Everything that is wrong with a configuration.
@@ -331,74 +141,10 @@ fn in_file(file: &Path) -> Result<Map<String, Value>, Mistakes> {
     keys.map_err(|error| Mistakes(vec![format!("{}: {error}", file.display())]))
 }
 
-impl Carrier {
-    fn read(reader: &mut Reader, mut section: Section) -> Self {
-        let seconds = Duration::from_secs;
-        let name = reader.required_text(&mut section, "name");
-        let address = reader.required_text(&mut section, "address");
-        if !address.is_empty() && !is_host_and_port(&address) {
-            reader.wrong(&section, "address", "must be HOST:PORT");
-        }
-        let tls = Tls::read(reader, &mut section);
-        let may_be_plain = reader.switch(&mut section, "allow_plaintext", false);
-        if tls.is_none() && !may_be_plain && !address.is_empty() && !is_loopback(&address) {
-            let what =
-                "texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private";
-            reader.wrong(&section, "address", what);
-        }
-        let system_id = reader.required_text(&mut section, "system_id");
-        if system_id.len() > SYSTEM_ID_CHARS_MAX {
-            reader.wrong(&section, "system_id", "has more than 15 characters (SMPP 3.4 §5.2.1)");
-        }
-        let password = reader.secret(&mut section, "password");
-        let password = password.unwrap_or_default();
-        if password.expose_secret().len() > PASSWORD_CHARS_MAX {
-            reader.wrong(&section, "password", "has more than 8 characters (SMPP 3.4 §5.2.2)");
-        }
-        let system_type = reader.text(&mut section, "system_type").unwrap_or_default();
-        let bind = reader.text(&mut section, "bind").unwrap_or_else(|| "transceiver".into());
-        if bind != "transceiver" {
-            reader.wrong(&section, "bind", "this version binds as \"transceiver\" only");
-        }
-        let window = reader.number(&mut section, "window", 10, WINDOW_MAX);
-        let segments_per_second = reader.number(&mut section, "segments_per_second", 100, 1_000_000);
-        let enquire_link = reader.duration(&mut section, "enquire_link", seconds(30), (seconds(1), seconds(3_600)));
-        let response_timeout =
-            reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
-        let numbers = reader.phones(&mut section, "numbers");
-        let profile = profile::read(reader, &mut section);
-        let priority = reader.number(&mut section, "priority", 1, PRIORITY_MAX);
-        reader.finish(section);
-        Self {
-            name,
-            address,
-            tls,
-            system_id,
-            password,
-            system_type,
-            window,
-            segments_per_second: NonZeroU32::new(segments_per_second).unwrap_or(NonZeroU32::MIN),
-            enquire_link,
-            response_timeout,
-            numbers,
-            profile: Arc::new(profile),
-            priority,
-        }
-    }
-}
-
-fn is_host_and_port(address: &str) -> bool {
-    address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-}
-
-fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const SMALLEST: &str = r#"
