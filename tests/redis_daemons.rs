@@ -29,13 +29,18 @@ mod daemons {
     use super::{crash, daemon, servers};
 }
 
+use std::time::Duration;
+
 use crash::checkers::check;
 use crash::fleet::Fleet;
 use crash::scene::Random;
 use daemon::{SharedStore, eventually};
 use servers::Redis;
 use servers::proxy::Proxy;
+use tokio::time::Instant;
 
+/// For how long a daemon stands still, at least.
+const FROZEN: Duration = Duration::from_secs(60);
 /// What the fickle one says in the first round and in the second. START in other letters than at the beginning, so that
 /// it can't be taken for that one brought again.
 const WORDS: [&str; 2] = ["STOP", "sTART"];
@@ -65,11 +70,14 @@ async fn of_two_daemons_one_is_frozen_and_does_no_harm_when_it_goes_on() {
     let work = fleet.work(&mut random, WORDS[0]);
     fleet.is_busy().await;
     fleet.members[0].daemon().freeze().await;
+    let frozen = Instant::now();
     fleet.is_busy().await;
     fleet.pause(work).await;
     // It is asked of the one that goes on. By then whatever the frozen one was about to do is out of date.
     fleet.members.swap(0, 1);
     fleet.nothing_is_sending().await;
+    // A process that stands still has no clock that could be moved.
+    tokio::time::sleep_until(frozen + FROZEN).await;
     fleet.members[1].daemon().thaw().await;
     fleet.settle().await;
     fleet.members[1].daemon().is_ready().await;
