@@ -60,7 +60,11 @@ impl Accept {
             Some(since) => println!("what came after {since} may be lost, opt-outs among it: ask the carrier for it"),
             None => println!("the store is empty: nothing that was in it is left"),
         }
-        println!("{} conversations had texts that wait; all of them are unconfirmed now", accepted.conversations);
+        match accepted.conversations {
+            0 => println!("no text waited"),
+            1 => println!("1 conversation had texts that waited; all of them are unconfirmed now"),
+            many => println!("{many} conversations had texts that waited; all of them are unconfirmed now"),
+        }
         println!("accepted: the daemons go on within seconds");
         Ok(())
     }
