@@ -2,6 +2,7 @@
 
 import { freshId } from "./api.js";
 import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
+import { Preview } from "./preview.js";
 import { birthWords, consentWords, inOrder, kindWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
 
 const PAGE = 50;
@@ -15,6 +16,7 @@ export class Conversation {
   #drafts = new Map();
   #tick = 0;
   #reading = false;
+  #preview = new Preview();
   #toBottom;
 
   constructor({ practice, unreadOf, onRead, onOpenPatient, onAddPatient, onClosed }) {
@@ -24,7 +26,10 @@ export class Conversation {
     this.onOpenPatient = onOpenPatient;
     this.onClosed = onClosed;
 
-    $("draft").addEventListener("input", () => { this.#draft().text = $("draft").value; });
+    $("draft").addEventListener("input", () => {
+      this.#draft().text = $("draft").value;
+      this.#renderDraft();
+    });
     $("draft").addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#send(event);
     });
@@ -49,6 +54,7 @@ export class Conversation {
     this.#session = session;
     this.#staffName = staffName;
     this.#drafts = new Map();
+    this.#preview.use(session);
     this.#open = null;
     this.#render();
   }
@@ -280,6 +286,7 @@ export class Conversation {
 
   #renderDraft() {
     const draft = this.#draft();
+    this.#preview.of(draft.text);
     setText($("draft-problem"), draft.problem);
     setText($("draft-send"), draft.sending ? "Sending…" : "Send");
     setAttribute($("draft-send"), "aria-disabled", draft.sending ? "true" : null);

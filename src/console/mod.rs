@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// Every file of the page: its name, its media type, its content.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("console.css", CSS, include_str!("console.css")),
     ("icon.svg", "image/svg+xml", include_str!("icon.svg")),
     ("api.js", JAVASCRIPT, include_str!("api.js")),
@@ -16,6 +16,7 @@ const FILES: [(&str, &str, &str); 11] = [
     ("dom.js", JAVASCRIPT, include_str!("dom.js")),
     ("patients.js", JAVASCRIPT, include_str!("patients.js")),
     ("phone.js", JAVASCRIPT, include_str!("phone.js")),
+    ("preview.js", JAVASCRIPT, include_str!("preview.js")),
     ("prm.js", JAVASCRIPT, include_str!("prm.js")),
     ("settings.js", JAVASCRIPT, include_str!("settings.js")),
     ("words.js", JAVASCRIPT, include_str!("words.js")),

@@ -44,6 +44,24 @@ export function consentWords(consent, number) {
   }
 }
 
+function seen(characters) {
+  if (characters === "") return "nothing";
+  if (characters === " ") return "a space";
+  if (characters === "\n") return "a new line";
+  return /^[\s\p{Cf}]+$/u.test(characters) ? "an invisible mark" : characters;
+}
+
+// Nothing about a text that goes out as it is written, in one piece.
+export function previewWords({ encoding, segments, segments_max: most, replaced }) {
+  const words = [];
+  if (segments > most) words.push(`Too long: ${segments} segments, where ${most} may be sent.`);
+  else if (segments > 1) words.push(`${segments} segments.`);
+  if (segments > 1 && encoding === "ucs2") words.push("A character that is not in the usual alphabet makes it longer.");
+  const others = replaced.map(({ from, to }) => `${seen(to)} for ${seen(from)}`);
+  if (others.length > 0) words.push(`Sent with ${others.join(", ")}.`);
+  return words.join(" ");
+}
+
 export function unreadWords(count) {
   return count === 1 ? "1 unread text" : `${count} unread texts`;
 }

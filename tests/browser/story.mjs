@@ -173,6 +173,23 @@ async function play(open, wire) {
     await sees(desk.locator("#handset option:checked", { hasText: "Ana Testerly" }), "attached");
   });
 
+  await step("a draft says how it would be sent while it is written", async () => {
+    const says = (words) => sees(desk.locator("#draft-preview", { hasText: words }));
+    await draft(desk, "Ana Testerly").fill("It\u2019s at 3\u2026");
+    await says("Sent with ' for \u2019, ... for \u2026.");
+    await draft(desk, "Ana Testerly").fill("at\u00a03 to\u200bday");
+    await says("Sent with a space for an invisible mark, nothing for an invisible mark.");
+    await draft(desk, "Ana Testerly").fill("Stretch twice a day. ".repeat(9));
+    await says(/^2 segments\.$/);
+    await draft(desk, "Ana Testerly").fill(`${"Stretch twice a day. ".repeat(4)}\u{1F600}`);
+    await says("2 segments. A character that is not in the usual alphabet makes it longer.");
+    await draft(desk, "Ana Testerly").fill("stretch ".repeat(250));
+    await says(/^Too long: \d+ segments, where 10 may be sent\.$/);
+    await picture(desk, "preview");
+    await draft(desk, "Ana Testerly").fill("");
+    await sees(desk.locator("#draft-preview", { hasText: /^$/ }), "attached");
+  });
+
   await step("the first draft waits, and the phone is asked first", async () => {
     await write(desk, "Ana Testerly", "Welcome, Ana! How does your knee feel?");
     await sees(bubble(desk, INVITATION));
