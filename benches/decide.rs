@@ -37,6 +37,7 @@ impl Scene {
             contact: "303-555-9999".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
+            texts: Default::default(),
         };
         let phone = Phone::parse("+13035550123").expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };

@@ -23,5 +23,6 @@ mod api {
     mod preview;
     mod privacy;
     mod problems;
+    mod texts;
     mod world;
 }

@@ -43,6 +43,7 @@ async fn set_up(site: &Site) {
         contact: "303-555-0199".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
+        texts: Default::default(),
     };
     records.put_practice(practice).await.unwrap();
     let patient = Patient {

@@ -170,6 +170,7 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         contact: "303-555-0100".into(),
         segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
+        texts: Default::default(),
     };
     let policy = Policy {
         practice: Arc::new(practice),

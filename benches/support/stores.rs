@@ -53,5 +53,6 @@ pub fn practice() -> Practice {
         contact: "303-555-9999".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
+        texts: Default::default(),
     }
 }

@@ -173,6 +173,7 @@ mod tests {
             contact: contact.into(),
             segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
+            texts: Default::default(),
         };
         let policy = Policy {
             practice: Arc::new(practice),

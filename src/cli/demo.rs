@@ -141,6 +141,7 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
             contact: "303-555-0100".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
+            texts: Default::default(),
         };
         records.put_practice(practice).await?;
         for member in staff() {

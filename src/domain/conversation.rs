@@ -8,6 +8,7 @@ use super::keyword::{self, Language, Meaning, Reading};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
+use super::texts::Occasion;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
@@ -250,7 +251,7 @@ impl Turn<'_> {
         self.consent_becomes(Consent::OptedIn { since: self.now, evidence: Evidence::Text(evidence) });
         self.outbox(|outbox, step| outbox.release(step));
         if confirmation == Confirmation::Owed {
-            let text = self.policy.start_confirmation(language);
+            let text = self.policy.practice.text(Occasion::StartConfirmation, language);
             self.say(Kind::StartConfirmation, text, self.now + self.policy.limits.confirmation_begins);
         }
     }
@@ -260,7 +261,7 @@ impl Turn<'_> {
         let recall = self.outbox(|outbox, step| outbox.withdraw(step));
         self.effects.extend(recall);
         if confirmation == Confirmation::Owed {
-            let text = self.policy.opt_out_confirmation(language);
+            let text = self.policy.practice.text(Occasion::OptOutConfirmation, language);
             self.say(Kind::OptOutConfirmation, text, self.now + self.policy.limits.confirmation_begins);
         }
     }
@@ -270,7 +271,7 @@ impl Turn<'_> {
             self.next.help_sent_at.is_some_and(|at| self.now.duration_since(at) < self.policy.limits.help_every);
         if !answered_lately {
             self.next.help_sent_at = Some(self.now);
-            let text = self.policy.help(language);
+            let text = self.policy.practice.text(Occasion::Help, language);
             self.say(Kind::Help, text, self.now + self.policy.limits.confirmation_begins);
         }
     }
@@ -315,7 +316,8 @@ impl Turn<'_> {
             return Err(Refusal::InvitationLimit { again_at });
         }
         self.consent_becomes(Consent::Invited { since: now });
-        self.say(Kind::Invitation, self.policy.invitation(), now + limits.validity);
+        let text = self.policy.practice.text(Occasion::Invitation, Language::English);
+        self.say(Kind::Invitation, text, now + limits.validity);
         Ok(())
     }
 

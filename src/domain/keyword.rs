@@ -19,7 +19,7 @@ pub enum Meaning {
 }
 
 /// The language to answer in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Language {
     English,
     Spanish,

@@ -21,6 +21,7 @@ pub mod reassembly;
 mod staff;
 mod summary;
 pub mod text;
+pub mod texts;
 pub mod typography;
 
 pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::keyword::Language;
 use super::text::Writing;
-use super::{Body, Phone, Practice};
+use super::{Phone, Practice};
 
 /// One run of one daemon. What was `sending` under another boot may or may not have gone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,58 +103,5 @@ impl Default for Limits {
             postponement_max: SignedDuration::from_hours(48),
             doubtful_tries_max: 3,
         }
-    }
-}
-
-/// The texts that Assent writes itself. None of them carries anything of a patient's.
-impl Policy {
-    /// Asks for YES. CTIA Messaging Principles 5.1.2.1: who writes, how often, what it costs, HELP and STOP.
-    pub fn invitation(&self) -> Body {
-        let practice = &self.practice.name;
-        Body::new(format!(
-            "{practice}: Reply YES to receive messages from your practice. Msg frequency varies. \
-             Msg & data rates may apply. Reply HELP for help, STOP to opt out."
-        ))
-    }
-
-    /// The one text that may follow an opt-out (47 CFR 64.1200(a)(12)).
-    pub fn opt_out_confirmation(&self, language: Language) -> Body {
-        let Practice { name, contact, .. } = &*self.practice;
-        Body::new(match language {
-            Language::English => format!(
-                "{name}: You are opted out and will get no more texts. Text START to opt back in. \
-                 Questions? Call {contact}."
-            ),
-            Language::Spanish => format!(
-                "{name}: Ha cancelado los mensajes y no recibira mas. Envie START para volver a recibirlos. \
-                 ¿Preguntas? Llame al {contact}."
-            ),
-        })
-    }
-
-    pub fn start_confirmation(&self, language: Language) -> Body {
-        let name = &self.practice.name;
-        Body::new(match language {
-            Language::English => {
-                format!("{name}: You are opted in to texts. Reply HELP for help, STOP to opt out.")
-            }
-            Language::Spanish => {
-                format!("{name}: Ha aceptado recibir mensajes. Responda AYUDA para ayuda, ALTO para cancelar.")
-            }
-        })
-    }
-
-    pub fn help(&self, language: Language) -> Body {
-        let Practice { name, contact, .. } = &*self.practice;
-        Body::new(match language {
-            Language::English => format!(
-                "{name}: Two-way texts with your practice. Call {contact}. Msg & data rates may apply. \
-                 Reply STOP to opt out."
-            ),
-            Language::Spanish => format!(
-                "{name}: Mensajes con su consultorio. Llame al {contact}. Pueden aplicarse tarifas de mensajes y \
-                 datos. Responda ALTO para cancelar."
-            ),
-        })
     }
 }

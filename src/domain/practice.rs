@@ -7,6 +7,7 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 
 use super::meter::DAY_ZONE;
+use super::texts::Texts;
 use super::{Phone, PracticeId, Rate};
 
 /// Segments a minute that a low-volume 10DLC campaign may send through AT&T.
@@ -32,6 +33,8 @@ pub struct Practice {
     pub segments_per_minute: NonZeroU32,
     /// `None` is no limit.
     pub segments_per_day: Option<NonZeroU32>,
+    /// How it words what Assent writes itself.
+    pub texts: Texts,
 }
 
 impl Practice {
@@ -64,6 +67,7 @@ mod tests {
                 contact: "303-555-0100".into(),
                 segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
                 segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
+                texts: Texts::default(),
             };
             practice.opens_after(day_ends_at.parse().unwrap()).to_string()
         };

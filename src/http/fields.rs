@@ -122,6 +122,24 @@ impl Fields {
         self.number(name, least, most).map(Some)
     }
 
+    /// An object within the object, which may be left out. What is wrong in it is told by [`absorb`](Self::absorb).
+    pub fn object(&mut self, name: &str) -> Option<Self> {
+        match self.take(name)? {
+            Value::Object(members) => return Some(Self::of(members.into_iter().collect())),
+            _ => self.errors.push(error(name, "must be an object")),
+        }
+        None
+    }
+
+    /// Takes over what is wrong in an object that was a member of this one.
+    pub fn absorb(&mut self, name: &str, mut object: Self) {
+        for (unread, _) in &object.members {
+            object.errors.push(error(unread, "is not a field here"));
+        }
+        let within = |inner: FieldError| FieldError { field: format!("{name}.{}", inner.field), ..inner };
+        self.errors.extend(object.errors.into_iter().map(within));
+    }
+
     /// Tells what is wrong, unread fields among it.
     pub fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in &self.members {
@@ -254,6 +272,20 @@ mod tests {
                 ("?", "is not a field of this call"),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_wrong_within_an_object_is_told_with_its_place() {
+        let found = wrong(r#"{"texts":{"help":{"en":"","fr":"x","Jane Doe":1}},"hours":7}"#, |fields| {
+            assert!(fields.object("hours").is_none() && fields.object("left_out").is_none());
+            let mut texts = fields.object("texts").unwrap();
+            let mut help = texts.object("help").unwrap();
+            help.optional_text("en", read::line(5));
+            texts.absorb("help", help);
+            fields.absorb("texts", texts);
+        });
+        let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["hours", "texts.help.en", "texts.help.?", "texts.help.fr"]);
     }
 
     #[test]

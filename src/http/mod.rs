@@ -19,6 +19,7 @@ mod practices;
 mod preview;
 mod problem;
 mod staff;
+mod texts;
 mod views;
 
 use std::num::NonZeroU32;

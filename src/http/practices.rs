@@ -13,7 +13,7 @@ use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::problem::Problem;
 use super::views::{PracticeTodayView, PracticeView};
-use super::{Api, answer};
+use super::{Api, answer, texts};
 use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
 /// Leaves room for the rest of the invitation in two segments.
@@ -31,6 +31,7 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
     let contact = fields.text("contact", read::line(CONTACT_MAX));
     let segments_per_minute = fields.number("segments_per_minute", 1, SEGMENTS_PER_MINUTE_MAX);
     let segments_per_day = fields.number_or_null("segments_per_day", 1, SEGMENTS_PER_DAY_MAX);
+    let texts = texts::read(&mut fields);
     fields.finish()?;
     let (Some(name), Some(number), Some(time_zone), Some(contact)) = (name, number, time_zone, contact) else {
         unreachable!("a required field that is not there is a mistake that was told");
@@ -40,7 +41,11 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
         Some(given) => given.and_then(NonZeroU32::new),
         None => Some(SEGMENTS_PER_DAY_DEFAULT),
     };
-    let practice = Practice { id, name, number, time_zone, contact, segments_per_minute, segments_per_day };
+    let practice = Practice { id, name, number, time_zone, contact, segments_per_minute, segments_per_day, texts };
+    let too_long = texts::too_long(&practice, api.records.writing(&practice));
+    if !too_long.is_empty() {
+        return Err(Problem::Invalid(too_long));
+    }
     let put = api.records.put_practice(practice.clone()).await?;
     tracing::info!(practice = %practice.id, ?put, "practice was put");
     Ok(answer::put(put, PracticeView::of(&practice)))

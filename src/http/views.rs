@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Api;
+use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
     Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice,
     PracticeId, ReceiptState, StaffMember, Status,
@@ -22,6 +23,8 @@ pub struct PracticeView<'a> {
     segments_per_minute: u32,
     /// `null` is no limit.
     segments_per_day: Option<u32>,
+    /// Those that the practice has set itself.
+    texts: ByOccasion<&'a str>,
 }
 
 impl<'a> PracticeView<'a> {
@@ -34,15 +37,17 @@ impl<'a> PracticeView<'a> {
             contact: &practice.contact,
             segments_per_minute: practice.segments_per_minute.get(),
             segments_per_day: practice.segments_per_day.map(NonZeroU32::get),
+            texts: texts::own(practice),
         }
     }
 }
 
-/// A practice, and what its number has sent today.
+/// A practice, what Assent writes to its patients, and what its number has sent today.
 #[derive(Serialize)]
 pub struct PracticeTodayView<'a> {
     #[serde(flatten)]
     practice: PracticeView<'a>,
+    texts_in_force: ByOccasion<Shown>,
     /// `null` while the store does not say.
     today: Option<TodayView>,
 }
@@ -68,7 +73,8 @@ impl<'a> PracticeTodayView<'a> {
             },
             ends_at: standing.day_ends_at.to_string(),
         });
-        Self { practice: PracticeView::of(practice), today }
+        let texts_in_force = texts::in_force(practice, api.records.writing(practice));
+        Self { practice: PracticeView::of(practice), texts_in_force, today }
     }
 }
 

@@ -110,6 +110,7 @@ mod tests {
             contact: "303-555-0100".into(),
             segments_per_minute: NonZeroU32::new(60).unwrap(),
             segments_per_day: NonZeroU32::new(100),
+            texts: Default::default(),
         };
         let day_ends_at = at("2026-03-05T08:00:00Z");
         let standing = Standing { full_in: Duration::from_secs(full_in), spent_today, day_ends_at };

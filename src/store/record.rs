@@ -6,6 +6,7 @@
 mod conversation;
 mod message;
 mod roll;
+mod wordings;
 
 use std::borrow::Cow;
 
@@ -368,6 +369,7 @@ mod tests {
             contact: "303-555-9999".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
+            texts: Default::default(),
         };
         Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default(), writing: Default::default() }
     }

@@ -86,6 +86,7 @@ impl Scene {
             contact: "303-555-0100".into(),
             segments_per_minute: NonZeroU32::new(per_minute).unwrap(),
             segments_per_day: per_day.and_then(NonZeroU32::new),
+            texts: Default::default(),
         };
         Self { throttle: Self::daemon(&meter), meter, practice }
     }

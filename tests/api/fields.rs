@@ -202,11 +202,13 @@ async fn a_practice_keeps_its_number_and_shares_it_with_nobody() {
         created,
         json!({
             "id": "third", "name": "P", "number": "+13035550300", "time_zone": "UTC", "contact": "x",
-            "segments_per_minute": 75, "segments_per_day": 2_000,
+            "segments_per_minute": 75, "segments_per_day": 2_000, "texts": {},
         })
     );
     assert_eq!(put("third", "+13035550300").send().await.expect(200), created);
     let mut found = world.operator(Method::GET, "/v1/practices/third").send().await.expect(200);
-    assert_eq!(found.as_object_mut().unwrap().remove("today").unwrap()["segments"], 0);
+    let also = found.as_object_mut().unwrap();
+    assert_eq!(also.remove("today").unwrap()["segments"], 0);
+    assert!(also.remove("texts_in_force").is_some());
     assert_eq!(found, created);
 }

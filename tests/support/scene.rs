@@ -37,6 +37,7 @@ impl Scene {
             contact: "303-555-0100".into(),
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
+            texts: Default::default(),
         };
         let now: Timestamp = "2026-03-02T15:00:00Z".parse().unwrap();
         let key = ConversationKey { practice: practice.id.clone(), phone: Phone::parse("+13035550123").unwrap() };

@@ -217,6 +217,7 @@ impl Shell {
                 contact: "303-555-0100".into(),
                 segments_per_minute: NonZeroU32::new(75).unwrap(),
                 segments_per_day: None,
+                texts: Default::default(),
             }),
             boot,
             poisoned: Mutex::default(),

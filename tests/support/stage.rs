@@ -53,6 +53,7 @@ pub fn policy(practice_id: &PracticeId) -> Policy {
         contact: "303-555-9999".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
+        texts: Default::default(),
     };
     Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default(), writing: Default::default() }
 }

@@ -38,6 +38,7 @@ pub fn practice(index: usize) -> Practice {
         contact: "303-555-9999".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
+        texts: Default::default(),
     }
 }
 

@@ -118,6 +118,7 @@ fn practice(id: &str, number: usize) -> Practice {
         contact: "303-555-0100".into(),
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
+        texts: Default::default(),
     }
 }
 

@@ -61,6 +61,7 @@ impl Scene {
             contact: "303-555-9999".into(),
             segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
+            texts: Default::default(),
         };
         let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
         let key = ConversationKey { practice: practice.id.clone(), phone };

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use super::wordings::WordingV1;
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
 use crate::domain::{Patient, PatientId, Practice, SEGMENTS_PER_DAY_DEFAULT, StaffId, StaffMember};
 use crate::ports::{Record, RecordKey, TokenRecord};
@@ -21,6 +22,9 @@ pub enum RecordV1 {
         /// `null` is no limit. A practice from before there was one has the default.
         #[serde(default = "segments_per_day_default")]
         segments_per_day: Option<NonZeroU32>,
+        /// Those that the practice has set itself.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        texts: Vec<WordingV1>,
     },
     Staff {
         practice: String,
@@ -60,6 +64,7 @@ impl From<&Record> for RecordV1 {
                 contact: practice.contact.clone(),
                 segments_per_minute: practice.segments_per_minute,
                 segments_per_day: practice.segments_per_day,
+                texts: WordingV1::all(&practice.texts),
             },
             Record::Staff(practice, staff) => Self::Staff {
                 practice: practice.to_string(),
@@ -94,17 +99,25 @@ impl TryFrom<RecordV1> for Record {
 
     fn try_from(record: RecordV1) -> Result<Self, ReadError> {
         Ok(match record {
-            RecordV1::Practice { id, name, number, time_zone, contact, segments_per_minute, segments_per_day } => {
-                Self::Practice(Practice {
-                    id: practice_id(&id)?,
-                    name,
-                    number: phone(&number)?,
-                    time_zone,
-                    contact,
-                    segments_per_minute,
-                    segments_per_day,
-                })
-            }
+            RecordV1::Practice {
+                id,
+                name,
+                number,
+                time_zone,
+                contact,
+                segments_per_minute,
+                segments_per_day,
+                texts,
+            } => Self::Practice(Practice {
+                id: practice_id(&id)?,
+                name,
+                number: phone(&number)?,
+                time_zone,
+                contact,
+                segments_per_minute,
+                segments_per_day,
+                texts: WordingV1::read(texts),
+            }),
             RecordV1::Staff { practice, id, name, site_administrator, patient_text_administrator } => Self::Staff(
                 practice_id(&practice)?,
                 StaffMember { id: staff_id(&id)?, name, site_administrator, patient_text_administrator },
