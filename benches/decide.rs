@@ -38,6 +38,8 @@ impl Scene {
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         let phone = Phone::parse("+13035550123").expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };
@@ -92,7 +94,11 @@ fn received(words: &str) -> Event {
 }
 
 fn drafted() -> Event {
-    Event::Drafted(Draft { text: Body::new(REMINDER), staff: Some(StaffId::parse("maria").expect("an id")) })
+    Event::Drafted(Draft {
+        text: Body::new(REMINDER),
+        staff: Some(StaffId::parse("maria").expect("an id")),
+        preferences: Default::default(),
+    })
 }
 
 fn answered(id: MessageId) -> Event {

@@ -15,6 +15,7 @@ mod api {
     mod daemons;
     mod events;
     mod fields;
+    mod hours;
     mod inbox;
     mod limits;
     mod messages;

@@ -44,6 +44,8 @@ async fn set_up(site: &Site) {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     };
     records.put_practice(practice).await.unwrap();
     let patient = Patient {
@@ -52,6 +54,7 @@ async fn set_up(site: &Site) {
         last_name: "Doe".into(),
         date_of_birth: jiff::civil::date(1985, 3, 4),
         mobile_phone: Phone::parse(PATIENTS).unwrap(),
+        preferences: Default::default(),
     };
     records.put_patient(&id, patient).await.unwrap();
 }

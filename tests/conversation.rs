@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/scene.rs"]
+#[allow(dead_code)]
 mod scene;
 
 use assent::domain::outbox::Stage;

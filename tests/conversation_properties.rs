@@ -89,6 +89,9 @@ struct World {
     /// Messages whose last attempt is proved not to have reached the carrier.
     proved_unsent: BTreeMap<MessageId, u32>,
     confirmations_owed: usize,
+    /// When the patient last texted, and was last told that the practice is closed.
+    heard_at: Option<Timestamp>,
+    told_closed_at: Option<Timestamp>,
     /// When invitations left that the carrier may have.
     asked: Vec<Timestamp>,
 }
@@ -103,9 +106,11 @@ impl World {
                 }
             }
             Step::Text(text) => {
+                self.heard_at = Some(scene.now);
                 scene.texts(text);
             }
             Step::Part { reference, number, text } => {
+                self.heard_at = Some(scene.now);
                 scene.texts_part(text, reference, number, 2);
             }
             Step::GrantSlot(which) => {
@@ -181,7 +186,9 @@ impl World {
     fn check_gate(&mut self, scene: &Scene, cleared: &Cleared) {
         let consent = scene.conversation.consent;
         let stands = match cleared.kind() {
-            Kind::StaffText { .. } | Kind::StartConfirmation => matches!(consent, Consent::OptedIn { .. }),
+            Kind::StaffText { .. } | Kind::StartConfirmation | Kind::AfterHours => {
+                matches!(consent, Consent::OptedIn { .. })
+            }
             Kind::Invitation => matches!(consent, Consent::Invited { .. }),
             Kind::OptOutConfirmation => matches!(consent, Consent::OptedOut { .. }),
             Kind::Help => true,
@@ -189,6 +196,18 @@ impl World {
         };
         assert!(stands, "{:?} left while consent was {consent:?}", cleared.kind());
 
+        let is_answer = matches!(
+            cleared.kind(),
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help | Kind::AfterHours
+        );
+        let is_awake = self.heard_at.is_some_and(|at| scene.now.duration_since(at) <= SignedDuration::from_hours(1));
+        let is_quiet = scene.policy.practice.quiet_until(scene.now, None).is_some();
+        assert!(is_answer || is_awake || !is_quiet, "{:?} left at night", cleared.kind());
+        if *cleared.kind() == Kind::AfterHours && cleared.attempt() == 1 {
+            let told_lately = self.told_closed_at.replace(scene.now);
+            let pause = told_lately.map_or(SignedDuration::MAX, |at| scene.now.duration_since(at));
+            assert!(pause >= SignedDuration::from_mins(235), "one such reply in four hours, each within five minutes");
+        }
         if *cleared.kind() == Kind::Invitation {
             self.asked.push(scene.now);
         }
@@ -208,7 +227,8 @@ impl World {
         assert!(sending <= 1, "one message is in flight at a time");
 
         for message in scene.thread.values().filter(|message| message.kind != Kind::Inbound) {
-            let unfinished = matches!(message.status, Status::Pending | Status::Queued | Status::Sending);
+            let unfinished =
+                matches!(message.status, Status::Pending | Status::Scheduled | Status::Queued | Status::Sending);
             let waiting = outbox.waiting.iter().filter(|waiting| waiting.message.id == message.id).count();
             let tracked = outbox.tracked.iter().filter(|tracked| tracked.id == message.id).count();
             assert!(waiting + tracked <= 1, "a message has one place");
@@ -239,8 +259,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_events_breaks_a_promise(steps in prop::collection::vec(step(), 1..120)) {
+    fn no_sequence_of_events_breaks_a_promise(
+        steps in prop::collection::vec(step(), 1..120),
+        keeps_hours in any::<bool>(),
+    ) {
         let mut scene = Scene::new();
+        if keeps_hours {
+            scene.keeps_hours();
+        }
         let mut world = World::default();
         for step in &steps {
             world.play(&mut scene, step);

@@ -171,6 +171,8 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         segments_per_minute: assent::domain::SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     };
     let policy = Policy {
         practice: Arc::new(practice),
@@ -185,7 +187,8 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         conversation = decision.next;
         (decision.outcome, decision.effects)
     };
-    let (outcome, effects) = step(Event::Drafted(Draft { text: Body::new(text), staff: None }));
+    let (outcome, effects) =
+        step(Event::Drafted(Draft { text: Body::new(text), staff: None, preferences: Default::default() }));
     assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
     let invitation = slot(&effects);
     step(Event::SlotGranted(invitation));

@@ -54,5 +54,7 @@ pub fn practice() -> Practice {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     }
 }

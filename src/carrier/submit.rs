@@ -174,6 +174,8 @@ mod tests {
             segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         let policy = Policy {
             practice: Arc::new(practice),

@@ -142,6 +142,8 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         records.put_practice(practice).await?;
         for member in staff() {
@@ -210,6 +212,7 @@ fn patients() -> [Patient; 3] {
         last_name: last_name.into(),
         date_of_birth,
         mobile_phone: phone(mobile_phone),
+        preferences: Default::default(),
     };
     [
         patient("rosa", "Rosa", "Garcia", date(1984, 5, 12), "+13035550123"),

@@ -1,6 +1,7 @@
 // Says in the words of the clinic what the API says in codes.
 
 const STATUS = {
+  scheduled: "Scheduled: waits for the end of the quiet hours",
   pending: "Pending: waits for the patient’s YES",
   queued: "Queued",
   sending: "Sending",
@@ -19,6 +20,7 @@ const KIND = {
   opt_out_confirmation: "Opt-out confirmation",
   start_confirmation: "Opt-in confirmation",
   help: "Help text",
+  after_hours: "After-hours reply",
 };
 
 export function statusWords(message) {

@@ -80,10 +80,10 @@ impl Consent {
 
     /// The gate. A staff text leaves only under standing consent. The texts that Assent writes itself are the
     /// named exceptions: the invitation while its answer is awaited, each confirmation while what it
-    /// confirms still stands, and the answer to HELP.
+    /// confirms still stands, the answer to HELP, and while consent stands the one that says that nobody is there.
     pub(super) fn clear(&self, leaving: Leaving) -> Result<Cleared, NotCleared> {
         let may_leave = match (&leaving.kind, self) {
-            (Kind::StaffText { .. } | Kind::StartConfirmation, Self::OptedIn { .. })
+            (Kind::StaffText { .. } | Kind::StartConfirmation | Kind::AfterHours, Self::OptedIn { .. })
             | (Kind::Invitation, Self::Invited { .. })
             | (Kind::OptOutConfirmation, Self::OptedOut { .. })
             | (Kind::Help, _) => true,
@@ -92,7 +92,8 @@ impl Consent {
                 | Kind::StaffText { .. }
                 | Kind::StartConfirmation
                 | Kind::Invitation
-                | Kind::OptOutConfirmation,
+                | Kind::OptOutConfirmation
+                | Kind::AfterHours,
                 _,
             ) => false,
         };
@@ -224,6 +225,7 @@ mod tests {
             (Kind::Invitation, [false, true, false, false]),
             (Kind::OptOutConfirmation, [false, false, false, true]),
             (Kind::StartConfirmation, [false, false, true, false]),
+            (Kind::AfterHours, [false, false, true, false]),
             (Kind::Help, [true, true, true, true]),
             (Kind::Inbound, [false, false, false, false]),
         ];

@@ -12,8 +12,8 @@ use super::texts::Occasion;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
-    Refusal, Seq, Status, Summary,
+    Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Preferences,
+    Receipt, Refusal, Seq, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -42,6 +42,11 @@ pub struct Conversation {
     /// When invitations left, as far back as they are remembered.
     pub invitations: Vec<Timestamp>,
     pub help_sent_at: Option<Timestamp>,
+    pub after_hours_sent_at: Option<Timestamp>,
+    /// When the patient last texted.
+    pub heard_at: Option<Timestamp>,
+    /// How the patient wants to be texted, by what the last draft said.
+    pub preferences: Preferences,
     /// The latest inbound texts.
     pub arrivals: Vec<Arrival>,
     /// When link sessions ended, as far as the patient's texts told and other daemons did: what was answered shortly
@@ -100,6 +105,9 @@ impl Conversation {
             unread: 0,
             invitations: Vec::new(),
             help_sent_at: None,
+            after_hours_sent_at: None,
+            heard_at: None,
+            preferences: Preferences::default(),
             arrivals: Vec::new(),
             session_ends: Vec::new(),
             reassembly: Reassembly::default(),
@@ -233,6 +241,7 @@ impl Turn<'_> {
         let reading = read_as(&text, form);
         let id = self.add(Kind::Inbound, text, Status::Received).id;
         self.next.unread += 1;
+        self.next.heard_at = Some(self.now);
         let invitation = match self.next.invitations.last() {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
             Some(_) | None => Invitation::Forgotten,
@@ -242,8 +251,10 @@ impl Turn<'_> {
             Change::OptsIn(confirmation) => self.opted_in(id, confirmation, reading.language),
             Change::OptsOut(confirmation) => self.opted_out(id, confirmation, reading.language),
         }
-        if reading.meaning == Meaning::Help {
-            self.asked_for_help(reading.language);
+        match reading.meaning {
+            Meaning::Help => self.asked_for_help(reading.language),
+            Meaning::Other => self.said_something(form),
+            Meaning::OptOut | Meaning::Start | Meaning::OptIn => {}
         }
     }
 
@@ -276,8 +287,24 @@ impl Turn<'_> {
         }
     }
 
+    /// Says that nobody is there to read it, where that is so.
+    fn said_something(&mut self, form: Form) {
+        let practice = &self.policy.practice;
+        let is_opted_in = matches!(self.next.consent, Consent::OptedIn { .. });
+        let told_lately = self
+            .next
+            .after_hours_sent_at
+            .is_some_and(|at| self.now.duration_since(at) < self.policy.limits.after_hours_every);
+        if is_opted_in && form == Form::Text && !told_lately && practice.is_closed(self.now) {
+            self.next.after_hours_sent_at = Some(self.now);
+            let text = practice.text(Occasion::AfterHours, self.next.preferences.language);
+            self.say(Kind::AfterHours, text, self.now + self.policy.limits.confirmation_begins);
+        }
+    }
+
     fn drafted(&mut self, draft: Draft) -> Outcome {
         let limits = &self.policy.limits;
+        self.next.preferences = draft.preferences;
         let kind = Kind::StaffText { staff: draft.staff };
         match self.next.consent {
             Consent::OptedOut { since, .. } => Outcome::Refused(Refusal::OptedOut { since }),
@@ -316,12 +343,13 @@ impl Turn<'_> {
             return Err(Refusal::InvitationLimit { again_at });
         }
         self.consent_becomes(Consent::Invited { since: now });
-        let text = self.policy.practice.text(Occasion::Invitation, Language::English);
+        let text = self.policy.practice.text(Occasion::Invitation, self.next.preferences.language);
         self.say(Kind::Invitation, text, now + limits.validity);
         Ok(())
     }
 
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
+        self.observe_quiet();
         let (consent, to, policy) = (self.next.consent, self.next.key.phone.clone(), self.policy);
         if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, &consent, &to, policy, step)) {
             if *cleared.kind() == Kind::Invitation {
@@ -330,6 +358,14 @@ impl Turn<'_> {
             self.effects.push(Effect::Submit(cleared));
         }
         Outcome::Recorded
+    }
+
+    /// At night texts wait for the morning, unless they answer somebody who is awake.
+    fn observe_quiet(&mut self) {
+        let is_awake = self.next.heard_at.is_some_and(|at| self.now.duration_since(at) <= self.policy.limits.awake);
+        let zone = self.next.preferences.time_zone.as_deref();
+        let ends_at = if is_awake { None } else { self.policy.practice.quiet_until(self.now, zone) };
+        self.outbox(|outbox, step| outbox.observe_quiet(ends_at, step));
     }
 
     fn postponed(&mut self, id: MessageId, day_ends_at: Timestamp) -> Outcome {
@@ -376,6 +412,7 @@ impl Turn<'_> {
             Status::Expired => (Status::Expired, None),
             Status::Delivered
             | Status::Pending
+            | Status::Scheduled
             | Status::Queued
             | Status::Sending
             | Status::Sent
@@ -444,6 +481,11 @@ impl Turn<'_> {
     }
 
     fn close(mut self, before: &Conversation, outcome: Outcome) -> Decision {
+        self.observe_quiet();
+        let outcome = match outcome {
+            Outcome::Accepted(message) => Outcome::Accepted(self.next.outbox.as_it_waits(message)),
+            other @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => other,
+        };
         self.effects.extend(self.next.outbox.ask_for_slot(self.now, self.policy));
         if self.next.unread != before.unread {
             self.journal.push(Entry::UnreadChanged { unread: self.next.unread });
@@ -526,7 +568,8 @@ impl Turn<'_> {
             | Kind::Invitation
             | Kind::OptOutConfirmation
             | Kind::StartConfirmation
-            | Kind::Help => Body::new(Straightened::of(text.expose(), self.policy.writing).text),
+            | Kind::Help
+            | Kind::AfterHours => Body::new(Straightened::of(text.expose(), self.policy.writing).text),
         };
         self.next.last = self.next.last.next();
         self.next.active_at = self.now;
@@ -580,10 +623,10 @@ impl Conversation {
                 (Stage::Pending, Kind::StaffText { .. }) => {
                     one.message.status == Status::Pending && matches!(self.consent, Consent::Invited { .. })
                 }
-                (Stage::Queued { .. }, Kind::StaffText { .. }) => {
-                    one.message.status == Status::Queued && matches!(self.consent, Consent::OptedIn { .. })
+                (Stage::Queued { pause, .. }, Kind::StaffText { .. }) => {
+                    one.message.status == pause.status() && matches!(self.consent, Consent::OptedIn { .. })
                 }
-                (Stage::Queued { .. }, _) => one.message.status == Status::Queued,
+                (Stage::Queued { pause, .. }, _) => one.message.status == pause.status(),
                 (Stage::Sending { .. }, _) => one.message.status == Status::Sending,
                 (Stage::Pending, _) => false,
             })

@@ -19,8 +19,9 @@ pub enum Meaning {
 }
 
 /// The language to answer in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Language {
+    #[default]
     English,
     Spanish,
 }

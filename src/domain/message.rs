@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::StaffId;
+use super::{Preferences, StaffId};
 
 /// The words of a text. `Debug` shows how long they are, never what they say.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub enum Kind {
     StartConfirmation,
     /// Ours: the answer to HELP.
     Help,
+    /// Ours: the answer to a text that came while the practice is closed.
+    AfterHours,
 }
 
 /// What became of a message.
@@ -96,6 +98,8 @@ pub enum Kind {
 pub enum Status {
     /// Waits for the patient's YES.
     Pending,
+    /// Waits for a time: for the end of quiet hours.
+    Scheduled,
     /// Waits for the number's rate limit or for the carrier.
     Queued,
     /// Recorded as being written to the carrier, not answered yet.
@@ -150,6 +154,8 @@ pub struct Message {
 pub struct Draft {
     pub text: Body,
     pub staff: Option<StaffId>,
+    /// How the patient whom it is for wants to be texted.
+    pub preferences: Preferences,
 }
 
 /// How an inbound text presented itself.

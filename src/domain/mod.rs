@@ -7,6 +7,7 @@ mod consent;
 mod conversation;
 mod effect;
 mod event;
+pub mod hours;
 mod journal;
 pub mod keyword;
 mod message;
@@ -35,7 +36,7 @@ pub use message::{
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
-pub use patient::Patient;
+pub use patient::{Patient, Preferences};
 pub use phone::{Phone, PhoneError};
 pub use policy::{BootId, Limits, Policy, Writings};
 pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};

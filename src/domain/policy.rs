@@ -59,6 +59,10 @@ pub struct Limits {
     pub slot_wait: SignedDuration,
     /// The least time between two HELP replies.
     pub help_every: SignedDuration,
+    /// The least time between two replies that say that the practice is closed.
+    pub after_hours_every: SignedDuration,
+    /// How long after a patient's own text an answer may come at any hour.
+    pub awake: SignedDuration,
     /// How long the segments of an unfinished text are kept back.
     pub partial_text: SignedDuration,
     /// How long a receipt is waited for.
@@ -93,6 +97,8 @@ impl Default for Limits {
             sending: SignedDuration::from_secs(75),
             slot_wait: SignedDuration::from_mins(1),
             help_every: SignedDuration::from_hours(24),
+            after_hours_every: SignedDuration::from_hours(4),
+            awake: SignedDuration::from_hours(1),
             partial_text: SignedDuration::from_mins(10),
             receipt: SignedDuration::from_hours(72),
             redelivery: SignedDuration::from_hours(24),

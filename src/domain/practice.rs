@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::time;
 use jiff::tz::TimeZone;
 
+use super::hours::{OfficeHours, QuietHours};
 use super::meter::DAY_ZONE;
 use super::texts::Texts;
 use super::{Phone, PracticeId, Rate};
@@ -35,6 +36,10 @@ pub struct Practice {
     pub segments_per_day: Option<NonZeroU32>,
     /// How it words what Assent writes itself.
     pub texts: Texts,
+    /// When its texts wait, unless they answer the patient.
+    pub quiet_hours: Option<QuietHours>,
+    /// When it is open. Without them nobody is told that it is closed.
+    pub office_hours: Option<OfficeHours>,
 }
 
 impl Practice {
@@ -43,13 +48,28 @@ impl Practice {
         Rate { per_minute: self.segments_per_minute, per_day: self.segments_per_day }
     }
 
+    /// Until when it is quiet where the patient is: in their own zone, else in the practice's.
+    pub fn quiet_until(&self, now: Timestamp, zone: Option<&str>) -> Option<Timestamp> {
+        let hours = self.quiet_hours.as_ref()?;
+        hours.end(now, &zone_named(zone.unwrap_or(&self.time_zone)))
+    }
+
+    /// Whether patients are to be told that nobody reads their texts at this moment.
+    pub fn is_closed(&self, now: Timestamp) -> bool {
+        self.office_hours.as_ref().is_some_and(|hours| !hours.is_open(now, &zone_named(&self.time_zone)))
+    }
+
     /// When what the budget of a day was too small for may go: in the day that begins then, and not in the night.
     pub fn opens_after(&self, day_ends_at: Timestamp) -> Timestamp {
-        let zone = |name| TimeZone::get(name).unwrap_or(TimeZone::UTC);
-        let date = day_ends_at.to_zoned(zone(DAY_ZONE)).date();
-        let opening = date.to_datetime(time(OPENING_HOUR, 0, 0, 0)).to_zoned(zone(&self.time_zone));
+        let date = day_ends_at.to_zoned(zone_named(DAY_ZONE)).date();
+        let opening = date.to_datetime(time(OPENING_HOUR, 0, 0, 0)).to_zoned(zone_named(&self.time_zone));
         opening.map_or(day_ends_at, |opening| opening.timestamp().max(day_ends_at))
     }
+}
+
+/// A zone by the name that was checked when it was set.
+fn zone_named(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 #[cfg(test)]
@@ -68,6 +88,8 @@ mod tests {
                 segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
                 segments_per_day: Some(SEGMENTS_PER_DAY_DEFAULT),
                 texts: Texts::default(),
+                quiet_hours: None,
+                office_hours: None,
             };
             practice.opens_after(day_ends_at.parse().unwrap()).to_string()
         };

@@ -248,6 +248,8 @@ mod tests {
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
             texts,
+            quiet_hours: None,
+            office_hours: None,
         }
     }
 

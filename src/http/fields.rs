@@ -73,6 +73,15 @@ impl Fields {
         self.read_text(name, Needed::No, read)
     }
 
+    /// A text or `null`, which may be left out and means the same.
+    pub fn text_or_null<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if self.take_null(name) { None } else { self.optional_text(name, read) }
+    }
+
     fn read_text<T, E: fmt::Display>(
         &mut self,
         name: &str,
@@ -114,12 +123,7 @@ impl Fields {
 
     /// A whole number within bounds or `null`, which may be left out.
     pub fn number_or_null(&mut self, name: &str, least: u32, most: u32) -> Option<Option<u32>> {
-        let is_null = self.members.iter().any(|(known, value)| known == name && value.is_null());
-        if is_null {
-            self.take(name);
-            return Some(None);
-        }
-        self.number(name, least, most).map(Some)
+        if self.take_null(name) { Some(None) } else { self.number(name, least, most).map(Some) }
     }
 
     /// An object within the object, which may be left out. What is wrong in it is told by [`absorb`](Self::absorb).
@@ -129,6 +133,30 @@ impl Fields {
             _ => self.errors.push(error(name, "must be an object")),
         }
         None
+    }
+
+    /// An object within the object or `null`, which may be left out and means the same.
+    pub fn object_or_null(&mut self, name: &str) -> Option<Self> {
+        if self.take_null(name) { None } else { self.object(name) }
+    }
+
+    /// A list of texts, which may be left out.
+    pub fn texts<T, E: fmt::Display>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
+        let read_one = |value: Value| match value {
+            Value::String(text) => read(&text).map_err(|wrong| wrong.to_string()),
+            _ => Err("must be a list of strings".to_owned()),
+        };
+        let Value::Array(values) = self.take(name)? else {
+            self.refuse(name, &"must be a list of strings");
+            return None;
+        };
+        let read: Result<Vec<T>, String> = values.into_iter().map(read_one).collect();
+        read.map_err(|wrong| self.errors.push(error(name, &wrong))).ok()
+    }
+
+    /// Tells that a field can't be what it was read as.
+    pub fn refuse(&mut self, name: &str, why: &impl fmt::Display) {
+        self.errors.push(error(name, &why.to_string()));
     }
 
     /// Takes over what is wrong in an object that was a member of this one.
@@ -147,6 +175,12 @@ impl Fields {
         }
         self.errors.truncate(ERRORS_MAX);
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::Invalid(self.errors)) }
+    }
+
+    /// Takes a member that is `null`, and only such a one.
+    fn take_null(&mut self, name: &str) -> bool {
+        let is_null = self.members.iter().any(|(known, value)| known == name && value.is_null());
+        is_null && self.take(name).is_some()
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {

@@ -36,7 +36,8 @@ pub async fn send(
 
     let conversation = the.conversation();
     let request = digest(&the.patient.id, caller.staff.as_ref(), &text);
-    let draft = Draft { text: Body::new(text), staff: caller.staff };
+    let preferences = the.patient.preferences.clone();
+    let draft = Draft { text: Body::new(text), staff: caller.staff, preferences };
     let idempotency = key.map(|key| Idempotency { key, request });
     let reply = api.directory.draft(&conversation, draft, idempotency).await?;
     metrics::counter!("assent_drafts_total", "answer" => answer_of(&reply)).increment(1);

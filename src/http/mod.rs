@@ -12,6 +12,7 @@ mod extract;
 mod failures;
 mod fields;
 mod health;
+mod hours;
 mod listen;
 mod messages;
 mod patients;

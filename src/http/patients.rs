@@ -11,8 +11,8 @@ use super::extract::{InPractice, Json, Parameters, Path, ThePatient};
 use super::fields::read;
 use super::problem::Problem;
 use super::views::{ConsentView, PatientView, PersonView};
-use super::{Api, answer};
-use crate::domain::{Consent, Patient, PatientId};
+use super::{Api, answer, texts};
+use crate::domain::{Consent, Patient, PatientId, Preferences};
 
 const NAME_MAX: usize = 80;
 const SEARCH_CHARS_MAX: usize = 200;
@@ -30,13 +30,22 @@ pub async fn put(
     let last_name = fields.text("last_name", read::line(NAME_MAX));
     let date_of_birth = fields.text("date_of_birth", read::date_of_birth(today));
     let mobile_phone = fields.text("mobile_phone", read::phone);
+    let language = fields.optional_text("language", texts::read_language).unwrap_or_default();
+    let time_zone = fields.text_or_null("time_zone", read::time_zone);
     fields.finish()?;
     let (Some(first_name), Some(last_name), Some(date_of_birth), Some(mobile_phone)) =
         (first_name, last_name, date_of_birth, mobile_phone)
     else {
         unreachable!("a required field that is not there is a mistake that was told");
     };
-    let patient = Patient { id, first_name, last_name, date_of_birth, mobile_phone };
+    let patient = Patient {
+        id,
+        first_name,
+        last_name,
+        date_of_birth,
+        mobile_phone,
+        preferences: Preferences { language, time_zone },
+    };
     let put = api.records.put_patient(&practice.id, patient.clone()).await?;
     Ok(answer::put(put, PatientView::of(&patient)))
 }

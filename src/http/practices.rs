@@ -13,7 +13,7 @@ use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::problem::Problem;
 use super::views::{PracticeTodayView, PracticeView};
-use super::{Api, answer, texts};
+use super::{Api, answer, hours, texts};
 use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
 /// Leaves room for the rest of the invitation in two segments.
@@ -32,6 +32,8 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
     let segments_per_minute = fields.number("segments_per_minute", 1, SEGMENTS_PER_MINUTE_MAX);
     let segments_per_day = fields.number_or_null("segments_per_day", 1, SEGMENTS_PER_DAY_MAX);
     let texts = texts::read(&mut fields);
+    let quiet_hours = hours::read_quiet(&mut fields);
+    let office_hours = hours::read_office(&mut fields);
     fields.finish()?;
     let (Some(name), Some(number), Some(time_zone), Some(contact)) = (name, number, time_zone, contact) else {
         unreachable!("a required field that is not there is a mistake that was told");
@@ -41,7 +43,18 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
         Some(given) => given.and_then(NonZeroU32::new),
         None => Some(SEGMENTS_PER_DAY_DEFAULT),
     };
-    let practice = Practice { id, name, number, time_zone, contact, segments_per_minute, segments_per_day, texts };
+    let practice = Practice {
+        id,
+        name,
+        number,
+        time_zone,
+        contact,
+        segments_per_minute,
+        segments_per_day,
+        texts,
+        quiet_hours,
+        office_hours,
+    };
     let too_long = texts::too_long(&practice, api.records.writing(&practice));
     if !too_long.is_empty() {
         return Err(Problem::Invalid(too_long));

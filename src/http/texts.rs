@@ -78,6 +78,12 @@ pub fn in_force(practice: &Practice, writing: Writing) -> ByOccasion<Shown> {
     Occasion::ALL.map(|occasion| (name_of(occasion), by_language(occasion))).into()
 }
 
+/// Reads the code of a language.
+pub fn read_language(text: &str) -> Result<Language, &'static str> {
+    let known = LANGUAGES.iter().find(|(code, _)| *code == text);
+    known.map(|(_, language)| *language).ok_or("must be en or es")
+}
+
 fn name_of(occasion: Occasion) -> &'static str {
     match occasion {
         Occasion::Invitation => "invitation",
@@ -88,7 +94,8 @@ fn name_of(occasion: Occasion) -> &'static str {
     }
 }
 
-fn code_of(language: Language) -> &'static str {
+/// The code of a language (ISO 639-1).
+pub fn code_of(language: Language) -> &'static str {
     match language {
         Language::English => "en",
         Language::Spanish => "es",

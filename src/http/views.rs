@@ -1,11 +1,13 @@
 //! The records, messages and consent as the API shows them.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Api;
+use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
     Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice,
@@ -25,6 +27,9 @@ pub struct PracticeView<'a> {
     segments_per_day: Option<u32>,
     /// Those that the practice has set itself.
     texts: ByOccasion<&'a str>,
+    quiet_hours: Option<QuietView>,
+    /// `null` is that nobody is told that the practice is closed.
+    office_hours: Option<BTreeMap<&'static str, Vec<String>>>,
 }
 
 impl<'a> PracticeView<'a> {
@@ -38,6 +43,8 @@ impl<'a> PracticeView<'a> {
             segments_per_minute: practice.segments_per_minute.get(),
             segments_per_day: practice.segments_per_day.map(NonZeroU32::get),
             texts: texts::own(practice),
+            quiet_hours: practice.quiet_hours.as_ref().map(QuietView::of),
+            office_hours: practice.office_hours.as_ref().map(hours::office_view),
         }
     }
 }
@@ -104,6 +111,9 @@ pub struct PatientView<'a> {
     last_name: &'a str,
     date_of_birth: String,
     mobile_phone: &'a str,
+    language: &'static str,
+    /// `null` is the practice's.
+    time_zone: Option<&'a str>,
 }
 
 impl<'a> PatientView<'a> {
@@ -114,6 +124,8 @@ impl<'a> PatientView<'a> {
             last_name: &patient.last_name,
             date_of_birth: patient.date_of_birth.to_string(),
             mobile_phone: patient.mobile_phone.expose(),
+            language: texts::code_of(patient.preferences.language),
+            time_zone: patient.preferences.time_zone.as_deref(),
         }
     }
 }
@@ -211,6 +223,7 @@ impl MessageView {
             Kind::OptOutConfirmation => ("outbound", "opt_out_confirmation", None),
             Kind::StartConfirmation => ("outbound", "start_confirmation", None),
             Kind::Help => ("outbound", "help", None),
+            Kind::AfterHours => ("outbound", "after_hours", None),
         };
         Self {
             id: message.id.to_string(),
@@ -231,6 +244,7 @@ impl MessageView {
 fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "pending",
+        Status::Scheduled => "scheduled",
         Status::Queued => "queued",
         Status::Sending => "sending",
         Status::Sent => "sent",

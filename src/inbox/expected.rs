@@ -20,7 +20,7 @@ impl Inbox {
         messages: &[Message],
         now: Timestamp,
     ) -> HashMap<MessageId, Timestamp> {
-        if messages.iter().all(|message| message.status != Status::Queued) {
+        if !messages.iter().any(|message| matches!(message.status, Status::Queued | Status::Scheduled)) {
             return HashMap::new();
         }
         let (Ok(Some(conversation)), Ok(standing)) = join(self.conversation(key), self.standing(practice, now)).await
@@ -111,6 +111,8 @@ mod tests {
             segments_per_minute: NonZeroU32::new(60).unwrap(),
             segments_per_day: NonZeroU32::new(100),
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         let day_ends_at = at("2026-03-05T08:00:00Z");
         let standing = Standing { full_in: Duration::from_secs(full_in), spent_today, day_ends_at };

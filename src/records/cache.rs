@@ -139,6 +139,7 @@ mod tests {
             last_name: last.into(),
             date_of_birth: date(1985, 3, 4),
             mobile_phone: Phone::parse(phone).unwrap(),
+            preferences: Default::default(),
         }
     }
 

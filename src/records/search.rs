@@ -99,6 +99,7 @@ mod tests {
             last_name: "O’Brien-Núñez".into(),
             date_of_birth: jiff::civil::date(1985, 3, 4),
             mobile_phone: Phone::parse("+13035550123").unwrap(),
+            preferences: Default::default(),
         };
         Query::parse(query).fits(&Searchable::of(patient))
     }

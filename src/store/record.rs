@@ -4,6 +4,7 @@
 //! be readable without it. A field or a variant is only ever added; anything else is a new form beside the old one.
 
 mod conversation;
+mod hours;
 mod message;
 mod roll;
 mod wordings;
@@ -370,6 +371,8 @@ mod tests {
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default(), writing: Default::default() }
     }
@@ -457,7 +460,7 @@ mod tests {
         let staff = proptest::option::of(Just(StaffId::parse("ana").unwrap()));
         prop_oneof![
             4 => received().prop_map(Happening::Event),
-            3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff }))),
+            3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff, preferences: Default::default() }))),
             5 => Just(Happening::Granted),
             1 => Just(Happening::Postponed),
             4 => answer().prop_map(Happening::Answered),

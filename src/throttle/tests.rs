@@ -87,6 +87,8 @@ impl Scene {
             segments_per_minute: NonZeroU32::new(per_minute).unwrap(),
             segments_per_day: per_day.and_then(NonZeroU32::new),
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         Self { throttle: Self::daemon(&meter), meter, practice }
     }

@@ -47,7 +47,8 @@ async fn the_fields_of_a_practice() {
     let world = World::start().await;
     let good = json!({
         "name": "Riverside", "number": NUMBER, "time_zone": "America/Denver", "contact": "303-555-0199",
-        "segments_per_minute": 75, "segments_per_day": 2_000,
+        "segments_per_minute": 75, "segments_per_day": 2_000, "texts": {},
+        "quiet_hours": {"from": "21:00", "to": "08:00"}, "office_hours": {"monday": ["08:00-12:00", "13:00-17:00"]},
     });
     let check = async |field, needed, bad: &[Value]| {
         check(&world, Method::PUT, RIVERSIDE, &good, field, needed, bad).await;
@@ -67,6 +68,10 @@ async fn the_fields_of_a_practice() {
     // Here null has a meaning: no limit.
     let numbers = [json!(0), json!(-1), json!(1_000_000_001), json!(1.5), json!("2000"), json!([]), json!(1e30)];
     check("segments_per_day", false, &numbers).await;
+    check("texts", false, &[json!(null), json!("x"), json!([])]).await;
+    // Here null has a meaning: no such hours.
+    check("quiet_hours", false, &[json!("21:00"), json!([]), json!(21)]).await;
+    check("office_hours", false, &[json!("08:00"), json!([]), json!(8)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +207,7 @@ async fn a_practice_keeps_its_number_and_shares_it_with_nobody() {
         created,
         json!({
             "id": "third", "name": "P", "number": "+13035550300", "time_zone": "UTC", "contact": "x",
-            "segments_per_minute": 75, "segments_per_day": 2_000, "texts": {},
+            "segments_per_minute": 75, "segments_per_day": 2_000, "texts": {}, "quiet_hours": null, "office_hours": null,
         })
     );
     assert_eq!(put("third", "+13035550300").send().await.expect(200), created);

@@ -58,6 +58,7 @@ async fn a_patient_is_told_with_consent_and_with_who_shares_the_phone() {
         put,
         json!({
             "id": "john", "first_name": "John", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
+            "language": "en", "time_zone": null,
         })
     );
     let none = json!({"state": "none", "since": null, "evidence": null, "hold": null});
@@ -66,7 +67,7 @@ async fn a_patient_is_told_with_consent_and_with_who_shares_the_phone() {
         jane,
         json!({
             "id": "jane", "first_name": "Jane", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
-            "consent": none, "shares_phone_with": [{"id": "john", "first_name": "John", "last_name": "Doe"}],
+            "language": "en", "time_zone": null, "consent": none, "shares_phone_with": [{"id": "john", "first_name": "John", "last_name": "Doe"}],
         })
     );
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use assent::domain::hours::{OfficeHours, Opening, QuietHours, TimeOfDay};
 use assent::domain::outbox::reference;
 use assent::domain::{
     Answer, Body, BootId, CarrierId, Cleared, Consent, Conversation, ConversationId, ConversationKey, Decision, Draft,
     Effect, Entry, Event, Fingerprint, Form, Inbound, Kind, Limits, Message, MessageId, OtherDaemons, Outcome, Part,
     Phone, Policy, Practice, PracticeId, Receipt, ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, Status,
 };
+use jiff::civil::Weekday;
 use jiff::{SignedDuration, Timestamp};
 
 pub struct Scene {
@@ -38,6 +40,8 @@ impl Scene {
             segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         let now: Timestamp = "2026-03-02T15:00:00Z".parse().unwrap();
         let key = ConversationKey { practice: practice.id.clone(), phone: Phone::parse("+13035550123").unwrap() };
@@ -57,6 +61,20 @@ impl Scene {
             recalled: Vec::new(),
             arrivals: 0,
         }
+    }
+
+    /// The practice is closed in the evening and at the weekend, and quiet from nine to eight.
+    pub fn keeps_hours(&mut self) {
+        let time = |text| TimeOfDay::parse(text).unwrap();
+        let mut office = OfficeHours::default();
+        for day in [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday] {
+            office.open(day, vec![Opening::parse("08:00-18:00").unwrap()]).unwrap();
+        }
+        self.policy.practice = Arc::new(Practice {
+            quiet_hours: Some(QuietHours::new(time("21:00"), time("08:00")).unwrap()),
+            office_hours: Some(office),
+            ..(*self.policy.practice).clone()
+        });
     }
 
     pub fn event(&mut self, event: Event) -> Outcome {
@@ -96,7 +114,7 @@ impl Scene {
     }
 
     pub fn drafts(&mut self, text: &str) -> Outcome {
-        self.event(Event::Drafted(Draft { text: Body::new(text), staff: None }))
+        self.event(Event::Drafted(Draft { text: Body::new(text), staff: None, preferences: Default::default() }))
     }
 
     pub fn texts(&mut self, text: &str) -> Outcome {

@@ -218,6 +218,8 @@ impl Shell {
                 segments_per_minute: NonZeroU32::new(75).unwrap(),
                 segments_per_day: None,
                 texts: Default::default(),
+                quiet_hours: None,
+                office_hours: None,
             }),
             boot,
             poisoned: Mutex::default(),
@@ -240,7 +242,7 @@ impl Shell {
     }
 
     pub async fn drafts(&self, key: &ConversationKey, text: &str) -> Result<Outcome, AskError> {
-        let draft = Draft { text: Body::new(text), staff: None };
+        let draft = Draft { text: Body::new(text), staff: None, preferences: Default::default() };
         self.directory.draft(key, draft, None).await.map(|reply| match reply {
             Reply::Decided(outcome) => outcome,
             other => panic!("no idempotency key was given: {other:?}"),

@@ -54,6 +54,8 @@ pub fn policy(practice_id: &PracticeId) -> Policy {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     };
     Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default(), writing: Default::default() }
 }
@@ -74,7 +76,11 @@ pub fn text(words: &str) -> Event {
 }
 
 pub fn draft(words: &str) -> Event {
-    Event::Drafted(Draft { text: Body::new(words), staff: Some(StaffId::parse("ana").unwrap()) })
+    Event::Drafted(Draft {
+        text: Body::new(words),
+        staff: Some(StaffId::parse("ana").unwrap()),
+        preferences: Default::default(),
+    })
 }
 
 /// One conversation and the store that it is in.
@@ -179,6 +185,7 @@ pub fn some_records() -> Vec<Record> {
         last_name: "Featherstone".into(),
         date_of_birth: jiff::civil::date(1931, 2, 28),
         mobile_phone: Phone::parse("+13035550777").unwrap(),
+        preferences: Default::default(),
     };
     let token = TokenRecord {
         id: "x1".into(),

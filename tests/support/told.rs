@@ -39,6 +39,8 @@ pub fn practice(index: usize) -> Practice {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     }
 }
 
@@ -160,7 +162,11 @@ impl Told {
         let (event, key) = match happening {
             Happening::Event(event) => (event, None),
             Happening::Drafted { words, key } => {
-                let draft = Draft { text: Body::new(words), staff: Some(StaffId::parse("ana").unwrap()) };
+                let draft = Draft {
+                    text: Body::new(words),
+                    staff: Some(StaffId::parse("ana").unwrap()),
+                    preferences: Default::default(),
+                };
                 let key = key.then(|| IdempotencyKey(format!("key {}", self.operations).into()));
                 (Event::Drafted(draft), key)
             }
@@ -184,6 +190,7 @@ impl Told {
                     last_name: format!("García {}", self.operations),
                     date_of_birth: jiff::civil::date(1984, 5, 12),
                     mobile_phone: Phone::parse(PHONES[0]).unwrap(),
+                    preferences: Default::default(),
                 };
                 return store.put(vec![Record::Patient(us.clone(), patient)]).await.unwrap();
             }

@@ -95,7 +95,11 @@ fn commit(practice: &Practice) -> Commit {
         writing: Default::default(),
     };
     let conversation = Conversation::new(ConversationId(7), key(&practice.id), now);
-    let draft = Draft { text: assent::domain::Body::new("your results are in"), staff: StaffId::parse("ana").ok() };
+    let draft = Draft {
+        text: assent::domain::Body::new("your results are in"),
+        staff: StaffId::parse("ana").ok(),
+        preferences: Default::default(),
+    };
     let decision = conversation.handle(Event::Drafted(draft), now, &policy);
     Commit {
         expected: Version(0),
@@ -119,6 +123,8 @@ fn practice(id: &str, number: usize) -> Practice {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     }
 }
 

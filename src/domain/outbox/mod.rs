@@ -1,6 +1,7 @@
 //! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
+mod quiet;
 mod tracked;
 
 use std::sync::Arc;
@@ -61,6 +62,8 @@ pub enum Pause {
     Short,
     /// The day's budget was too small for it.
     UntilOpening,
+    /// It is quiet where the patient is.
+    Quiet,
 }
 
 /// Whether the patient opted out while a message was on its way.
@@ -99,6 +102,12 @@ impl Outbox {
             self.waiting.iter().find(|waiting| waiting.message.id == id).map(|waiting| waiting.message.status);
         let tracked = || self.tracked.iter().find(|tracked| tracked.id == id).map(|tracked| tracked.status());
         waiting.or_else(tracked)
+    }
+
+    /// A message as it stands here, where it waits.
+    pub(in crate::domain) fn as_it_waits(&self, message: Message) -> Message {
+        let here = self.waiting.iter().find(|waiting| waiting.message.id == message.id);
+        here.map_or(message, |waiting| waiting.message.clone())
     }
 
     /// Whether a message is on the wire, or may be.
@@ -403,11 +412,19 @@ impl Stage {
 }
 
 impl Pause {
+    /// What a message is that waits so.
+    pub(in crate::domain) fn status(self) -> Status {
+        match self {
+            Self::Short | Self::UntilOpening => Status::Queued,
+            Self::Quiet => Status::Scheduled,
+        }
+    }
+
     /// Whether it is too early for a message.
     fn holds(self, not_before: Timestamp, now: Timestamp, limits: &Limits) -> bool {
         let longest = match self {
             Self::Short => limits.retry_pause_max,
-            Self::UntilOpening => limits.postponement_max,
+            Self::UntilOpening | Self::Quiet => limits.postponement_max,
         };
         is_ahead(not_before, now, longest)
     }
@@ -422,7 +439,7 @@ impl Waiting {
     /// How soon it goes among what waits for the number's rate limit.
     pub fn precedence(&self) -> Precedence {
         match self.message.kind {
-            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => Precedence::First,
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help | Kind::AfterHours => Precedence::First,
             Kind::StaffText { .. } | Kind::Inbound => Precedence::InTurn,
             Kind::Invitation => Precedence::FirstContact,
         }
@@ -431,7 +448,7 @@ impl Waiting {
     /// Whether it goes ahead of another one of its own conversation.
     fn goes_ahead_of(&self, other: &Self) -> bool {
         let place = |waiting: &Self| match waiting.message.kind {
-            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help => 0,
+            Kind::OptOutConfirmation | Kind::StartConfirmation | Kind::Help | Kind::AfterHours => 0,
             Kind::Invitation => 1,
             Kind::StaffText { .. } | Kind::Inbound => 2,
         };

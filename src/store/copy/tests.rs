@@ -199,6 +199,8 @@ fn practice() -> Practice {
         segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
         segments_per_day: None,
         texts: Default::default(),
+        quiet_hours: None,
+        office_hours: None,
     }
 }
 
@@ -231,7 +233,11 @@ async fn fill(store: &Arc<dyn Store>) {
         let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
         let key = ConversationKey { practice: policy.practice.id.clone(), phone };
         let mut now = Conversation::new(ConversationId(u64::MAX - u64::from(line)), key, StoppedClock.now());
-        let draft = Event::Drafted(Draft { text: Body::new("your results are in"), staff: None });
+        let draft = Event::Drafted(Draft {
+            text: Body::new("your results are in"),
+            staff: None,
+            preferences: Default::default(),
+        });
         for (version, event) in (0..).zip([draft, text("yes", line), text("stop", line + 100)]) {
             let decision = now.handle(event, StoppedClock.now(), &policy);
             let message = MessageId { conversation: now.id, seq: Seq(1) };

@@ -62,6 +62,8 @@ impl Scene {
             segments_per_minute: crate::domain::SEGMENTS_PER_MINUTE_DEFAULT,
             segments_per_day: None,
             texts: Default::default(),
+            quiet_hours: None,
+            office_hours: None,
         };
         let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
         let key = ConversationKey { practice: practice.id.clone(), phone };
@@ -72,7 +74,7 @@ impl Scene {
             writing: Default::default(),
         };
         let now = self.clock.now();
-        let draft = Event::Drafted(Draft { text: Body::new(words), staff: None });
+        let draft = Event::Drafted(Draft { text: Body::new(words), staff: None, preferences: Default::default() });
         let decision = Conversation::new(ConversationId(line.into()), key, now).handle(draft, now, &policy);
         Commit {
             expected: Version(0),

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::message::{KindV1, MessageV1, ReceiptV1};
+use super::wordings::LanguageV1;
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
 use crate::domain::outbox::{Arrived, Asked, EarlyReceipt, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
 use crate::domain::{
-    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Reference, Seq, SessionEnd,
+    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Preferences, Reference, Seq,
+    SessionEnd,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +34,14 @@ pub struct ConversationV1<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     invitations: Vec<i64>,
     help_sent_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after_hours_sent_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "LanguageV1::is_english")]
+    language: LanguageV1,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time_zone: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     arrivals: Vec<ArrivalV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -75,6 +85,8 @@ enum StageV1 {
         not_before: i64,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         postponed: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        quiet: bool,
         asked_until: Option<i64>,
         /// Without it a slot that was asked for is forgotten: the first release asked for it, and is gone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,6 +154,9 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             unread,
             invitations,
             help_sent_at,
+            after_hours_sent_at,
+            heard_at,
+            preferences: Preferences { language, time_zone },
             arrivals,
             session_ends,
             reassembly: Reassembly { sets },
@@ -158,6 +173,10 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             early_receipts: early_receipts.iter().map(EarlyReceiptV1::from).collect(),
             invitations: invitations.iter().copied().map(nanoseconds).collect(),
             help_sent_at: help_sent_at.map(nanoseconds),
+            after_hours_sent_at: after_hours_sent_at.map(nanoseconds),
+            heard_at: heard_at.map(nanoseconds),
+            language: (*language).into(),
+            time_zone: time_zone.as_deref().map(Cow::from),
             arrivals: arrivals.iter().map(ArrivalV1::from).collect(),
             session_ends: session_ends.iter().copied().map(SessionEndV1::from).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
@@ -191,6 +210,12 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             unread: written.unread,
             invitations: written.invitations.into_iter().map(time).collect(),
             help_sent_at: written.help_sent_at.map(time),
+            after_hours_sent_at: written.after_hours_sent_at.map(time),
+            heard_at: written.heard_at.map(time),
+            preferences: Preferences {
+                language: written.language.into(),
+                time_zone: written.time_zone.map(Cow::into_owned),
+            },
             arrivals: written.arrivals.into_iter().map(Arrival::try_from).collect::<Result<_, _>>()?,
             session_ends: written.session_ends.into_iter().map(SessionEnd::from).collect(),
             reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
@@ -241,6 +266,7 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
             Stage::Queued { not_before, pause, asked, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
                 postponed: pause == Pause::UntilOpening,
+                quiet: pause == Pause::Quiet,
                 asked_until: asked.map(|asked| nanoseconds(asked.until)),
                 asked_by: asked.map(|asked| asked.by.0),
                 expires_at: nanoseconds(expires_at),
@@ -262,9 +288,13 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
-            StageV1::Queued { not_before, postponed, asked_until, asked_by, expires_at } => Stage::Queued {
+            StageV1::Queued { not_before, postponed, quiet, asked_until, asked_by, expires_at } => Stage::Queued {
                 not_before: time(not_before),
-                pause: if postponed { Pause::UntilOpening } else { Pause::Short },
+                pause: match (quiet, postponed) {
+                    (true, _) => Pause::Quiet,
+                    (false, true) => Pause::UntilOpening,
+                    (false, false) => Pause::Short,
+                },
                 asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },

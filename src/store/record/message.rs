@@ -19,6 +19,7 @@ pub enum KindV1<'a> {
     OptOutConfirmation,
     StartConfirmation,
     Help,
+    AfterHours,
 }
 
 impl<'a> From<&'a Kind> for KindV1<'a> {
@@ -30,6 +31,7 @@ impl<'a> From<&'a Kind> for KindV1<'a> {
             Kind::OptOutConfirmation => Self::OptOutConfirmation,
             Kind::StartConfirmation => Self::StartConfirmation,
             Kind::Help => Self::Help,
+            Kind::AfterHours => Self::AfterHours,
         }
     }
 }
@@ -48,6 +50,7 @@ impl TryFrom<KindV1<'_>> for Kind {
             KindV1::OptOutConfirmation => Self::OptOutConfirmation,
             KindV1::StartConfirmation => Self::StartConfirmation,
             KindV1::Help => Self::Help,
+            KindV1::AfterHours => Self::AfterHours,
         })
     }
 }
@@ -119,7 +122,7 @@ impl TryFrom<MessageV1<'_>> for Message {
     }
 }
 
-const STATUSES: [(i64, Status); 10] = [
+const STATUSES: [(i64, Status); 11] = [
     (1, Status::Pending),
     (2, Status::Queued),
     (3, Status::Sending),
@@ -130,6 +133,7 @@ const STATUSES: [(i64, Status); 10] = [
     (8, Status::Unconfirmed),
     (9, Status::Expired),
     (10, Status::Received),
+    (12, Status::Scheduled),
 ];
 
 /// A status as the thread has it.
@@ -145,6 +149,7 @@ pub fn status_code(status: Status) -> i64 {
         Status::Unconfirmed => 8,
         Status::Expired => 9,
         Status::Received => 10,
+        Status::Scheduled => 12,
     }
 }
 

@@ -4,9 +4,11 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::wordings::WordingV1;
+use super::hours::{OfficeHoursV1, QuietHoursV1};
+use super::wordings::{LanguageV1, WordingV1};
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
-use crate::domain::{Patient, PatientId, Practice, SEGMENTS_PER_DAY_DEFAULT, StaffId, StaffMember};
+use crate::domain::hours::{OfficeHours, QuietHours};
+use crate::domain::{Patient, PatientId, Practice, Preferences, SEGMENTS_PER_DAY_DEFAULT, StaffId, StaffMember};
 use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Serialize, Deserialize)]
@@ -25,6 +27,10 @@ pub enum RecordV1 {
         /// Those that the practice has set itself.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         texts: Vec<WordingV1>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quiet_hours: Option<QuietHoursV1>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        office_hours: Option<OfficeHoursV1>,
     },
     Staff {
         practice: String,
@@ -41,6 +47,10 @@ pub enum RecordV1 {
         /// As in ISO 8601.
         date_of_birth: String,
         mobile_phone: String,
+        #[serde(default, skip_serializing_if = "LanguageV1::is_english")]
+        language: LanguageV1,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_zone: Option<String>,
     },
     Token {
         id: String,
@@ -65,6 +75,8 @@ impl From<&Record> for RecordV1 {
                 segments_per_minute: practice.segments_per_minute,
                 segments_per_day: practice.segments_per_day,
                 texts: WordingV1::all(&practice.texts),
+                quiet_hours: practice.quiet_hours.as_ref().map(QuietHoursV1::from),
+                office_hours: practice.office_hours.as_ref().map(OfficeHoursV1::from),
             },
             Record::Staff(practice, staff) => Self::Staff {
                 practice: practice.to_string(),
@@ -80,6 +92,8 @@ impl From<&Record> for RecordV1 {
                 last_name: patient.last_name.clone(),
                 date_of_birth: patient.date_of_birth.to_string(),
                 mobile_phone: patient.mobile_phone.expose().to_owned(),
+                language: patient.preferences.language.into(),
+                time_zone: patient.preferences.time_zone.clone(),
             },
             Record::Token(token) => Self::Token {
                 id: token.id.clone(),
@@ -108,6 +122,8 @@ impl TryFrom<RecordV1> for Record {
                 segments_per_minute,
                 segments_per_day,
                 texts,
+                quiet_hours,
+                office_hours,
             } => Self::Practice(Practice {
                 id: practice_id(&id)?,
                 name,
@@ -117,12 +133,23 @@ impl TryFrom<RecordV1> for Record {
                 segments_per_minute,
                 segments_per_day,
                 texts: WordingV1::read(texts),
+                quiet_hours: quiet_hours.map(QuietHours::try_from).transpose()?,
+                office_hours: office_hours.map(OfficeHours::try_from).transpose()?,
             }),
             RecordV1::Staff { practice, id, name, site_administrator, patient_text_administrator } => Self::Staff(
                 practice_id(&practice)?,
                 StaffMember { id: staff_id(&id)?, name, site_administrator, patient_text_administrator },
             ),
-            RecordV1::Patient { practice, id, first_name, last_name, date_of_birth, mobile_phone } => Self::Patient(
+            RecordV1::Patient {
+                practice,
+                id,
+                first_name,
+                last_name,
+                date_of_birth,
+                mobile_phone,
+                language,
+                time_zone,
+            } => Self::Patient(
                 practice_id(&practice)?,
                 Patient {
                     id: PatientId::parse(&id).map_err(|_| ReadError::NotA("patient id"))?,
@@ -130,6 +157,7 @@ impl TryFrom<RecordV1> for Record {
                     last_name,
                     date_of_birth: date_of_birth.parse().map_err(|_| ReadError::NotA("date"))?,
                     mobile_phone: phone(&mobile_phone)?,
+                    preferences: Preferences { language: language.into(), time_zone },
                 },
             ),
             RecordV1::Token { id, practice, name, secret_sha256, created_at, expires_at, staff } => {

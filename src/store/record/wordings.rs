@@ -23,11 +23,19 @@ enum OccasionV1 {
     AfterHours,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LanguageV1 {
+    #[default]
     English,
     Spanish,
+}
+
+impl LanguageV1 {
+    /// What everything had before there was another.
+    pub fn is_english(&self) -> bool {
+        matches!(self, Self::English)
+    }
 }
 
 impl WordingV1 {
