@@ -98,6 +98,7 @@ fn drafted() -> Event {
         text: Body::new(REMINDER),
         staff: Some(StaffId::parse("maria").expect("an id")),
         preferences: Default::default(),
+        send_at: None,
     })
 }
 

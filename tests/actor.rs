@@ -136,7 +136,7 @@ async fn fifty_requests_with_one_idempotency_key_are_one_message() {
     let ask = |request: [u8; 32]| {
         let (shell, key) = (Arc::clone(&shell), key.clone());
         tokio::spawn(async move {
-            let draft = Draft { text: Body::new("hello"), staff: None, preferences: Default::default() };
+            let draft = Draft { text: Body::new("hello"), staff: None, preferences: Default::default(), send_at: None };
             let idempotency = Idempotency { key: IdempotencyKey("k1".into()), request };
             shell.directory.draft(&key, draft, Some(idempotency)).await
         })
@@ -161,7 +161,7 @@ async fn a_request_that_was_accepted_gets_the_same_answer_after_a_stop() {
     let shell = Shell::start().await;
     let key = shell.key(PATIENT);
     let ask = async |request: [u8; 32], name: &str| {
-        let draft = Draft { text: Body::new("hello"), staff: None, preferences: Default::default() };
+        let draft = Draft { text: Body::new("hello"), staff: None, preferences: Default::default(), send_at: None };
         let idempotency = Idempotency { key: IdempotencyKey(name.into()), request };
         shell.directory.draft(&key, draft, Some(idempotency)).await.unwrap()
     };

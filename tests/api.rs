@@ -13,6 +13,7 @@ mod shared_store;
 mod api {
     mod access;
     mod daemons;
+    mod decisions;
     mod events;
     mod fields;
     mod hours;

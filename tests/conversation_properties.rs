@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, Cleared, Consent, Event, Kind, Message, MessageId, Outcome, ReceiptState, Retry, Seq, Status,
+    Answer, Body, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution, Retry,
+    Seq, Status,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -19,6 +20,11 @@ use scene::{Scene, taken};
 #[derive(Debug, Clone)]
 enum Step {
     Draft,
+    DraftFor {
+        hours: i64,
+    },
+    TakeBack(usize),
+    Resolve(usize, Decision),
     Text(&'static str),
     Part {
         reference: u16,
@@ -36,6 +42,13 @@ enum Step {
     Wake,
     Read,
     Crash,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Decision {
+    Resend,
+    Sent,
+    Discard,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +77,13 @@ fn step() -> impl Strategy<Value = Step> {
     let state = prop_oneof![
         2 => Just(ReceiptState::Delivered), 1 => Just(ReceiptState::Undeliverable), 1 => Just(ReceiptState::Enroute),
     ];
+    let decision = prop_oneof![Just(Decision::Resend), Just(Decision::Sent), Just(Decision::Discard)];
     let seconds = prop_oneof![0i64..5, 30i64..120, 3_600i64..200_000];
     prop_oneof![
         4 => Just(Step::Draft),
+        1 => (-2i64..50).prop_map(|hours| Step::DraftFor { hours }),
+        1 => any::<usize>().prop_map(Step::TakeBack),
+        1 => (any::<usize>(), decision).prop_map(|(which, decision)| Step::Resolve(which, decision)),
         4 => words.clone().prop_map(Step::Text),
         1 => (0u16..2, 1u8..3, words).prop_map(|(reference, number, text)| Step::Part { reference, number, text }),
         6 => (0usize..4).prop_map(Step::GrantSlot),
@@ -78,6 +95,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Read),
         1 => Just(Step::Crash),
     ]
+}
+
+fn draft(send_at: Option<Timestamp>) -> Draft {
+    Draft { text: Body::new("words of staff"), staff: None, preferences: Default::default(), send_at }
 }
 
 /// What the world around the conversation remembers, to hold it against what the conversation says.
@@ -103,6 +124,29 @@ impl World {
             Step::Draft => {
                 if let Outcome::Accepted(message) = scene.drafts("words of staff") {
                     self.accepted.push(message.id);
+                }
+            }
+            Step::DraftFor { hours } => {
+                let send_at = Some(scene.now + SignedDuration::from_hours(hours));
+                if let Outcome::Accepted(message) = scene.event(Event::Drafted(draft(send_at))) {
+                    self.accepted.push(message.id);
+                }
+            }
+            Step::TakeBack(which) => {
+                if let Some(id) = self.one_accepted(which) {
+                    scene.event(Event::TakenBack(id));
+                }
+            }
+            Step::Resolve(which, decision) => {
+                if let Some(id) = self.one_accepted(which) {
+                    let resolution = match decision {
+                        Decision::Resend => Resolution::Resend(draft(None)),
+                        Decision::Sent => Resolution::Sent,
+                        Decision::Discard => Resolution::Discard,
+                    };
+                    if let Outcome::Accepted(message) = scene.event(Event::Resolved { id, resolution }) {
+                        self.accepted.push(message.id);
+                    }
                 }
             }
             Step::Text(text) => {
@@ -180,6 +224,10 @@ impl World {
             self.proved_unsent.insert(cleared.id(), cleared.attempt());
         }
         scene.answer(cleared, answer);
+    }
+
+    fn one_accepted(&self, which: usize) -> Option<MessageId> {
+        self.accepted.get(which.checked_rem(self.accepted.len())?).copied()
     }
 
     /// The promises that are about leaving.

@@ -205,7 +205,8 @@ async fn a_daemon_that_is_cut_off_from_the_store_does_not_even_refuse() {
 async fn a_request_is_answered_the_same_by_every_daemon() {
     let two = Two::opted_in().await;
     let ask = async |daemon: &Shell, request: [u8; 32]| {
-        let draft = Draft { text: Body::new("see you at 3"), staff: None, preferences: Default::default() };
+        let draft =
+            Draft { text: Body::new("see you at 3"), staff: None, preferences: Default::default(), send_at: None };
         let idempotency = Idempotency { key: IdempotencyKey("k1".into()), request };
         daemon.directory.draft(&two.key, draft, Some(idempotency)).await.unwrap()
     };

@@ -36,7 +36,7 @@ impl Scene {
     }
 
     fn drafts_to(&mut self, text: &str, preferences: Preferences) -> Outcome {
-        self.event(Event::Drafted(Draft { text: Body::new(text), staff: None, preferences }))
+        self.event(Event::Drafted(Draft { text: Body::new(text), staff: None, preferences, send_at: None }))
     }
 
     fn wakes_at(&self) -> Option<Timestamp> {
@@ -88,6 +88,17 @@ fn the_answer_to_a_patient_who_is_awake_goes_at_any_hour() {
     scene.now += SignedDuration::from_secs(1);
     let Outcome::Accepted(message) = scene.drafts("And rest.") else { panic!("it is accepted") };
     assert_eq!(message.status, Status::Scheduled, "an hour after the patient's text the night goes on");
+}
+
+#[test]
+fn a_patient_is_not_awake_because_the_rest_of_a_long_text_never_came() {
+    let mut scene = Scene::of_a_practice_with_hours();
+    scene.at("20:55");
+    scene.texts_part("My knee hurts and", 7, 1, 2);
+    scene.now += HOUR + SignedDuration::from_mins(1);
+    let Outcome::Accepted(message) = scene.drafts("Put ice on it.") else { panic!("it is accepted") };
+    assert_eq!(scene.messages(&Kind::Inbound), 2, "what came of it is shown at that moment");
+    assert_eq!(message.status, Status::Scheduled);
 }
 
 #[test]

@@ -187,8 +187,12 @@ fn cleared(phone: &str, text: &str) -> Cleared {
         conversation = decision.next;
         (decision.outcome, decision.effects)
     };
-    let (outcome, effects) =
-        step(Event::Drafted(Draft { text: Body::new(text), staff: None, preferences: Default::default() }));
+    let (outcome, effects) = step(Event::Drafted(Draft {
+        text: Body::new(text),
+        staff: None,
+        preferences: Default::default(),
+        send_at: None,
+    }));
     assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
     let invitation = slot(&effects);
     step(Event::SlotGranted(invitation));

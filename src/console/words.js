@@ -1,7 +1,7 @@
 // Says in the words of the clinic what the API says in codes.
 
 const STATUS = {
-  scheduled: "Scheduled: waits for the end of the quiet hours",
+  scheduled: "Scheduled",
   pending: "Pending: waits for the patient’s YES",
   queued: "Queued",
   sending: "Sending",
@@ -10,6 +10,7 @@ const STATUS = {
   undelivered: "Not delivered",
   failed: "Failed",
   unconfirmed: "May or may not have gone out. Ask the patient before you write it again.",
+  canceled: "Taken back",
   expired: "Expired: its time ran out",
   received: "Received",
 };

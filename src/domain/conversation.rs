@@ -13,7 +13,7 @@ use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
     Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Preferences,
-    Receipt, Refusal, Seq, Status, Summary,
+    Receipt, Refusal, Resolution, Seq, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -123,6 +123,8 @@ impl Conversation {
             Event::Received(inbound) => turn.received(inbound),
             Event::SessionsEnded(ends) => turn.sessions_ended(ends),
             Event::Drafted(draft) => turn.drafted(draft),
+            Event::TakenBack(id) => turn.taken_back(id),
+            Event::Resolved { id, resolution } => turn.resolved(id, resolution),
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
@@ -211,6 +213,7 @@ impl Turn<'_> {
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
+        self.next.heard_at = Some(self.now);
         match inbound.part {
             // A STOP does not wait for the rest of a long text.
             Some(part) if Reassembly::can_join(part, &inbound.text) && reading.meaning != Meaning::OptOut => {
@@ -241,7 +244,6 @@ impl Turn<'_> {
         let reading = read_as(&text, form);
         let id = self.add(Kind::Inbound, text, Status::Received).id;
         self.next.unread += 1;
-        self.next.heard_at = Some(self.now);
         let invitation = match self.next.invitations.last() {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
             Some(_) | None => Invitation::Forgotten,
@@ -312,25 +314,67 @@ impl Turn<'_> {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.queued_max })
             }
             Consent::OptedIn { .. } => {
-                let message = self.add(kind, draft.text, Status::Queued);
-                self.next.outbox.queue(message.clone(), self.now + limits.validity);
+                let message = match draft.send_at.filter(|at| *at > self.now) {
+                    Some(at) => {
+                        let message = self.add(kind, draft.text, Status::Scheduled);
+                        self.next.outbox.schedule(message.clone(), at);
+                        message
+                    }
+                    None => {
+                        let message = self.add(kind, draft.text, Status::Queued);
+                        self.next.outbox.queue(message.clone(), self.now + limits.validity);
+                        message
+                    }
+                };
                 Outcome::Accepted(message)
             }
             Consent::Invited { .. } if self.next.outbox.pending() >= limits.pending_max => {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.pending_max })
             }
-            Consent::Invited { .. } => Outcome::Accepted(self.hold(kind, draft.text)),
+            Consent::Invited { .. } => Outcome::Accepted(self.hold(kind, draft.text, draft.send_at)),
             Consent::None => match self.invite() {
-                Ok(()) => Outcome::Accepted(self.hold(kind, draft.text)),
+                Ok(()) => Outcome::Accepted(self.hold(kind, draft.text, draft.send_at)),
                 Err(refusal) => Outcome::Refused(refusal),
             },
         }
     }
 
-    fn hold(&mut self, kind: Kind, text: Body) -> Message {
+    fn hold(&mut self, kind: Kind, text: Body, send_at: Option<Timestamp>) -> Message {
         let message = self.add(kind, text, Status::Pending);
-        self.next.outbox.hold(message.clone());
+        self.next.outbox.hold(message.clone(), send_at);
         message
+    }
+
+    /// Nobody is asked for consent to a text that was taken back.
+    fn taken_back(&mut self, id: MessageId) -> Outcome {
+        if self.outbox(|outbox, step| outbox.take_back(id, step)).is_none() {
+            return Outcome::Refused(Refusal::TooLate);
+        }
+        let nobody_waits = matches!(self.next.consent, Consent::Invited { .. }) && self.next.outbox.pending() == 0;
+        if nobody_waits && self.outbox(Outbox::take_invitation_back).is_some() {
+            self.consent_becomes(Consent::None);
+        }
+        Outcome::Recorded
+    }
+
+    fn resolved(&mut self, id: MessageId, resolution: Resolution) -> Outcome {
+        if !self.next.outbox.is_unconfirmed(id) {
+            return Outcome::Refused(Refusal::NotUnconfirmed);
+        }
+        let (status, failure, outcome) = match resolution {
+            Resolution::Sent => (Status::Sent, None, Outcome::Recorded),
+            Resolution::Discard => (Status::Failed, Some(Failure::Discarded), Outcome::Recorded),
+            // Another message, which asks for consent anew.
+            Resolution::Resend(draft) => match self.drafted(draft) {
+                Outcome::Accepted(message) => {
+                    let failure = Failure::SentAgain { as_seq: message.id.seq };
+                    (Status::Failed, Some(failure), Outcome::Accepted(message))
+                }
+                refused @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => return refused,
+            },
+        };
+        self.outbox(|outbox, step| outbox.resolve(id, status, failure, step));
+        outcome
     }
 
     /// Asks for YES: once, and once more as a reminder, in thirty days.
@@ -417,6 +461,7 @@ impl Turn<'_> {
             | Status::Sending
             | Status::Sent
             | Status::Unconfirmed
+            | Status::Canceled
             | Status::Received => return,
         };
         self.consent_becomes(Consent::None);
@@ -469,6 +514,7 @@ impl Turn<'_> {
         }
         let finished = self.outbox(|outbox, step| outbox.doubt(|_| false, step));
         self.conclude(finished);
+        self.outbox(Outbox::time_comes);
         for finished in self.outbox(Outbox::expire) {
             self.conclude(Some(finished));
         }
@@ -623,12 +669,15 @@ impl Conversation {
                 (Stage::Pending, Kind::StaffText { .. }) => {
                     one.message.status == Status::Pending && matches!(self.consent, Consent::Invited { .. })
                 }
+                (Stage::Scheduled { .. }, Kind::StaffText { .. }) => {
+                    one.message.status == Status::Scheduled && matches!(self.consent, Consent::OptedIn { .. })
+                }
                 (Stage::Queued { pause, .. }, Kind::StaffText { .. }) => {
                     one.message.status == pause.status() && matches!(self.consent, Consent::OptedIn { .. })
                 }
                 (Stage::Queued { pause, .. }, _) => one.message.status == pause.status(),
                 (Stage::Sending { .. }, _) => one.message.status == Status::Sending,
-                (Stage::Pending, _) => false,
+                (Stage::Pending | Stage::Scheduled { .. }, _) => false,
             })
     }
 }

@@ -48,13 +48,17 @@ pub enum Outcome {
     Duplicate(MessageId),
 }
 
-/// Why a draft was not taken. An answer, not an error.
+/// Why staff can't have what they asked for. An answer, not an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The patient opted out; only their START changes that.
     OptedOut { since: Timestamp },
     /// As many texts wait as may.
     TooManyWaiting { max: usize },
+    /// It has begun to leave, or is finished: nothing can be taken back.
+    TooLate,
+    /// It is known what became of it.
+    NotUnconfirmed,
     /// The phone was asked as often as it may be, and did not answer.
     InvitationLimit { again_at: Timestamp },
 }

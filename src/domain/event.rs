@@ -15,6 +15,10 @@ pub enum Event {
     SessionsEnded(Vec<SessionEnd>),
     /// Staff wrote.
     Drafted(Draft),
+    /// Staff take a draft of theirs back.
+    TakenBack(MessageId),
+    /// Staff say what is to become of an `unconfirmed` text.
+    Resolved { id: MessageId, resolution: Resolution },
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
     /// The budget of the day is too small for this message; the day ends at this instant.
@@ -37,6 +41,17 @@ pub enum Event {
     Overtaken(OtherDaemons),
     /// The store lost what came last, and an operator has accepted that: whatever waits may have gone out since.
     StoreWentBack,
+}
+
+/// What staff decide about a text that may or may not have gone out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// Send its words again, as a new draft.
+    Resend(Draft),
+    /// The patient has it.
+    Sent,
+    /// Let it rest.
+    Discard,
 }
 
 /// Whether another daemon may be at work on the same store.

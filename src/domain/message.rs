@@ -98,7 +98,7 @@ pub enum Kind {
 pub enum Status {
     /// Waits for the patient's YES.
     Pending,
-    /// Waits for a time: for the end of quiet hours.
+    /// Waits for the time that staff set, or for the end of quiet hours.
     Scheduled,
     /// Waits for the number's rate limit or for the carrier.
     Queued,
@@ -116,6 +116,8 @@ pub enum Status {
     Unconfirmed,
     /// Its time ran out before consent or a carrier came.
     Expired,
+    /// Staff took it back before it left.
+    Canceled,
     /// Inbound.
     Received,
 }
@@ -131,6 +133,10 @@ pub enum Failure {
     CarrierRejected { command_status: u32 },
     /// The carrier took some of its segments and refused others.
     PartlySent,
+    /// Nobody knew whether it had gone out, and staff let it rest.
+    Discarded,
+    /// Nobody knew whether it had gone out, and staff sent it again, as this message of the conversation.
+    SentAgain { as_seq: Seq },
     /// The carrier's receipt says that it did not arrive, and mostly why.
     NotDelivered { state: ReceiptState, error: Option<CarrierError> },
 }
@@ -156,6 +162,8 @@ pub struct Draft {
     pub staff: Option<StaffId>,
     /// How the patient whom it is for wants to be texted.
     pub preferences: Preferences,
+    /// Not before then; at once where that has passed.
+    pub send_at: Option<Timestamp>,
 }
 
 /// How an inbound text presented itself.

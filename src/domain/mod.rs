@@ -28,7 +28,7 @@ pub mod typography;
 pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
-pub use event::{Answer, Event, OtherDaemons, Retry};
+pub use event::{Answer, Event, OtherDaemons, Resolution, Retry};
 pub use journal::Entry;
 pub use message::{
     Body, CarrierError, CarrierId, Cause, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State as Given;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,8 @@ use crate::ports::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IDEMPOTENCY_KEY_MAX: usize = 255;
+/// How far ahead a text may be written.
+const SEND_AT_DAYS_MAX: i64 = 366;
 
 pub async fn send(
     Given(api): Given<Arc<Api>>,
@@ -31,13 +34,14 @@ pub async fn send(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let text = fields.text("text", read_text(api.records.writing(&the.practice)));
+    let send_at = fields.text_or_null("send_at", read_send_at(api.clock.now()));
     fields.finish()?;
     let text = text.expect("a required field that is not there is a mistake that was told");
 
     let conversation = the.conversation();
-    let request = digest(&the.patient.id, caller.staff.as_ref(), &text);
+    let request = digest(&the.patient.id, caller.staff.as_ref(), &text, send_at);
     let preferences = the.patient.preferences.clone();
-    let draft = Draft { text: Body::new(text), staff: caller.staff, preferences };
+    let draft = Draft { text: Body::new(text), staff: caller.staff, preferences, send_at };
     let idempotency = key.map(|key| Idempotency { key, request });
     let reply = api.directory.draft(&conversation, draft, idempotency).await?;
     metrics::counter!("assent_drafts_total", "answer" => answer_of(&reply)).increment(1);
@@ -92,10 +96,14 @@ pub async fn list(
 }
 
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
+    let message = message_of(&api, &the, &path).await?;
+    Ok(answer::ok(MessageView::one(&api, &the.practice, &the.conversation(), &message).await))
+}
+
+/// The message that a path names.
+pub async fn message_of(api: &Api, the: &ThePatient, path: &Path) -> Result<Message, Problem> {
     let id = MessageId::parse(path.raw("message")).ok_or(Problem::NotFound)?;
-    let key = the.conversation();
-    let message = api.inbox.message(&key, id).await?.ok_or(Problem::NotFound)?;
-    Ok(answer::ok(MessageView::one(&api, &the.practice, &key, &message).await))
+    api.inbox.message(&the.conversation(), id).await?.ok_or(Problem::NotFound)
 }
 
 /// Reads a text that can be sent: it has words, and fits.
@@ -108,6 +116,15 @@ fn read_text(writing: Writing) -> impl Fn(&str) -> Result<String, String> {
             return Err(format!("would take {segments} segments, and {most} is the most"));
         }
         Ok(text)
+    }
+}
+
+/// Reads when a text is to go. A time that has passed is now: who asks again with the same key asks for the same.
+fn read_send_at(now: Timestamp) -> impl Fn(&str) -> Result<Timestamp, String> {
+    move |text| {
+        let at: Timestamp = text.parse().map_err(|_| "must be a time such as 2026-03-04T15:00:00Z".to_owned())?;
+        let is_too_far = at.duration_since(now) > SignedDuration::from_hours(24 * SEND_AT_DAYS_MAX);
+        if is_too_far { Err(format!("must be within {SEND_AT_DAYS_MAX} days from now")) } else { Ok(at) }
     }
 }
 
@@ -137,8 +154,12 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
 }
 
 /// Tells one request from another. Each part says how long it is, so that no two requests run together into the same octets.
-fn digest(patient: &PatientId, staff: Option<&StaffId>, text: &str) -> [u8; 32] {
+fn digest(patient: &PatientId, staff: Option<&StaffId>, text: &str, send_at: Option<Timestamp>) -> [u8; 32] {
     let mut hash = Sha256::new();
+    // Without a time it is the digest that it always was.
+    if let Some(at) = send_at {
+        hash.update(at.as_nanosecond().to_be_bytes());
+    }
     for part in [patient.as_str(), staff.map_or("", StaffId::as_str), text] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
@@ -146,7 +167,8 @@ fn digest(patient: &PatientId, staff: Option<&StaffId>, text: &str) -> [u8; 32] 
     hash.finalize().into()
 }
 
-fn location(the: &ThePatient, message: &Message) -> String {
+/// Where a message is to be found.
+pub fn location(the: &ThePatient, message: &Message) -> String {
     format!("/v1/practices/{}/patients/{}/messages/{}", the.practice.id, the.patient.id, message.id)
 }
 
@@ -185,10 +207,24 @@ mod tests {
     fn a_digest_tells_the_parts_apart() {
         let id = |text: &str| PatientId::parse(text).unwrap();
         let staff = StaffId::parse("b").unwrap();
-        let base = digest(&id("a"), Some(&staff), "text");
-        assert_ne!(base, digest(&id("ab"), None, "text"));
-        assert_ne!(base, digest(&id("a"), None, "btext"));
-        assert_ne!(base, digest(&id("a"), Some(&staff), "text "));
-        assert_eq!(base, digest(&id("a"), Some(&staff), "text"));
+        let base = digest(&id("a"), Some(&staff), "text", None);
+        assert_ne!(base, digest(&id("ab"), None, "text", None));
+        assert_ne!(base, digest(&id("a"), None, "btext", None));
+        assert_ne!(base, digest(&id("a"), Some(&staff), "text ", None));
+        assert_eq!(base, digest(&id("a"), Some(&staff), "text", None));
+        assert_ne!(base, digest(&id("a"), Some(&staff), "text", Some(Timestamp::UNIX_EPOCH)));
+    }
+
+    #[test]
+    fn a_time_to_send_is_within_a_year() {
+        let read = read_send_at(Timestamp::UNIX_EPOCH);
+        for good in
+            ["1970-01-01T00:00:00Z", "1969-12-31T23:00:00Z", "1971-01-02T00:00:00Z", "1970-06-01T08:00:00-06:00"]
+        {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        for bad in ["", "tomorrow", "1970-06-01", "1970-06-01T08:00:00", "1971-01-02T00:00:01Z"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

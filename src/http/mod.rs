@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod conversations;
 mod cursor;
+mod decisions;
 mod door;
 mod events;
 mod extract;
@@ -133,6 +134,9 @@ pub fn routes() -> Vec<Route> {
         route(&post,   "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::send),
         route(&get,    "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::list),
         route(&get,    "/v1/practices/{practice}/patients/{patient}/messages/{message}", Practice, Texting, messages::get),
+
+        route(&delete, "/v1/practices/{practice}/patients/{patient}/messages/{message}",         Practice, Texting, decisions::take_back),
+        route(&post,   "/v1/practices/{practice}/patients/{patient}/messages/{message}/resolve", Practice, Texting, decisions::resolve),
 
         route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview),
 

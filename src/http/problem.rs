@@ -123,6 +123,10 @@ impl Problem {
             Self::Refused(Refusal::TooManyWaiting { .. }, _) => {
                 (StatusCode::CONFLICT, "too-many-waiting", "Too many texts wait for this patient")
             }
+            Self::Refused(Refusal::TooLate, _) => (StatusCode::CONFLICT, "too-late", "It can't be taken back any more"),
+            Self::Refused(Refusal::NotUnconfirmed, _) => {
+                (StatusCode::CONFLICT, "not-unconfirmed", "It is known what became of it")
+            }
             Self::Refused(Refusal::InvitationLimit { .. }, _) => {
                 (StatusCode::CONFLICT, "invitation-limit", "The patient was invited and did not answer")
             }
@@ -217,6 +221,10 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
         ),
         Refusal::TooManyWaiting { max } => {
             format!("{max} texts to this patient wait already. Wait until some of them have gone out.")
+        }
+        Refusal::TooLate => "It is on its way to the patient, or finished. Its status says which.".into(),
+        Refusal::NotUnconfirmed => {
+            "Only a message that is unconfirmed is decided about. Its status says what it is.".into()
         }
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",

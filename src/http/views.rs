@@ -253,6 +253,7 @@ fn status(status: Status) -> &'static str {
         Status::Failed => "failed",
         Status::Unconfirmed => "unconfirmed",
         Status::Expired => "expired",
+        Status::Canceled => "canceled",
         Status::Received => "received",
     }
 }
@@ -266,6 +267,10 @@ impl FailureView {
                 ("carrier-rejected", format!("The carrier refused it (command_status 0x{command_status:08X})."))
             }
             Failure::PartlySent => ("partly-sent", "The carrier took only a part of it.".into()),
+            Failure::Discarded => ("discarded", "It may or may not have gone out, and staff let it rest.".into()),
+            Failure::SentAgain { .. } => {
+                ("sent-again", "It may or may not have gone out, and staff sent it again as another message.".into())
+            }
             Failure::NotDelivered { state, error } => not_delivered(state, error),
         };
         Self { code, detail }

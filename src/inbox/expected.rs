@@ -50,7 +50,14 @@ fn estimate(
     let mut expected = HashMap::new();
     let (mut segments, mut earliest) = (ahead, now);
     for waiting in &outbox.waiting {
-        let Stage::Queued { not_before, .. } = waiting.stage else { continue };
+        let not_before = match waiting.stage {
+            Stage::Queued { not_before, .. } => not_before,
+            Stage::Scheduled { at } => {
+                expected.insert(waiting.message.id, at);
+                continue;
+            }
+            Stage::Pending | Stage::Sending { .. } => continue,
+        };
         segments = segments.saturating_add(waiting.message.segments);
         let of_bucket = standing.expects(segments, practice.segments_per_minute, now);
         let at = of_bucket.max(not_before).max(earliest);
@@ -96,6 +103,7 @@ mod tests {
                 failure: None,
             },
             stage: Stage::Queued { not_before: at(not_before), pause: Pause::Short, asked: None, expires_at: at(NOW) },
+            send_at: None,
             attempts: 0,
         });
         Outbox { waiting: waiting.collect(), ..Outbox::default() }

@@ -460,7 +460,7 @@ mod tests {
         let staff = proptest::option::of(Just(StaffId::parse("ana").unwrap()));
         prop_oneof![
             4 => received().prop_map(Happening::Event),
-            3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff, preferences: Default::default() }))),
+            3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff, preferences: Default::default(), send_at: None }))),
             5 => Just(Happening::Granted),
             1 => Just(Happening::Postponed),
             4 => answer().prop_map(Happening::Answered),

@@ -126,13 +126,6 @@ async fn the_text_of_a_message() {
     check(&world, Method::POST, &path, &json!({"text": "hello"}), "text", true, &bad).await;
     let problem = world.draft("jane", &"a".repeat(1_531)).await.problem(422, "invalid");
     assert_eq!(problem["errors"][0]["detail"], "would take 11 segments, and 10 is the most");
-    let problem = world
-        .tex(Method::POST, "/patients/jane/messages")
-        .json(&json!({"text": "hello", "send_at": "2026-03-05T00:00:00Z"}))
-        .send()
-        .await
-        .problem(422, "invalid");
-    assert_eq!(problem["field"], "send_at");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -114,7 +114,12 @@ impl Scene {
     }
 
     pub fn drafts(&mut self, text: &str) -> Outcome {
-        self.event(Event::Drafted(Draft { text: Body::new(text), staff: None, preferences: Default::default() }))
+        self.event(Event::Drafted(Draft {
+            text: Body::new(text),
+            staff: None,
+            preferences: Default::default(),
+            send_at: None,
+        }))
     }
 
     pub fn texts(&mut self, text: &str) -> Outcome {

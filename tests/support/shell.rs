@@ -242,7 +242,7 @@ impl Shell {
     }
 
     pub async fn drafts(&self, key: &ConversationKey, text: &str) -> Result<Outcome, AskError> {
-        let draft = Draft { text: Body::new(text), staff: None, preferences: Default::default() };
+        let draft = Draft { text: Body::new(text), staff: None, preferences: Default::default(), send_at: None };
         self.directory.draft(key, draft, None).await.map(|reply| match reply {
             Reply::Decided(outcome) => outcome,
             other => panic!("no idempotency key was given: {other:?}"),

@@ -80,6 +80,7 @@ pub fn draft(words: &str) -> Event {
         text: Body::new(words),
         staff: Some(StaffId::parse("ana").unwrap()),
         preferences: Default::default(),
+        send_at: None,
     })
 }
 

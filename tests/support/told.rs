@@ -166,6 +166,7 @@ impl Told {
                     text: Body::new(words),
                     staff: Some(StaffId::parse("ana").unwrap()),
                     preferences: Default::default(),
+                    send_at: None,
                 };
                 let key = key.then(|| IdempotencyKey(format!("key {}", self.operations).into()));
                 (Event::Drafted(draft), key)

@@ -99,6 +99,7 @@ fn commit(practice: &Practice) -> Commit {
         text: assent::domain::Body::new("your results are in"),
         staff: StaffId::parse("ana").ok(),
         preferences: Default::default(),
+        send_at: None,
     };
     let decision = conversation.handle(Event::Drafted(draft), now, &policy);
     Commit {

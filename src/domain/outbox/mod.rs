@@ -1,6 +1,7 @@
 //! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
+mod decided;
 mod quiet;
 mod tracked;
 
@@ -33,6 +34,8 @@ pub struct Outbox {
 pub struct Waiting {
     pub message: Message,
     pub stage: Stage,
+    /// When staff want it sent, if not at once.
+    pub send_at: Option<Timestamp>,
     /// Attempts so far.
     pub attempts: u32,
 }
@@ -42,6 +45,8 @@ pub struct Waiting {
 pub enum Stage {
     /// For YES. The invitation's deadline is its own.
     Pending,
+    /// For its time. What is written meanwhile goes ahead of it.
+    Scheduled { at: Timestamp },
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
     Queued { not_before: Timestamp, pause: Pause, asked: Option<Asked>, expires_at: Timestamp },
     /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
@@ -121,27 +126,45 @@ impl Outbox {
     }
 
     /// Adds a message that waits for YES.
-    pub(in crate::domain) fn hold(&mut self, message: Message) {
-        self.waiting.push(Waiting { message, stage: Stage::Pending, attempts: 0 });
+    pub(in crate::domain) fn hold(&mut self, message: Message, send_at: Option<Timestamp>) {
+        self.waiting.push(Waiting { message, stage: Stage::Pending, send_at, attempts: 0 });
+    }
+
+    /// Adds a message that may go at a time to come.
+    pub(in crate::domain) fn schedule(&mut self, message: Message, at: Timestamp) {
+        self.waiting.push(Waiting { message, stage: Stage::Scheduled { at }, send_at: Some(at), attempts: 0 });
+    }
+
+    /// What was scheduled and has its time joins the queue.
+    pub(in crate::domain) fn time_comes(&mut self, step: &mut Step<'_>) {
+        for waiting in &mut self.waiting {
+            if let Stage::Scheduled { at } = waiting.stage
+                && at <= step.now
+            {
+                waiting.stage = Stage::queued(step.now, step.now + step.limits.validity);
+                waiting.become_(Status::Queued, None, step);
+            }
+        }
     }
 
     /// Adds a message that may go. What Assent writes itself goes ahead of what staff wrote, answers first.
     pub(in crate::domain) fn queue(&mut self, message: Message, expires_at: Timestamp) {
         let stage = Stage::queued(message.created_at, expires_at);
-        let waiting = Waiting { message, stage, attempts: 0 };
+        let waiting = Waiting { message, stage, send_at: None, attempts: 0 };
         let place = self.waiting.iter().position(|other| waiting.goes_ahead_of(other)).unwrap_or(self.waiting.len());
         self.waiting.insert(place, waiting);
     }
 
-    /// YES came: every pending draft is queued, in order.
+    /// YES came: every pending draft is queued, in order, but for those whose time has not come.
     pub(in crate::domain) fn release(&mut self, step: &mut Step<'_>) {
         for waiting in &mut self.waiting {
             if waiting.stage == Stage::Pending {
-                let expires_at = step.now + step.limits.validity;
-                waiting.stage = Stage::queued(step.now, expires_at);
-                waiting.become_(Status::Queued, None, step);
+                let at = waiting.send_at.unwrap_or(step.now);
+                waiting.stage = Stage::Scheduled { at };
+                waiting.become_(Status::Scheduled, None, step);
             }
         }
+        self.time_comes(step);
     }
 
     /// The patient opted out: what has not begun to leave fails, and what is on its way is recalled and not tried
@@ -298,7 +321,7 @@ impl Outbox {
     ) -> Option<Finished> {
         let index = self.waiting.iter().position(|waiting| match waiting.stage {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
-            Stage::Pending | Stage::Queued { .. } => false,
+            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
         })?;
         let segments = self.waiting[index].message.segments;
         self.track(index, Fate::unconfirmed(segments), step);
@@ -322,7 +345,7 @@ impl Outbox {
                 expired.push(Finished { kind: waiting.message.kind.clone(), status: Status::Expired });
                 false
             }
-            Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => true,
+            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => true,
         });
         self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
         self.expire_early_receipts(step);
@@ -363,7 +386,7 @@ impl Outbox {
             Stage::Sending { boot, recalled: Recalled::Yes, .. } if boot == ours => {
                 Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
             }
-            Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => None,
+            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => None,
         })
     }
 
@@ -374,6 +397,7 @@ impl Outbox {
             .iter()
             .filter_map(|waiting| match waiting.stage {
                 Stage::Pending => None,
+                Stage::Scheduled { at } => Some(at),
                 Stage::Sending { deadline, .. } => Some(deadline),
                 Stage::Queued { not_before, asked, expires_at, .. } => {
                     let next_slot = asked.map_or(not_before, |asked| asked.until).min(expires_at);

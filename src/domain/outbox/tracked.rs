@@ -178,7 +178,13 @@ impl Outbox {
         step.journal.extend(old.into_iter().map(|early| early.unmatched(now)));
     }
 
-    fn settle(&mut self, index: usize, status: Status, failure: Option<Failure>, step: &mut Step<'_>) -> Finished {
+    pub(super) fn settle(
+        &mut self,
+        index: usize,
+        status: Status,
+        failure: Option<Failure>,
+        step: &mut Step<'_>,
+    ) -> Finished {
         let tracked = self.tracked.remove(index);
         step.journal.push(Entry::Updated { id: tracked.id, status, failure, at: step.now });
         Finished { kind: tracked.kind.clone(), status }

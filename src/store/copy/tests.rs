@@ -237,6 +237,7 @@ async fn fill(store: &Arc<dyn Store>) {
             text: Body::new("your results are in"),
             staff: None,
             preferences: Default::default(),
+            send_at: None,
         });
         for (version, event) in (0..).zip([draft, text("yes", line), text("stop", line + 100)]) {
             let decision = now.handle(event, StoppedClock.now(), &policy);

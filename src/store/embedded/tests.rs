@@ -74,7 +74,12 @@ impl Scene {
             writing: Default::default(),
         };
         let now = self.clock.now();
-        let draft = Event::Drafted(Draft { text: Body::new(words), staff: None, preferences: Default::default() });
+        let draft = Event::Drafted(Draft {
+            text: Body::new(words),
+            staff: None,
+            preferences: Default::default(),
+            send_at: None,
+        });
         let decision = Conversation::new(ConversationId(line.into()), key, now).handle(draft, now, &policy);
         Commit {
             expected: Version(0),

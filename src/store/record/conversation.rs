@@ -74,6 +74,8 @@ struct WaitingV1<'a> {
     #[serde(borrow)]
     message: MessageV1<'a>,
     stage: StageV1,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    send_at: Option<i64>,
     attempts: u32,
 }
 
@@ -81,6 +83,9 @@ struct WaitingV1<'a> {
 #[serde(rename_all = "snake_case")]
 enum StageV1 {
     Pending,
+    Scheduled {
+        at: i64,
+    },
     Queued {
         not_before: i64,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -263,6 +268,7 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
     fn from(waiting: &'a Waiting) -> Self {
         let stage = match waiting.stage {
             Stage::Pending => StageV1::Pending,
+            Stage::Scheduled { at } => StageV1::Scheduled { at: nanoseconds(at) },
             Stage::Queued { not_before, pause, asked, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
                 postponed: pause == Pause::UntilOpening,
@@ -278,7 +284,8 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
                 recalled: recalled == Recalled::Yes,
             },
         };
-        Self { message: (&waiting.message).into(), stage, attempts: waiting.attempts }
+        let send_at = waiting.send_at.map(nanoseconds);
+        Self { message: (&waiting.message).into(), stage, send_at, attempts: waiting.attempts }
     }
 }
 
@@ -288,6 +295,7 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
+            StageV1::Scheduled { at } => Stage::Scheduled { at: time(at) },
             StageV1::Queued { not_before, postponed, quiet, asked_until, asked_by, expires_at } => Stage::Queued {
                 not_before: time(not_before),
                 pause: match (quiet, postponed) {
@@ -305,7 +313,8 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
                 recalled: if recalled { Recalled::Yes } else { Recalled::No },
             },
         };
-        Ok(Self { message: waiting.message.try_into()?, stage, attempts: waiting.attempts })
+        let send_at = waiting.send_at.map(time);
+        Ok(Self { message: waiting.message.try_into()?, stage, send_at, attempts: waiting.attempts })
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::{
-    Body, CarrierError, CarrierId, Cause, Failure, Kind, Message, Receipt, ReceiptState, StaffId, Status,
+    Body, CarrierError, CarrierId, Cause, Failure, Kind, Message, Receipt, ReceiptState, Seq, StaffId, Status,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -122,7 +122,7 @@ impl TryFrom<MessageV1<'_>> for Message {
     }
 }
 
-const STATUSES: [(i64, Status); 11] = [
+const STATUSES: [(i64, Status); 12] = [
     (1, Status::Pending),
     (2, Status::Queued),
     (3, Status::Sending),
@@ -134,6 +134,7 @@ const STATUSES: [(i64, Status); 11] = [
     (9, Status::Expired),
     (10, Status::Received),
     (12, Status::Scheduled),
+    (13, Status::Canceled),
 ];
 
 /// A status as the thread has it.
@@ -150,6 +151,7 @@ pub fn status_code(status: Status) -> i64 {
         Status::Expired => 9,
         Status::Received => 10,
         Status::Scheduled => 12,
+        Status::Canceled => 13,
     }
 }
 
@@ -165,6 +167,8 @@ pub fn failure_code(failure: Failure) -> (i64, i64) {
         Failure::Unreachable => (2, 0),
         Failure::CarrierRejected { command_status } => (3, command_status.into()),
         Failure::PartlySent => (4, 0),
+        Failure::Discarded => (6, 0),
+        Failure::SentAgain { as_seq } => (7, i64::try_from(as_seq.0).expect("no thread is that long")),
         Failure::NotDelivered { state, error } => {
             let (code, cause) = error_codes(error);
             let state = ReceiptStateV1::from(state) as i64;
@@ -188,6 +192,11 @@ pub fn failure_of(code: i64, detail: i64) -> Result<Failure, ReadError> {
             let code = u16::try_from(detail >> ERROR_SHIFT).map_err(|_| ReadError::NotA("carrier error"))?;
             let error = error_of(code, octet(CAUSE_SHIFT))?;
             Ok(Failure::NotDelivered { state: state.into(), error })
+        }
+        6 => Ok(Failure::Discarded),
+        7 => {
+            let as_seq = u64::try_from(detail).map_err(|_| ReadError::NotA("place in a thread"))?;
+            Ok(Failure::SentAgain { as_seq: Seq(as_seq) })
         }
         _ => Err(ReadError::NotA("failure")),
     }
@@ -351,12 +360,19 @@ mod tests {
             Failure::Unreachable,
             Failure::CarrierRejected { command_status: u32::MAX },
             Failure::PartlySent,
+            Failure::Discarded,
+            Failure::SentAgain { as_seq: Seq(12) },
         ];
         for failure in states.into_iter().chain(others).chain(errors) {
             let (code, detail) = failure_code(failure);
             assert_eq!(failure_of(code, detail), Ok(failure));
         }
-        assert!(failure_of(6, 0).is_err() && failure_of(5, 9).is_err() && failure_of(3, -1).is_err());
+        assert!(
+            failure_of(0, 0).is_err()
+                && failure_of(7, -1).is_err()
+                && failure_of(5, 9).is_err()
+                && failure_of(3, -1).is_err()
+        );
         assert!(failure_of(5, 5 | (9 << CAUSE_SHIFT) | (1 << ERROR_SHIFT)).is_err() && failure_of(5, -1).is_err());
     }
 

@@ -1,0 +1,89 @@
+//! What staff decide about a message: to take it back, or what became of one of which nobody knows.
+
+use std::sync::Arc;
+
+use axum::extract::State as Given;
+use axum::response::Response;
+
+use super::auth::Caller;
+use super::extract::{Json, Path, ThePatient};
+use super::messages::{location, message_of};
+use super::problem::Problem;
+use super::views::MessageView;
+use super::{Api, answer};
+use crate::conversations::Reply;
+use crate::domain::{Draft, Event, Message, MessageId, Outcome, Resolution, Status};
+
+/// Takes back a draft that has not begun to leave. Once more is no mistake.
+pub async fn take_back(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
+    let message = message_of(&api, &the, &path).await?;
+    if message.status != Status::Canceled {
+        decide(&api, &the, Event::TakenBack(message.id)).await?;
+    }
+    shown(&api, &the, message.id).await
+}
+
+/// Says what is to become of an `unconfirmed` message: nothing of it goes out again but by this.
+pub async fn resolve(
+    Given(api): Given<Arc<Api>>,
+    caller: Caller,
+    the: ThePatient,
+    path: Path,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
+    let decision = fields.text("decision", Decision::parse);
+    fields.finish()?;
+    let decision = decision.expect("a required field that is not there is a mistake that was told");
+    let Message { id, text, .. } = message_of(&api, &the, &path).await?;
+    let resolution = match decision {
+        Decision::Sent => Resolution::Sent,
+        Decision::Discard => Resolution::Discard,
+        Decision::Resend => {
+            let preferences = the.patient.preferences.clone();
+            Resolution::Resend(Draft { text, staff: caller.staff, preferences, send_at: None })
+        }
+    };
+    match decide(&api, &the, Event::Resolved { id, resolution }).await? {
+        Some(new) => {
+            let view = MessageView::one(&api, &the.practice, &the.conversation(), &new).await;
+            Ok(answer::accepted(location(&the, &new), view))
+        }
+        None => shown(&api, &the, id).await,
+    }
+}
+
+/// What may be decided about an `unconfirmed` message.
+#[derive(Clone, Copy)]
+enum Decision {
+    Resend,
+    Sent,
+    Discard,
+}
+
+impl Decision {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "resend" => Ok(Self::Resend),
+            "sent" => Ok(Self::Sent),
+            "discard" => Ok(Self::Discard),
+            _ => Err("must be resend, sent or discard"),
+        }
+    }
+}
+
+/// Has the conversation decide; the new message, if there is one.
+async fn decide(api: &Arc<Api>, the: &ThePatient, event: Event) -> Result<Option<Message>, Problem> {
+    match api.directory.ask(&the.conversation(), event).await? {
+        Reply::Decided(Outcome::Accepted(message)) => Ok(Some(message)),
+        Reply::Decided(Outcome::Refused(refusal)) => Err(Problem::Refused(refusal, Box::new((*the.practice).clone()))),
+        Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_)) => Ok(None),
+        Reply::AnsweredBefore(_) | Reply::KeyReused => unreachable!("it came without a key"),
+    }
+}
+
+/// A message as it stands.
+async fn shown(api: &Arc<Api>, the: &ThePatient, id: MessageId) -> Result<Response, Problem> {
+    let key = the.conversation();
+    let message = api.inbox.message(&key, id).await?.ok_or(Problem::Unavailable)?;
+    Ok(answer::ok(MessageView::one(api, &the.practice, &key, &message).await))
+}
