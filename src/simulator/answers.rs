@@ -7,7 +7,7 @@ use smpp::pdus::{
     AlertNotification, BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DataSmResp, SubmitSmResp,
 };
 use smpp::types::COctetString;
-use smpp::values::{Npi, Ton};
+use smpp::values::{InterfaceVersion, Npi, Ton};
 use smpp::{CommandId, Pdu};
 use tokio::time::Instant;
 
@@ -77,11 +77,13 @@ impl Connection {
         } else {
             status::ROK
         };
+        // Without it a gateway would have to do without optional parameters (SMPP 3.4 §3.4).
+        let version = Some(InterfaceVersion::Smpp3_4);
         let us = || COctetString::from_string("assent-carrier".to_owned()).expect("it has at most 15 characters");
         let response: Pdu = match bound {
-            Bound::Receiver => BindReceiverResp::new(us(), None).into(),
-            Bound::Transmitter => BindTransmitterResp::new(us(), None).into(),
-            Bound::Transceiver | Bound::Not => BindTransceiverResp::new(us(), None).into(),
+            Bound::Receiver => BindReceiverResp::new(us(), version).into(),
+            Bound::Transmitter => BindTransmitterResp::new(us(), version).into(),
+            Bound::Transceiver | Bound::Not => BindTransceiverResp::new(us(), version).into(),
         };
         self.respond(command_status, frame.sequence(), response);
         if command_status != status::ROK {
