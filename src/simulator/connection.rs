@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use smpp::{CommandId, Pdu};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -293,9 +293,21 @@ impl Connection {
     }
 }
 
-/// A PDU of our own, as it will be read.
+/// A PDU of our own, as it will be read. What refuses a bind or a text has no body (SMPP 3.4 §4.1.2, §4.4.2).
 fn framed(command_status: u32, sequence: u32, pdu: Pdu) -> Option<Frame> {
-    let octets: Bytes = frame::encode(command_status, sequence, pdu);
+    let has_body = command_status == status::ROK
+        || !matches!(
+            pdu.command_id(),
+            CommandId::BindTransmitterResp
+                | CommandId::BindReceiverResp
+                | CommandId::BindTransceiverResp
+                | CommandId::SubmitSmResp
+        );
+    let mut octets = BytesMut::from(frame::encode(command_status, sequence, pdu));
+    if !has_body {
+        octets.truncate(HEADER_OCTETS);
+        octets[..4].copy_from_slice(&u32::try_from(HEADER_OCTETS).ok()?.to_be_bytes());
+    }
     let mut framer = Framer::default();
     framer.push(&octets);
     framer.next_frame().ok().flatten()

@@ -74,6 +74,7 @@ async fn a_link_and_a_carrier_say_everything_that_they_can_say() {
     let mut submits = pdus.iter();
     let throttled = next(&mut pdus.iter(), SUBMIT_SM | RESPONSE, down);
     assert_eq!(throttled.number("smpp.command_status"), status::RTHROTTLED);
+    assert_eq!(throttled.number("smpp.command_length"), 16, "a refusal has no body (SMPP 3.4 §4.4.2)");
     same_number(next(&mut submits, SUBMIT_SM, up), throttled);
     let mut nacks = pdus.iter();
     let refused = next(&mut nacks, GENERIC_NACK, down);
