@@ -144,21 +144,17 @@ impl Connection {
             return None;
         }
         let message = words::submitted(frame)?;
-        let (part, words) = words::read(&message, self.shared.config.alphabet);
+        let segment = words::read(&message, self.shared.config.alphabet);
         let (from, to) = (number(&message.source), number(&message.destination));
         let at = self.shared.config.clock.now();
         let system_id = self.system_id.clone();
         let (message_id, shown, receipt) = self.shared.change(|state| {
             state.counts.submits += 1;
             state.outbox.sends_from(&from, &system_id);
-            state.tally.took(&from, &to, part, &words);
+            state.tally.took(&from, &to, segment.part, &segment.words());
             let message_id = state.new_id();
             let receipts = state.faults.receipts;
-            let words = match part {
-                _ if !receipts.reaches_the_phone() => None,
-                Some(part) => state.phones.join(&from, &to, part, words),
-                None => Some(words),
-            };
+            let words = if receipts.reaches_the_phone() { state.phones.join(&from, &to, segment) } else { None };
             let shown = words.map(|words| {
                 let id = format!("{message_id:x}");
                 Text { id, direction: Direction::ToPhone, from, to, text: words, at, answered: true }

@@ -283,7 +283,7 @@ impl Connection {
             sequence: frame.sequence(),
             source: message.as_ref().map(|message| number(&message.source)),
             destination: message.as_ref().map(|message| number(&message.destination)),
-            text: message.as_ref().map(|message| words::read(message, alphabet).1),
+            text: message.as_ref().map(|message| words::read(message, alphabet).words()),
             user_message_reference: message.and_then(|message| message.parameters.user_message_reference),
         };
         self.shared.change(|state| {

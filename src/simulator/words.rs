@@ -75,8 +75,32 @@ fn as_submit_sm(frame: &Frame) -> Option<Frame> {
     framer.next_frame().ok().flatten()
 }
 
-/// The segment that it is, and its words. A header counts before the optional parameters.
-pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option<Part>, String) {
+/// A text, or a segment of one, as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub part: Option<Part>,
+    data_coding: u8,
+    octets: Vec<u8>,
+}
+
+impl Segment {
+    pub fn words(&self) -> String {
+        text::decode(self.data_coding, &self.octets).0
+    }
+
+    /// The words of all segments of a text. Some gateways cut amid a letter, so that its halves come together here.
+    pub fn join(segments: &[Self]) -> String {
+        let of_one_coding = segments.chunk_by(|one, next| one.data_coding == next.data_coding);
+        let words = |segments: &[Self]| {
+            let octets: Vec<u8> = segments.iter().flat_map(|segment| segment.octets.iter().copied()).collect();
+            text::decode(segments[0].data_coding, &octets).0
+        };
+        of_one_coding.map(words).collect()
+    }
+}
+
+/// What a text brings. A header counts before the optional parameters.
+pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> Segment {
     let parameters = &message.parameters;
     let octets = parameters.message_payload.as_ref().unwrap_or(&message.short_message);
     let (part, octets) = match message.esm_class & udh::INDICATOR != 0 {
@@ -96,7 +120,7 @@ pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option
         (0, DefaultAlphabet::Ascii) => 1,
         (data_coding, _) => data_coding,
     };
-    (part.or_else(sar), text::decode(data_coding, octets).0)
+    Segment { part: part.or_else(sar), data_coding, octets: octets.to_vec() }
 }
 
 /// One `deliver_sm` of a text that a phone typed.
@@ -186,8 +210,8 @@ mod tests {
                 .build();
             piece.parameters.into_iter().for_each(|parameter| pdu.push_tlv(parameter));
             let message = ShortMessage::read(&frame(pdu)).unwrap_or_else(|malformed| panic!("{}", malformed.reason));
-            let (part, words) = super::read(&message, alphabet);
-            (part.map(|part| (part.total, part.number)), words)
+            let segment = super::read(&message, alphabet);
+            (segment.part.map(|part| (part.total, part.number)), segment.words())
         };
         pieces.into_iter().map(read).collect()
     }
@@ -234,6 +258,16 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_that_was_cut_in_two_is_whole_on_the_phone() {
+        let segment = |data_coding, octets: &[u8]| Segment { part: None, data_coding, octets: octets.to_vec() };
+        let emoji = [segment(8, &[0x00, b'a', 0xD8, 0x3D]), segment(8, &[0xDC, 0x4D])];
+        assert_eq!(Segment::join(&emoji), "a👍");
+        let euro = [segment(0, b"3 \x1B"), segment(0, b"e")];
+        assert_eq!(Segment::join(&euro), "3 €");
+        assert_eq!(Segment::join(&[segment(0, b"3"), segment(8, &[0x04, 0x16])]), "3Ж");
+    }
+
+    #[test]
     fn a_data_sm_is_read_as_the_submit_sm_that_it_might_have_been() {
         let payload = MessagePayload::new(AnyOctetString::from_vec(b"hello".to_vec()));
         let mut data = DataSm::builder()
@@ -245,7 +279,8 @@ mod tests {
         let message = submitted(&frame(data)).unwrap();
         assert_eq!(message.destination.digits, b"13035550123");
         assert_eq!(message.registered_delivery, 1);
-        assert_eq!(read(&message, DefaultAlphabet::Gsm7), (None, "hello".to_owned()));
+        let segment = read(&message, DefaultAlphabet::Gsm7);
+        assert_eq!((segment.part, segment.words()), (None, "hello".to_owned()));
         assert!(submitted(&frame(SubmitSm::default())).is_some());
     }
 }
