@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "foreign_gateways/kannel.rs"]
+mod kannel;
 #[path = "foreign_gateways/smpplib.rs"]
 mod smpplib;
 
