@@ -4,6 +4,9 @@
 
 #[path = "simulator/gateway.rs"]
 mod gateway;
+#[path = "support/tls.rs"]
+#[allow(dead_code)]
+mod tls;
 
 #[path = "simulator/answering.rs"]
 mod answering;
@@ -15,5 +18,7 @@ mod delivering;
 mod receipts;
 #[path = "simulator/scenarios.rs"]
 mod scenarios;
+#[path = "simulator/secrecy.rs"]
+mod secrecy;
 #[path = "simulator/wire.rs"]
 mod wire;

@@ -17,6 +17,7 @@ use super::line::Said;
 use super::outbox::number;
 use super::phones::{Direction, Text};
 use super::receipts::{About, receipt_later};
+use super::socket::Socket;
 use super::verbs::{Alert, Nack, Order};
 use super::words;
 use crate::carrier::frame::{Frame, status};
@@ -226,11 +227,16 @@ impl Connection {
     }
 
     /// Does what the carrier was told to do.
-    pub(super) fn obey(&mut self) -> ControlFlow<()> {
+    pub(super) fn obey(&mut self, socket: &dyn Socket) -> ControlFlow<()> {
         let orders = self.shared.state().orders.get_mut(&self.id).map(std::mem::take).unwrap_or_default();
         for order in orders {
             match order {
                 Order::Drop => return ControlFlow::Break(()),
+                Order::Reset => {
+                    // A socket that must not linger is closed by RST. One that is closed already can't be reset.
+                    let _ = socket.tcp().set_zero_linger();
+                    return ControlFlow::Break(());
+                }
                 Order::Unbind if self.bound == Bound::Not => {}
                 Order::Unbind => {
                     self.unbound = true;

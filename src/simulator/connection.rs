@@ -3,19 +3,25 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use smpp::{CommandId, Pdu};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::faults::{Faults, Measure};
 use super::line::{Line, Said};
 use super::outbox::{OutgoingId, number};
+use super::socket::{Socket, write};
+use super::tls::ServerTls;
 use super::wire_log::{WireDirection, WireEntry, name};
 use super::{Shared, words};
 use crate::carrier::frame::{self, Frame, Framer, HEADER_OCTETS, status};
+
+/// How long a gateway may take to agree on TLS, and to hear the end of it.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Takes connections until told to stop.
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
@@ -88,10 +94,10 @@ impl Connection {
         }
     }
 
-    async fn serve(mut self, mut stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream) {
         let stop = self.shared.stop.clone();
         tokio::select! {
-            () = self.talk(&mut stream) => {}
+            () = self.talk(stream) => {}
             () = stop.cancelled() => {}
         }
         self.shared.change(|state| {
@@ -104,14 +110,39 @@ impl Connection {
     }
 
     /// Until the connection ends, from either side.
-    async fn talk(&mut self, stream: &mut TcpStream) {
+    async fn talk(&mut self, stream: TcpStream) {
         // Without it answers would be late, which is all that can be wrong about that.
         let _ = stream.set_nodelay(true);
+        let Some(ServerTls(acceptor)) = self.shared.config.tls.clone() else {
+            let mut stream = stream;
+            return self.talk_over(&mut stream).await;
+        };
+        match timeout(HANDSHAKE, acceptor.accept(stream).into_fallible()).await {
+            Ok(Ok(mut stream)) => {
+                self.talk_over(&mut stream).await;
+                if self.unbound {
+                    // Who parted in order hears that this is the end (RFC 8446 §6.1), unless they are gone.
+                    let _ = timeout(HANDSHAKE, stream.shutdown()).await;
+                }
+            }
+            Ok(Err((_, mut refused))) => {
+                // Closing with something unread would take our last words with it.
+                let hears_us_out = async {
+                    refused.shutdown().await?;
+                    copy(&mut refused, &mut sink()).await
+                };
+                let _ = timeout(HANDSHAKE, hears_us_out).await;
+            }
+            Err(_) => {}
+        }
+    }
+
+    async fn talk_over(&mut self, stream: &mut dyn Socket) {
         let mut buffer = vec![0; 16 * 1024];
         let mut revision = self.shared.revision.subscribe();
         loop {
             revision.borrow_and_update();
-            if self.obey().is_break() {
+            if self.obey(stream).is_break() {
                 return;
             }
             self.give_what_waits();
@@ -218,7 +249,7 @@ impl Connection {
     }
 
     /// Writes what is due.
-    async fn write(&mut self, stream: &mut TcpStream) -> ControlFlow<()> {
+    async fn write(&mut self, stream: &mut dyn Socket) -> ControlFlow<()> {
         let Faults { mute, split, cut, .. } = self.shared.state().faults.clone();
         if mute {
             self.line.clear();
@@ -242,7 +273,7 @@ impl Connection {
                 if from > 0 && end > from {
                     sleep(split.as_ref().map_or_else(Default::default, |split| split.pause.0)).await;
                 }
-                if stream.write_all(&octets[from..end]).await.is_err() {
+                if write(stream, &octets[from..end]).await.is_err() {
                     return ControlFlow::Break(());
                 }
                 from = end;
@@ -254,7 +285,7 @@ impl Connection {
             self.meter.pdus_written += 1;
             self.wrote(&said);
         }
-        if stream.write_all(&together).await.is_err() {
+        if write(stream, &together).await.is_err() {
             return ControlFlow::Break(());
         }
         let is_over = [Measure::OctetsWritten, Measure::PdusWritten].map(|of| self.may_still(of)).contains(&Some(0));

@@ -18,8 +18,10 @@ mod outbox;
 mod phones;
 mod receipts;
 mod scenario;
+mod socket;
 mod span;
 mod tally;
+mod tls;
 mod verbs;
 mod wire_log;
 mod words;
@@ -44,6 +46,7 @@ pub use phones::{Direction, Text};
 pub use scenario::{Scenario, ScenarioError};
 pub use span::Span;
 pub use tally::Summary;
+pub use tls::{ServerTls, TlsFiles};
 pub use verbs::{Alert, Nack, Typed, Verb};
 pub use wire_log::{WireDirection, WireEntry};
 pub use words::DefaultAlphabet;
@@ -70,6 +73,8 @@ pub struct SimulatorConfig {
     pub system_id: Option<String>,
     /// With which password; `None` is any.
     pub password: Option<String>,
+    /// What it speaks TLS with; `None` is plain SMPP.
+    pub tls: Option<ServerTls>,
     /// How many binds of one `system_id` may stand at once.
     pub binds_max: usize,
     /// What `data_coding` 0 means.
@@ -86,6 +91,7 @@ impl SimulatorConfig {
             listen,
             system_id: None,
             password: None,
+            tls: None,
             binds_max: BINDS_MAX,
             alphabet: DefaultAlphabet::default(),
             receipt_delay: Duration::from_millis(50),

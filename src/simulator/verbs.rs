@@ -30,6 +30,8 @@ pub enum Verb {
     Unbind,
     /// Closes every connection without a word: what was still to be said is not.
     Drop,
+    /// Resets every connection (RFC 9293 §3.10.7): what is on its way, in either direction, is lost.
+    Reset,
     /// Writes octets that are no PDU, in hexadecimal.
     Stray(String),
     /// Asks so many times at once whether the gateway is there.
@@ -71,6 +73,7 @@ pub struct Nack {
 pub(super) enum Order {
     Unbind,
     Drop,
+    Reset,
     Stray(Bytes),
     EnquireLinks(u32),
     Nack(Nack),
@@ -101,7 +104,7 @@ impl Verb {
                 let must = format!("a number from 1 to {ENQUIRIES_MAX}");
                 fits((1..=ENQUIRIES_MAX).contains(count), "enquire_links", must)
             }
-            Self::Unbind | Self::Drop | Self::Nack(_) | Self::End => Ok(()),
+            Self::Unbind | Self::Drop | Self::Reset | Self::Nack(_) | Self::End => Ok(()),
         }
     }
 }
@@ -133,6 +136,7 @@ impl State {
             }
             Verb::Unbind => Order::Unbind,
             Verb::Drop => Order::Drop,
+            Verb::Reset => Order::Reset,
             Verb::Stray(octets) => Order::Stray(Bytes::from(hexadecimal(&octets).unwrap_or_default())),
             Verb::EnquireLinks(count) => Order::EnquireLinks(count),
             Verb::Nack(nack) => Order::Nack(nack),
@@ -182,6 +186,7 @@ mod tests {
     fn what_can_be_told() {
         check(json!("unbind"), None);
         check(json!("drop"), None);
+        check(json!("reset"), None);
         check(json!("end"), None);
         check(json!({"faults": {"refuse_with": 88, "refuse_of": [1, 3]}}), None);
         check(json!({"text": {"phone": "+13035550123", "to": "+13035550100", "text": "Yes"}}), None);
