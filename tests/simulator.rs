@@ -12,6 +12,8 @@ mod tls;
 mod answering;
 #[path = "simulator/binding.rs"]
 mod binding;
+#[path = "simulator/calling.rs"]
+mod calling;
 #[path = "simulator/delivering.rs"]
 mod delivering;
 #[path = "simulator/receipts.rs"]

@@ -75,6 +75,10 @@ const MORE: &str = r#"The control port speaks JSON over HTTP:
          {"enquire_links": 1000}        asks so often at once whether the gateway is there
          {"nack": {"status": 3, "sequence": 0}}
          {"alert": {"phone": "+13035550123", "to": "+13035550100"}}
+         {"outbind": {"address": "127.0.0.1:2785", "system_id": "carrier-a", "password": "…"}}
+                                        says to a gateway that listens that it should bind
+         {"bind_to": {"address": "127.0.0.1:2785", "system_id": "carrier-a", "password": "…"}}
+                                        binds there itself
          {"text": {"phone": "+13035550123", "to": "+13035550100", "text": "Yes"}}
          {"faults": {"silent": true}}
          "end"                          ends the scenario

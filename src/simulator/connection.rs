@@ -3,40 +3,21 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
+use futures_util::future::BoxFuture;
+use smpp::pdus::DeliverSm;
 use smpp::{CommandId, Pdu};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::faults::{Faults, Measure};
 use super::line::{Line, Said};
 use super::outbox::{OutgoingId, number};
 use super::socket::{Socket, write};
-use super::tls::ServerTls;
 use super::wire_log::{WireDirection, WireEntry, name};
-use super::{Shared, words};
+use super::{Shared, forms, words};
 use crate::carrier::frame::{self, Frame, Framer, HEADER_OCTETS, status};
-
-/// How long a gateway may take to agree on TLS, and to hear the end of it.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// Takes connections until told to stop.
-pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
-    let mut connections = 0;
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shared.stop.cancelled() => return,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        connections += 1;
-        let connection = Connection::new(Arc::clone(&shared), connections);
-        shared.tasks.spawn(connection.serve(stream));
-    }
-}
 
 /// What a bind may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +28,32 @@ pub(super) enum Bound {
     Transceiver,
 }
 
+/// Which side the carrier is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The gateway binds. Its texts are `submit_sm`, the phones' are `deliver_sm`; either may be `data_sm`.
+    Carrier,
+    /// The carrier binds, by this name, and it is the other way round.
+    Client { system_id: String },
+}
+
+/// What was written to the gateway and is to be answered.
+pub(super) struct Unanswered {
+    pub id: OutgoingId,
+    /// By the response to this.
+    pub asked: CommandId,
+}
+
 pub(super) struct Connection {
     pub shared: Arc<Shared>,
     pub id: u64,
+    pub role: Role,
     pub bound: Bound,
     pub system_id: String,
     /// Whether one side said `unbind`.
     pub unbound: bool,
     pub last_sequence: u32,
-    pub unanswered: HashMap<u32, OutgoingId>,
+    pub unanswered: HashMap<u32, Unanswered>,
     pub line: Line,
     framer: Framer,
     /// The PDU that is coming, for the fault that cuts it.
@@ -74,14 +72,16 @@ struct Meter {
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, id: u64) -> Self {
-        shared.change(|state| {
+    pub fn new(shared: Arc<Shared>, role: Role) -> Self {
+        let id = shared.change(|state| {
             state.counts.connections += 1;
-            state.orders.insert(id, Vec::new());
+            state.orders.insert(state.counts.connections, Vec::new());
+            state.counts.connections
         });
         Self {
             shared,
             id,
+            role,
             bound: Bound::Not,
             system_id: String::new(),
             unbound: false,
@@ -94,10 +94,11 @@ impl Connection {
         }
     }
 
-    async fn serve(mut self, stream: TcpStream) {
+    /// Lives as long as this talk does, or until the carrier stops.
+    pub async fn last(mut self, talk: impl FnOnce(&mut Self) -> BoxFuture<'_, ()>) {
         let stop = self.shared.stop.clone();
         tokio::select! {
-            () = self.talk(stream) => {}
+            () = talk(&mut self) => {}
             () = stop.cancelled() => {}
         }
         self.shared.change(|state| {
@@ -110,34 +111,7 @@ impl Connection {
     }
 
     /// Until the connection ends, from either side.
-    async fn talk(&mut self, stream: TcpStream) {
-        // Without it answers would be late, which is all that can be wrong about that.
-        let _ = stream.set_nodelay(true);
-        let Some(ServerTls(acceptor)) = self.shared.config.tls.clone() else {
-            let mut stream = stream;
-            return self.talk_over(&mut stream).await;
-        };
-        match timeout(HANDSHAKE, acceptor.accept(stream).into_fallible()).await {
-            Ok(Ok(mut stream)) => {
-                self.talk_over(&mut stream).await;
-                if self.unbound {
-                    // Who parted in order hears that this is the end (RFC 8446 §6.1), unless they are gone.
-                    let _ = timeout(HANDSHAKE, stream.shutdown()).await;
-                }
-            }
-            Ok(Err((_, mut refused))) => {
-                // Closing with something unread would take our last words with it.
-                let hears_us_out = async {
-                    refused.shutdown().await?;
-                    copy(&mut refused, &mut sink()).await
-                };
-                let _ = timeout(HANDSHAKE, hears_us_out).await;
-            }
-            Err(_) => {}
-        }
-    }
-
-    async fn talk_over(&mut self, stream: &mut dyn Socket) {
+    pub async fn talk(&mut self, stream: &mut dyn Socket) {
         let mut buffer = vec![0; 16 * 1024];
         let mut revision = self.shared.revision.subscribe();
         loop {
@@ -231,6 +205,19 @@ impl Connection {
         let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
         let whole = usize::try_from(length).is_ok_and(|length| self.amid.len() >= length);
         header[4..8] == SUBMIT_SM && (whole || self.amid.len() >= octets)
+    }
+
+    /// A request of our own, to be written at once.
+    pub fn ask(&mut self, sequence: u32, pdu: impl Into<Pdu>) {
+        self.say(status::ROK, sequence, pdu);
+    }
+
+    /// A text or a receipt, as the PDU of this name.
+    pub fn bring(&mut self, sequence: u32, pdu: DeliverSm, id: CommandId) {
+        let frame = framed(status::ROK, sequence, pdu.into());
+        if let Some(frame) = frame.and_then(|frame| forms::rewritten(&frame, id)) {
+            self.line.say(Said::Pdu(frame), Instant::now());
+        }
     }
 
     /// Something of our own, to be written at once.

@@ -12,8 +12,10 @@ mod connection;
 mod control;
 mod expectations;
 mod faults;
+mod forms;
 mod handset;
 mod line;
+mod opening;
 mod outbox;
 mod phones;
 mod receipts;
@@ -34,26 +36,27 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use expectations::{Amount, Expectations};
-pub use faults::{Carries, Cut, Faults, Ids, LongTexts, Measure, Receipts, RefuseBy, Share, Split, Unfit};
+pub use faults::{Carries, Cut, DeliverBy, Faults, Ids, LongTexts, Measure, Receipts, RefuseBy, Share, Split, Unfit};
 pub use handset::Handset;
 pub use phones::{Direction, Text};
 pub use scenario::{Scenario, ScenarioError};
 pub use span::Span;
 pub use tally::Summary;
 pub use tls::{ServerTls, TlsFiles};
-pub use verbs::{Alert, Nack, Typed, Verb};
+pub use verbs::{Alert, Callee, Nack, Typed, Verb};
 pub use wire_log::{WireDirection, WireEntry};
 pub use words::DefaultAlphabet;
 
 use crate::carrier::frame::status;
 use crate::ports::Clock;
 use binds::Binds;
+use opening::Call;
 use outbox::{Outbox, Outgoing};
 use phones::Phones;
 use scenario::Play;
@@ -63,6 +66,9 @@ use wire_log::WireLog;
 
 /// Binds of one `system_id` at once, unless it is set up otherwise.
 pub const BINDS_MAX: usize = 100;
+
+/// Calls to gateways that were not made yet; what is more is not made.
+const CALLS_MAX: usize = 100;
 
 /// How a simulated carrier is set up.
 #[derive(Clone)]
@@ -127,6 +133,8 @@ struct State {
     outbox: Outbox,
     /// Receipts that wait for others, to come in another order.
     gathered: Vec<Outgoing>,
+    /// Gateways to go to.
+    calls: mpsc::Sender<Call>,
     /// What each connection was told to do and has not done.
     orders: BTreeMap<u64, Vec<Order>>,
     log: WireLog,
@@ -178,6 +186,7 @@ impl Simulator {
         let address = listener.local_addr()?;
         // Ids that another run gave are not given again soon.
         let last_id = u64::try_from(config.clock.now().as_second()).unwrap_or_default() << 16;
+        let (calls, to_make) = mpsc::channel(CALLS_MAX);
         let mut state = State {
             faults: Faults::default(),
             played: Played::default(),
@@ -185,6 +194,7 @@ impl Simulator {
             binds: Binds::default(),
             outbox: Outbox::default(),
             gathered: Vec::new(),
+            calls,
             orders: BTreeMap::new(),
             log: WireLog::default(),
             tally: Tally::default(),
@@ -202,7 +212,8 @@ impl Simulator {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        shared.tasks.spawn(connection::accept(Arc::clone(&shared), listener));
+        shared.tasks.spawn(opening::accept(Arc::clone(&shared), listener));
+        shared.tasks.spawn(opening::call(Arc::clone(&shared), to_make));
         Ok(Self { address, shared })
     }
 

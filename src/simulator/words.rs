@@ -1,6 +1,5 @@
 //! The words of a text and its octets: reads what the gateway submits, cuts what a phone types.
 
-use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 use smpp::CommandId;
 use smpp::tlvs::MessageDeliveryRequestTlvValue;
@@ -8,7 +7,8 @@ use smpp::types::AnyOctetString;
 use smpp::values::{DataCoding, MessagePayload};
 
 use super::faults::{Faults, LongTexts};
-use crate::carrier::frame::{Frame, Framer, HEADER_OCTETS};
+use super::forms;
+use crate::carrier::frame::Frame;
 use crate::carrier::short_message::ShortMessage;
 use crate::carrier::{text, udh};
 use crate::domain::Part;
@@ -44,35 +44,12 @@ impl DefaultAlphabet {
     }
 }
 
-/// What the gateway submits, as `submit_sm` or as `data_sm`.
+/// A text in any of its forms.
 pub(super) fn submitted(frame: &Frame) -> Option<ShortMessage> {
     match frame.id() {
-        CommandId::DataSm => ShortMessage::read(&as_submit_sm(frame)?).ok(),
+        CommandId::DataSm => ShortMessage::read(&forms::as_submit_sm(frame)?).ok(),
         _ => ShortMessage::read(frame).ok(),
     }
-}
-
-/// A `data_sm` (SMPP 3.4 §4.7.1) with the fields that a `submit_sm` (§4.4.1) has more, all zero.
-fn as_submit_sm(frame: &Frame) -> Option<Frame> {
-    let body = frame.body();
-    let c_string = |from: usize| Some(from + body.get(from..)?.iter().position(|octet| *octet == 0)? + 1);
-    let source = c_string(0)? + 2;
-    let destination = c_string(source)? + 2;
-    let parties = c_string(destination)?;
-    let (parties, rest) = body.split_at(parties);
-    let ([esm_class, registered_delivery, data_coding], parameters) = rest.split_first_chunk()?;
-    const MORE: usize = 7;
-    let mut octets = BytesMut::new();
-    octets.put_u32(u32::try_from(HEADER_OCTETS + body.len() + MORE).ok()?);
-    octets.put_u32(CommandId::SubmitSm.into());
-    octets.put_u32(frame.status());
-    octets.put_u32(frame.sequence());
-    octets.put_slice(parties);
-    octets.put_slice(&[*esm_class, 0, 0, 0, 0, *registered_delivery, 0, *data_coding, 0, 0]);
-    octets.put_slice(parameters);
-    let mut framer = Framer::default();
-    framer.push(&octets);
-    framer.next_frame().ok().flatten()
 }
 
 /// A text, or a segment of one, as it came.
@@ -192,7 +169,7 @@ mod tests {
     use smpp::values::EsmClass;
 
     use super::*;
-    use crate::carrier::frame::encode;
+    use crate::carrier::frame::{Framer, encode};
 
     fn frame(pdu: impl Into<smpp::Pdu>) -> Frame {
         let mut framer = Framer::default();

@@ -2,7 +2,7 @@
 
 use assent::domain::Answer;
 use assent::ports::Delivery;
-use assent::simulator::{Carries, DefaultAlphabet, Faults, LongTexts, Receipts};
+use assent::simulator::{Carries, DefaultAlphabet, DeliverBy, Faults, LongTexts, Receipts};
 
 use crate::capture::Way;
 use crate::recording::Recording;
@@ -119,4 +119,34 @@ async fn a_receipt_is_read_as_one_wherever_it_says_what_it_says() {
         });
         assert_eq!(read, in_parameters);
     }
+}
+
+#[tokio::test]
+async fn a_data_sm_brings_the_same_as_a_deliver_sm() {
+    const DATA_SM: u32 = 0x103;
+    let mut recording = Recording::begin(Default::default(), DefaultAlphabet::Gsm7).await;
+    let long = "my knee hurts [a bit] ".repeat(17);
+    let texts =
+        [("Sale? à 3 € @ £5 [ok]", LongTexts::Udh, 1), (&long, LongTexts::Sar, 3), (&long, LongTexts::Payload, 1)];
+    for (text, long_texts, segments) in texts {
+        recording.carrier.set_faults(Faults { deliver_by: DeliverBy::DataSm, long_texts, ..Faults::default() });
+        recording.carrier.phone(PHONE).text(OFFICE, text).await;
+        for _ in 0..segments {
+            assert!(matches!(recording.delivered().await, Delivery::Text { .. }));
+        }
+    }
+    let (_, answer) = recording.submit("hello").await;
+    let Answer::Taken { ids } = answer else { panic!("{answer:?}") };
+    let Delivery::Receipt { receipt, .. } = recording.delivered().await else { panic!("no receipt") };
+    assert_eq!(receipt.carrier_id.as_ref(), ids.first());
+
+    let pdus = dissect(&recording.end().await);
+    let mut data = pdus.iter().filter(|pdu| pdu.is(DATA_SM, Way::ToClient));
+    for (text, _, segments) in texts {
+        assert_eq!(data.by_ref().take(segments).map(Pdu::words).collect::<String>(), text);
+    }
+    let receipt = data.next().unwrap();
+    assert_eq!(receipt.numbers(["smpp.esm.submit.msg_type", "smpp.message_state"]), [1, 2]);
+    assert_eq!(receipt.shown("smpp.receipted_message_id"), Some(&*ids[0].0));
+    assert!(pdus.iter().any(|pdu| pdu.is(DATA_SM | 0x8000_0000, Way::ToServer)), "it is answered");
 }

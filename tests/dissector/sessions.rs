@@ -1,12 +1,12 @@
 //! Everything else that goes over a session: binds of each kind, enquiries, refusals, alerts and goodbyes.
 
 use assent::carrier::frame::status;
-use assent::simulator::{Alert, DefaultAlphabet, Faults, Nack, RefuseBy, Verb, WireDirection, WireEntry};
-use smpp::pdus::{BindTransceiver, DataSm};
+use assent::simulator::{Alert, Callee, DefaultAlphabet, Faults, Nack, RefuseBy, Verb, WireDirection, WireEntry};
+use smpp::pdus::{BindTransceiver, BindTransceiverResp, DataSm, DeliverSm, SubmitSmResp};
 use smpp::tlvs::MessageSubmissionRequestTlvValue as Parameter;
-use smpp::types::AnyOctetString;
+use smpp::types::{AnyOctetString, OctetString};
 use smpp::values::{MessagePayload, RegisteredDelivery, Ton};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::capture::{Recorder, Tape, Way};
 use crate::gateway::{Gateway, OFFICE, ROSA, carrier_with, receiver, registered, transceiver, transmitter};
@@ -20,6 +20,7 @@ const SUBMIT_SM: u32 = 0x04;
 const DELIVER_SM: u32 = 0x05;
 const UNBIND: u32 = 0x06;
 const BIND_TRANSCEIVER: u32 = 0x09;
+const OUTBIND: u32 = 0x0B;
 const ENQUIRE_LINK: u32 = 0x15;
 const ALERT_NOTIFICATION: u32 = 0x102;
 const DATA_SM: u32 = 0x103;
@@ -156,4 +157,49 @@ fn data_sm(words: &str) -> DataSm {
     let payload = MessagePayload::new(AnyOctetString::from_vec(words.as_bytes().to_vec()));
     data.push_tlv(Parameter::MessagePayload(payload));
     data
+}
+
+#[tokio::test]
+async fn a_carrier_that_calls_is_read_as_well() {
+    let carrier = carrier_with(|_| {}).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let recorder = Recorder::to(listener.local_addr().unwrap()).await;
+    let callee =
+        Callee { address: recorder.address().to_string(), system_id: "carrier-a".into(), password: "secret".into() };
+    carrier.tell(Verb::Outbind(callee.clone())).unwrap();
+    let mut told = Gateway::over(listener.accept().await.unwrap().0);
+    told.hears().await;
+    told.asks(receiver("practice")).await;
+
+    carrier.tell(Verb::BindTo(callee)).unwrap();
+    let mut bound = Gateway::over(listener.accept().await.unwrap().0);
+    let bind = bound.hears().await;
+    bound.answers_with(&bind, BindTransceiverResp::new("practice".parse().unwrap(), None).into()).await;
+    carrier.wait_for_binds(2).await;
+    let mut text = DeliverSm::builder()
+        .source_addr_ton(Ton::International)
+        .source_addr("13035550100".parse().unwrap())
+        .dest_addr_ton(Ton::International)
+        .destination_addr("13035550123".parse().unwrap())
+        .short_message(OctetString::from_slice(b"hello").unwrap())
+        .build();
+    text.registered_delivery = RegisteredDelivery::from(1);
+    bound.asks(text).await;
+    // The other bind is another customer's.
+    let receipt = bound.hears().await;
+    bound.answers_with(&receipt, SubmitSmResp::default().into()).await;
+
+    let pdus = dissect(&recorder.tape());
+    // The carrier is the client here.
+    let outbind = next(&mut pdus.iter(), OUTBIND, Way::ToServer);
+    let bind = next(&mut pdus.iter(), BIND_TRANSCEIVER, Way::ToServer);
+    for pdu in [outbind, bind] {
+        assert_eq!((pdu.shown("smpp.system_id"), pdu.shown("smpp.password")), (Some("carrier-a"), Some("secret")));
+    }
+    assert_eq!(bind.number("smpp.interface_version"), 0x34);
+    let answer = next(&mut pdus.iter(), DELIVER_SM | RESPONSE, Way::ToServer);
+    assert_eq!(answer.number("smpp.command_status"), 0);
+    let receipt = next(&mut pdus.iter(), SUBMIT_SM, Way::ToServer);
+    assert_eq!(receipt.number("smpp.esm.submit.msg_type"), 1);
+    assert!(receipt.words().contains("stat:DELIVRD"), "{}", receipt.words());
 }
