@@ -35,7 +35,7 @@ pub mod short_message;
 pub mod submit;
 pub mod text;
 pub mod timers;
-mod tls;
+pub(crate) mod tls;
 pub mod translate;
 mod trial;
 pub mod udh;

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use crate::app::SystemClock;
-use crate::simulator::{BINDS_MAX, DefaultAlphabet, Scenario, Simulator, SimulatorConfig, Summary};
+use crate::simulator::{BINDS_MAX, DefaultAlphabet, Scenario, Simulator, SimulatorConfig, Summary, TlsFiles};
 use crate::telemetry;
 
 /// Run the simulated carrier alone.
@@ -31,6 +31,15 @@ pub struct Carrier {
     /// With which password; left out, any
     #[arg(long)]
     password: Option<String>,
+    /// Speak TLS with this certificate, in PEM, with those between it and its authority
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// And with its key
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Let in only whoever shows a certificate that comes from these
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_client_ca: Option<PathBuf>,
     /// How many binds of one system_id may stand at once
     #[arg(long, value_name = "COUNT", default_value_t = BINDS_MAX)]
     binds_max: usize,
@@ -61,10 +70,15 @@ const MORE: &str = r#"The control port speaks JSON over HTTP:
   POST /do                              one of
          "unbind"                       says unbind on every bind
          "drop"                         closes every connection without a word
+         "reset"                        and with RST: what is on its way is lost
          {"stray": "deadbeef"}          writes octets that are no PDU
          {"enquire_links": 1000}        asks so often at once whether the gateway is there
          {"nack": {"status": 3, "sequence": 0}}
          {"alert": {"phone": "+13035550123", "to": "+13035550100"}}
+         {"outbind": {"address": "127.0.0.1:2785", "system_id": "carrier-a", "password": "…"}}
+                                        says to a gateway that listens that it should bind
+         {"bind_to": {"address": "127.0.0.1:2785", "system_id": "carrier-a", "password": "…"}}
+                                        binds there itself
          {"text": {"phone": "+13035550123", "to": "+13035550100", "text": "Yes"}}
          {"faults": {"silent": true}}
          "end"                          ends the scenario
@@ -88,10 +102,17 @@ impl Carrier {
     pub async fn run(self) -> Result<(), Failure> {
         telemetry::start_logging("info")?;
         let scenario = self.scenario.as_deref().map(read).transpose()?;
+        let tls = match (self.tls_certificate, self.tls_key) {
+            (Some(certificate_file), Some(key_file)) => {
+                Some(TlsFiles { certificate_file, key_file, client_ca_file: self.tls_client_ca }.read()?)
+            }
+            _ => None,
+        };
         let in_the_way = |address| move |source| Failure::Listen { address, source };
         let mut config = SimulatorConfig::new(self.listen, Arc::new(SystemClock));
         config.system_id = self.system_id;
         config.password = self.password;
+        config.tls = tls;
         config.binds_max = self.binds_max;
         config.alphabet = self.alphabet;
         let begun = Simulator::start_with(config, scenario.as_ref().unwrap_or(&Scenario::default())).await;

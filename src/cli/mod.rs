@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Daemon, StartError};
+use crate::carrier::TlsFileError;
 use crate::config::Mistakes;
 use crate::ports::StoreError;
 use crate::service;
@@ -81,6 +82,11 @@ enum Failure {
     Check { failed: usize, all: usize },
     #[error("{}: {reason}", path.display())]
     Scenario { path: PathBuf, reason: String },
+    #[error("{problem}: {}", problem.what_to_do())]
+    Tls {
+        #[from]
+        problem: TlsFileError,
+    },
     #[error("the scenario expected otherwise:\n  {0}")]
     Unmet(String),
     #[error(transparent)]
@@ -97,7 +103,7 @@ impl Failure {
     /// The configuration is the operator's to mend; anything else may pass.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Configuration(_) | Self::Scenario { .. } => ExitCode::from(2),
+            Self::Configuration(_) | Self::Scenario { .. } | Self::Tls { .. } => ExitCode::from(2),
             Self::Log(_)
             | Self::Start(_)
             | Self::Listen { .. }

@@ -4,31 +4,39 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use smpp::pdus::{
-    AlertNotification, BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DataSmResp, SubmitSmResp,
+    AlertNotification, BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DataSmResp, DeliverSmResp,
+    SubmitSmResp,
 };
 use smpp::types::COctetString;
-use smpp::values::{Npi, Ton};
+use smpp::values::{InterfaceVersion, Npi, Ton};
 use smpp::{CommandId, Pdu};
 use tokio::time::Instant;
 
-use super::connection::{Bound, Connection};
-use super::faults::{Faults, RefuseBy};
+use super::connection::{Bound, Connection, Role, Unanswered};
+use super::faults::{DeliverBy, Faults, RefuseBy};
 use super::line::Said;
 use super::outbox::number;
 use super::phones::{Direction, Text};
 use super::receipts::{About, receipt_later};
+use super::socket::Socket;
 use super::verbs::{Alert, Nack, Order};
 use super::words;
 use crate::carrier::frame::{Frame, status};
+
+/// The bit that tells a response from its request (SMPP 3.4 §5.1.2.1).
+const RESPONSE: u32 = 0x8000_0000;
 
 impl Connection {
     pub(super) fn answer(&mut self, frame: &Frame) -> ControlFlow<()> {
         let sequence = frame.sequence();
         let may_send = matches!(self.bound, Bound::Transceiver | Bound::Transmitter);
         match frame.id() {
-            CommandId::BindTransceiver | CommandId::BindReceiver | CommandId::BindTransmitter => {
+            CommandId::BindTransceiver | CommandId::BindReceiver | CommandId::BindTransmitter
+                if self.role == Role::Carrier =>
+            {
                 return self.bind(frame);
             }
+            CommandId::BindTransceiverResp => return self.is_bound(frame),
             CommandId::EnquireLink if self.shared.state().faults.silent_to_enquire_link => {}
             CommandId::EnquireLink => self.respond(status::ROK, sequence, Pdu::EnquireLinkResp),
             CommandId::Unbind => {
@@ -37,13 +45,45 @@ impl Connection {
                 return ControlFlow::Break(());
             }
             CommandId::UnbindResp if self.unbound => return ControlFlow::Break(()),
-            CommandId::SubmitSm | CommandId::DataSm if may_send => self.submit(frame),
-            CommandId::SubmitSm | CommandId::DataSm => self.refuse(frame, status::RINVBNDSTS),
-            CommandId::DeliverSmResp => self.answered(frame),
+            id if self.is_text(id) && may_send => self.submit(frame),
+            id if self.is_text(id) => self.refuse(frame, status::RINVBNDSTS),
+            CommandId::DeliverSmResp | CommandId::DataSmResp | CommandId::SubmitSmResp => self.answered(frame),
             _ if frame.is_response() => {}
             _ => self.respond(status::RINVCMDID, sequence, Pdu::GenericNack),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether the gateway's texts have this form here.
+    fn is_text(&self, id: CommandId) -> bool {
+        match self.role {
+            Role::Carrier => matches!(id, CommandId::SubmitSm | CommandId::DataSm),
+            Role::Client { .. } => matches!(id, CommandId::DeliverSm | CommandId::DataSm),
+        }
+    }
+
+    /// The gateway that we went to has answered our bind.
+    fn is_bound(&mut self, frame: &Frame) -> ControlFlow<()> {
+        let Role::Client { system_id } = &self.role else { return ControlFlow::Continue(()) };
+        if frame.status() != status::ROK {
+            return ControlFlow::Break(());
+        }
+        let system_id = system_id.clone();
+        self.stands(Bound::Transceiver, system_id);
+        ControlFlow::Continue(())
+    }
+
+    fn stands(&mut self, bound: Bound, system_id: String) {
+        self.bound = bound;
+        self.system_id = system_id;
+        self.shared.change(|state| {
+            state.binds.stands(self.id, &self.system_id);
+            state.counts.bound = state.binds.count();
+            state.counts.binds += 1;
+            if matches!(bound, Bound::Transceiver | Bound::Receiver) {
+                state.outbox.takes(self.id, &self.system_id);
+            }
+        });
     }
 
     fn bind(&mut self, frame: &Frame) -> ControlFlow<()> {
@@ -77,26 +117,19 @@ impl Connection {
         } else {
             status::ROK
         };
+        // Without it a gateway would have to do without optional parameters (SMPP 3.4 §3.4).
+        let version = Some(InterfaceVersion::Smpp3_4);
         let us = || COctetString::from_string("assent-carrier".to_owned()).expect("it has at most 15 characters");
         let response: Pdu = match bound {
-            Bound::Receiver => BindReceiverResp::new(us(), None).into(),
-            Bound::Transmitter => BindTransmitterResp::new(us(), None).into(),
-            Bound::Transceiver | Bound::Not => BindTransceiverResp::new(us(), None).into(),
+            Bound::Receiver => BindReceiverResp::new(us(), version).into(),
+            Bound::Transmitter => BindTransmitterResp::new(us(), version).into(),
+            Bound::Transceiver | Bound::Not => BindTransceiverResp::new(us(), version).into(),
         };
         self.respond(command_status, frame.sequence(), response);
         if command_status != status::ROK {
             return ControlFlow::Break(());
         }
-        self.bound = bound;
-        system_id.as_str().clone_into(&mut self.system_id);
-        self.shared.change(|state| {
-            state.binds.stands(self.id, &self.system_id);
-            state.counts.bound = state.binds.count();
-            state.counts.binds += 1;
-            if matches!(bound, Bound::Transceiver | Bound::Receiver) {
-                state.outbox.takes(self.id, &self.system_id);
-            }
-        });
+        self.stands(bound, system_id.as_str().to_owned());
         ControlFlow::Continue(())
     }
 
@@ -120,6 +153,8 @@ impl Connection {
         let sequence = frame.sequence().wrapping_add(shift_sequence) & 0x7FFF_FFFF;
         match frame.id() {
             CommandId::DataSm => self.respond(status::ROK, sequence, DataSmResp::new(id, Vec::new())),
+            // SMPP 3.4 §4.6.2 has no use for the id; but here a receipt will name the text by it.
+            CommandId::DeliverSm => self.respond(status::ROK, sequence, DeliverSmResp::new(id, Vec::new())),
             _ => self.respond(status::ROK, sequence, SubmitSmResp::new(id, Vec::new())),
         }
     }
@@ -132,31 +167,30 @@ impl Connection {
             (RefuseBy::NackOfNothing, _) => self.respond(command_status, 0, Pdu::GenericNack),
             (RefuseBy::GenericNack, _) => self.respond(command_status, sequence, Pdu::GenericNack),
             (RefuseBy::Response, CommandId::DataSm) => self.respond(command_status, sequence, DataSmResp::default()),
+            (RefuseBy::Response, CommandId::DeliverSm) => {
+                self.respond(command_status, sequence, DeliverSmResp::default());
+            }
             (RefuseBy::Response, _) => self.respond(command_status, sequence, SubmitSmResp::default()),
         }
     }
 
     /// The text is ours, if it is one: shows it on the phone, and sees to its receipt. Gives the id of it.
     pub(super) fn take(&mut self, frame: &Frame) -> Option<u64> {
-        if !matches!(frame.id(), CommandId::SubmitSm | CommandId::DataSm) {
+        if !self.is_text(frame.id()) {
             return None;
         }
         let message = words::submitted(frame)?;
-        let (part, words) = words::read(&message, self.shared.config.alphabet);
+        let segment = words::read(&message, self.shared.config.alphabet);
         let (from, to) = (number(&message.source), number(&message.destination));
         let at = self.shared.config.clock.now();
         let system_id = self.system_id.clone();
         let (message_id, shown, receipt) = self.shared.change(|state| {
             state.counts.submits += 1;
             state.outbox.sends_from(&from, &system_id);
-            state.tally.took(&from, &to, part, &words);
+            state.tally.took(&from, &to, segment.part, &segment.words());
             let message_id = state.new_id();
             let receipts = state.faults.receipts;
-            let words = match part {
-                _ if !receipts.reaches_the_phone() => None,
-                Some(part) => state.phones.join(&from, &to, part, words),
-                None => Some(words),
-            };
+            let words = if receipts.reaches_the_phone() { state.phones.join(&from, &to, segment) } else { None };
             let shown = words.map(|words| {
                 let id = format!("{message_id:x}");
                 Text { id, direction: Direction::ToPhone, from, to, text: words, at, answered: true }
@@ -184,7 +218,11 @@ impl Connection {
     }
 
     fn answered(&mut self, frame: &Frame) {
-        let Some(id) = self.unanswered.remove(&frame.sequence()) else { return };
+        let asked = self.unanswered.get(&frame.sequence()).map(|unanswered| u32::from(unanswered.asked));
+        if asked.is_none_or(|asked| asked | RESPONSE != u32::from(frame.id())) {
+            return;
+        }
+        let Some(Unanswered { id, .. }) = self.unanswered.remove(&frame.sequence()) else { return };
         let accepted = frame.status() == status::ROK;
         let Faults { redeliver_on, redeliver_after, .. } = self.shared.state().faults.clone();
         if redeliver_on.contains(&frame.status()) {
@@ -212,44 +250,54 @@ impl Connection {
 
     pub(super) fn give_what_waits(&mut self) {
         loop {
-            let (claimed, copies) = {
+            let (claimed, copies, asked) = {
                 let mut state = self.shared.state();
                 let keeps = state.faults.hold_deliver || state.faults.mute;
-                (if keeps { None } else { state.outbox.claim(self.id) }, state.faults.deliver_copies)
+                let asked = match (&self.role, state.faults.deliver_by) {
+                    (Role::Carrier, DeliverBy::DeliverSm) => CommandId::DeliverSm,
+                    (_, DeliverBy::DataSm) => CommandId::DataSm,
+                    (Role::Client { .. }, DeliverBy::DeliverSm) => CommandId::SubmitSm,
+                };
+                (if keeps { None } else { state.outbox.claim(self.id) }, state.faults.deliver_copies, asked)
             };
             let Some((id, pdu)) = claimed else { return };
             for _ in 0..=copies {
                 let sequence = self.next_sequence();
-                self.unanswered.insert(sequence, id);
+                self.unanswered.insert(sequence, Unanswered { id, asked });
                 self.shared.change(|state| state.counts.delivers += 1);
-                self.say(status::ROK, sequence, pdu.clone());
+                self.bring(sequence, pdu.clone(), asked);
             }
         }
     }
 
     /// Does what the carrier was told to do.
-    pub(super) fn obey(&mut self) -> ControlFlow<()> {
+    pub(super) fn obey(&mut self, socket: &dyn Socket) -> ControlFlow<()> {
         let orders = self.shared.state().orders.get_mut(&self.id).map(std::mem::take).unwrap_or_default();
         for order in orders {
             match order {
                 Order::Drop => return ControlFlow::Break(()),
+                Order::Reset => {
+                    // A socket that must not linger is closed by RST. One that is closed already can't be reset.
+                    let _ = socket.tcp().set_zero_linger();
+                    return ControlFlow::Break(());
+                }
                 Order::Unbind if self.bound == Bound::Not => {}
                 Order::Unbind => {
                     self.unbound = true;
                     let sequence = self.next_sequence();
-                    self.say(status::ROK, sequence, Pdu::Unbind);
+                    self.ask(sequence, Pdu::Unbind);
                 }
                 Order::Stray(octets) => self.line.say(Said::Stray(octets), Instant::now()),
                 Order::EnquireLinks(count) => {
                     for _ in 0..count {
                         let sequence = self.next_sequence();
-                        self.say(status::ROK, sequence, Pdu::EnquireLink);
+                        self.ask(sequence, Pdu::EnquireLink);
                     }
                 }
                 Order::Nack(Nack { status, sequence }) => self.say(status, sequence, Pdu::GenericNack),
                 Order::Alert(alert) if matches!(self.bound, Bound::Receiver | Bound::Transceiver) => {
                     let sequence = self.next_sequence();
-                    self.say(status::ROK, sequence, alert_notification(&alert));
+                    self.ask(sequence, alert_notification(&alert));
                 }
                 Order::Alert(_) => {}
             }
@@ -257,7 +305,7 @@ impl Connection {
         ControlFlow::Continue(())
     }
 
-    fn next_sequence(&mut self) -> u32 {
+    pub(super) fn next_sequence(&mut self) -> u32 {
         self.last_sequence = self.last_sequence % 0x7FFF_FFFF + 1;
         self.last_sequence
     }

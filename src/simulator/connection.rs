@@ -4,33 +4,20 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
+use futures_util::future::BoxFuture;
+use smpp::pdus::DeliverSm;
 use smpp::{CommandId, Pdu};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::faults::{Faults, Measure};
 use super::line::{Line, Said};
 use super::outbox::{OutgoingId, number};
+use super::socket::{Socket, write};
 use super::wire_log::{WireDirection, WireEntry, name};
-use super::{Shared, words};
+use super::{Shared, forms, words};
 use crate::carrier::frame::{self, Frame, Framer, HEADER_OCTETS, status};
-
-/// Takes connections until told to stop.
-pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
-    let mut connections = 0;
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shared.stop.cancelled() => return,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        connections += 1;
-        let connection = Connection::new(Arc::clone(&shared), connections);
-        shared.tasks.spawn(connection.serve(stream));
-    }
-}
 
 /// What a bind may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +28,32 @@ pub(super) enum Bound {
     Transceiver,
 }
 
+/// Which side the carrier is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The gateway binds. Its texts are `submit_sm`, the phones' are `deliver_sm`; either may be `data_sm`.
+    Carrier,
+    /// The carrier binds, by this name, and it is the other way round.
+    Client { system_id: String },
+}
+
+/// What was written to the gateway and is to be answered.
+pub(super) struct Unanswered {
+    pub id: OutgoingId,
+    /// By the response to this.
+    pub asked: CommandId,
+}
+
 pub(super) struct Connection {
     pub shared: Arc<Shared>,
     pub id: u64,
+    pub role: Role,
     pub bound: Bound,
     pub system_id: String,
     /// Whether one side said `unbind`.
     pub unbound: bool,
     pub last_sequence: u32,
-    pub unanswered: HashMap<u32, OutgoingId>,
+    pub unanswered: HashMap<u32, Unanswered>,
     pub line: Line,
     framer: Framer,
     /// The PDU that is coming, for the fault that cuts it.
@@ -68,14 +72,16 @@ struct Meter {
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, id: u64) -> Self {
-        shared.change(|state| {
+    pub fn new(shared: Arc<Shared>, role: Role) -> Self {
+        let id = shared.change(|state| {
             state.counts.connections += 1;
-            state.orders.insert(id, Vec::new());
+            state.orders.insert(state.counts.connections, Vec::new());
+            state.counts.connections
         });
         Self {
             shared,
             id,
+            role,
             bound: Bound::Not,
             system_id: String::new(),
             unbound: false,
@@ -88,10 +94,11 @@ impl Connection {
         }
     }
 
-    async fn serve(mut self, mut stream: TcpStream) {
+    /// Lives as long as this talk does, or until the carrier stops.
+    pub async fn last(mut self, talk: impl FnOnce(&mut Self) -> BoxFuture<'_, ()>) {
         let stop = self.shared.stop.clone();
         tokio::select! {
-            () = self.talk(&mut stream) => {}
+            () = talk(&mut self) => {}
             () = stop.cancelled() => {}
         }
         self.shared.change(|state| {
@@ -104,14 +111,12 @@ impl Connection {
     }
 
     /// Until the connection ends, from either side.
-    async fn talk(&mut self, stream: &mut TcpStream) {
-        // Without it answers would be late, which is all that can be wrong about that.
-        let _ = stream.set_nodelay(true);
+    pub async fn talk(&mut self, stream: &mut dyn Socket) {
         let mut buffer = vec![0; 16 * 1024];
         let mut revision = self.shared.revision.subscribe();
         loop {
             revision.borrow_and_update();
-            if self.obey().is_break() {
+            if self.obey(stream).is_break() {
                 return;
             }
             self.give_what_waits();
@@ -202,6 +207,19 @@ impl Connection {
         header[4..8] == SUBMIT_SM && (whole || self.amid.len() >= octets)
     }
 
+    /// A request of our own, to be written at once.
+    pub fn ask(&mut self, sequence: u32, pdu: impl Into<Pdu>) {
+        self.say(status::ROK, sequence, pdu);
+    }
+
+    /// A text or a receipt, as the PDU of this name.
+    pub fn bring(&mut self, sequence: u32, pdu: DeliverSm, id: CommandId) {
+        let frame = framed(status::ROK, sequence, pdu.into());
+        if let Some(frame) = frame.and_then(|frame| forms::rewritten(&frame, id)) {
+            self.line.say(Said::Pdu(frame), Instant::now());
+        }
+    }
+
     /// Something of our own, to be written at once.
     pub fn say(&mut self, command_status: u32, sequence: u32, pdu: impl Into<Pdu>) {
         if let Some(frame) = framed(command_status, sequence, pdu.into()) {
@@ -218,7 +236,7 @@ impl Connection {
     }
 
     /// Writes what is due.
-    async fn write(&mut self, stream: &mut TcpStream) -> ControlFlow<()> {
+    async fn write(&mut self, stream: &mut dyn Socket) -> ControlFlow<()> {
         let Faults { mute, split, cut, .. } = self.shared.state().faults.clone();
         if mute {
             self.line.clear();
@@ -242,7 +260,7 @@ impl Connection {
                 if from > 0 && end > from {
                     sleep(split.as_ref().map_or_else(Default::default, |split| split.pause.0)).await;
                 }
-                if stream.write_all(&octets[from..end]).await.is_err() {
+                if write(stream, &octets[from..end]).await.is_err() {
                     return ControlFlow::Break(());
                 }
                 from = end;
@@ -254,7 +272,7 @@ impl Connection {
             self.meter.pdus_written += 1;
             self.wrote(&said);
         }
-        if stream.write_all(&together).await.is_err() {
+        if write(stream, &together).await.is_err() {
             return ControlFlow::Break(());
         }
         let is_over = [Measure::OctetsWritten, Measure::PdusWritten].map(|of| self.may_still(of)).contains(&Some(0));
@@ -283,7 +301,7 @@ impl Connection {
             sequence: frame.sequence(),
             source: message.as_ref().map(|message| number(&message.source)),
             destination: message.as_ref().map(|message| number(&message.destination)),
-            text: message.as_ref().map(|message| words::read(message, alphabet).1),
+            text: message.as_ref().map(|message| words::read(message, alphabet).words()),
             user_message_reference: message.and_then(|message| message.parameters.user_message_reference),
         };
         self.shared.change(|state| {
@@ -293,9 +311,21 @@ impl Connection {
     }
 }
 
-/// A PDU of our own, as it will be read.
+/// A PDU of our own, as it will be read. What refuses a bind or a text has no body (SMPP 3.4 §4.1.2, §4.4.2).
 fn framed(command_status: u32, sequence: u32, pdu: Pdu) -> Option<Frame> {
-    let octets: Bytes = frame::encode(command_status, sequence, pdu);
+    let has_body = command_status == status::ROK
+        || !matches!(
+            pdu.command_id(),
+            CommandId::BindTransmitterResp
+                | CommandId::BindReceiverResp
+                | CommandId::BindTransceiverResp
+                | CommandId::SubmitSmResp
+        );
+    let mut octets = BytesMut::from(frame::encode(command_status, sequence, pdu));
+    if !has_body {
+        octets.truncate(HEADER_OCTETS);
+        octets[..4].copy_from_slice(&u32::try_from(HEADER_OCTETS).ok()?.to_be_bytes());
+    }
     let mut framer = Framer::default();
     framer.push(&octets);
     framer.next_frame().ok().flatten()

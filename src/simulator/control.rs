@@ -8,7 +8,7 @@
 //! | `GET /phones/PHONE/events` | the same as it happens, as server-sent events |
 //! | `GET /faults` | what goes wrong |
 //! | `PUT /faults` | what goes wrong from here on, and nothing else |
-//! | `POST /do` | one [`Verb`]: `"unbind"`, `"drop"`, `{"enquire_links": 1000}` … |
+//! | `POST /do` | one [`Verb`]: `"unbind"`, `"reset"`, `{"enquire_links": 1000}` … |
 //! | `GET /stats` | counts |
 //! | `GET /summary` | the [`Summary`] so far |
 

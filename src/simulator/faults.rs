@@ -67,6 +67,8 @@ pub struct Faults {
     /// The error that a receipt names, 0 to 999.
     pub receipt_error: u16,
 
+    /// What brings texts and receipts.
+    pub deliver_by: DeliverBy,
     /// `deliver_sm` are kept back.
     pub hold_deliver: bool,
     /// Every `deliver_sm` is written so many times more, without waiting for its answer.
@@ -164,6 +166,17 @@ pub enum RefuseBy {
     GenericNack,
     /// `generic_nack` with sequence number 0, so that nobody can tell what it refuses.
     NackOfNothing,
+}
+
+/// What brings the gateway its texts and receipts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliverBy {
+    /// `deliver_sm`; and to a gateway that the carrier bound to, `submit_sm`.
+    #[default]
+    DeliverSm,
+    /// `data_sm` (SMPP 3.4 §4.7), with the words in `message_payload`.
+    DataSm,
 }
 
 /// What receipts say.

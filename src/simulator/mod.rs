@@ -12,14 +12,18 @@ mod connection;
 mod control;
 mod expectations;
 mod faults;
+mod forms;
 mod handset;
 mod line;
+mod opening;
 mod outbox;
 mod phones;
 mod receipts;
 mod scenario;
+mod socket;
 mod span;
 mod tally;
+mod tls;
 mod verbs;
 mod wire_log;
 mod words;
@@ -32,25 +36,27 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use expectations::{Amount, Expectations};
-pub use faults::{Carries, Cut, Faults, Ids, LongTexts, Measure, Receipts, RefuseBy, Share, Split, Unfit};
+pub use faults::{Carries, Cut, DeliverBy, Faults, Ids, LongTexts, Measure, Receipts, RefuseBy, Share, Split, Unfit};
 pub use handset::Handset;
 pub use phones::{Direction, Text};
 pub use scenario::{Scenario, ScenarioError};
 pub use span::Span;
 pub use tally::Summary;
-pub use verbs::{Alert, Nack, Typed, Verb};
+pub use tls::{ServerTls, TlsFiles};
+pub use verbs::{Alert, Callee, Nack, Typed, Verb};
 pub use wire_log::{WireDirection, WireEntry};
 pub use words::DefaultAlphabet;
 
 use crate::carrier::frame::status;
 use crate::ports::Clock;
 use binds::Binds;
+use opening::Call;
 use outbox::{Outbox, Outgoing};
 use phones::Phones;
 use scenario::Play;
@@ -61,6 +67,9 @@ use wire_log::WireLog;
 /// Binds of one `system_id` at once, unless it is set up otherwise.
 pub const BINDS_MAX: usize = 100;
 
+/// Calls to gateways that were not made yet; what is more is not made.
+const CALLS_MAX: usize = 100;
+
 /// How a simulated carrier is set up.
 #[derive(Clone)]
 pub struct SimulatorConfig {
@@ -70,6 +79,8 @@ pub struct SimulatorConfig {
     pub system_id: Option<String>,
     /// With which password; `None` is any.
     pub password: Option<String>,
+    /// What it speaks TLS with; `None` is plain SMPP.
+    pub tls: Option<ServerTls>,
     /// How many binds of one `system_id` may stand at once.
     pub binds_max: usize,
     /// What `data_coding` 0 means.
@@ -86,6 +97,7 @@ impl SimulatorConfig {
             listen,
             system_id: None,
             password: None,
+            tls: None,
             binds_max: BINDS_MAX,
             alphabet: DefaultAlphabet::default(),
             receipt_delay: Duration::from_millis(50),
@@ -121,6 +133,8 @@ struct State {
     outbox: Outbox,
     /// Receipts that wait for others, to come in another order.
     gathered: Vec<Outgoing>,
+    /// Gateways to go to.
+    calls: mpsc::Sender<Call>,
     /// What each connection was told to do and has not done.
     orders: BTreeMap<u64, Vec<Order>>,
     log: WireLog,
@@ -172,6 +186,7 @@ impl Simulator {
         let address = listener.local_addr()?;
         // Ids that another run gave are not given again soon.
         let last_id = u64::try_from(config.clock.now().as_second()).unwrap_or_default() << 16;
+        let (calls, to_make) = mpsc::channel(CALLS_MAX);
         let mut state = State {
             faults: Faults::default(),
             played: Played::default(),
@@ -179,6 +194,7 @@ impl Simulator {
             binds: Binds::default(),
             outbox: Outbox::default(),
             gathered: Vec::new(),
+            calls,
             orders: BTreeMap::new(),
             log: WireLog::default(),
             tally: Tally::default(),
@@ -196,7 +212,8 @@ impl Simulator {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        shared.tasks.spawn(connection::accept(Arc::clone(&shared), listener));
+        shared.tasks.spawn(opening::accept(Arc::clone(&shared), listener));
+        shared.tasks.spawn(opening::call(Arc::clone(&shared), to_make));
         Ok(Self { address, shared })
     }
 

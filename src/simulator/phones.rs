@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::domain::{Part, Reference};
+use super::words::Segment;
+use crate::domain::Reference;
 
 /// Phones that are kept; the one that was first used goes first.
 const PHONES_MAX: usize = 10_000;
@@ -71,7 +72,7 @@ struct Phone {
 struct Partial {
     from: String,
     reference: Reference,
-    segments: Vec<Option<String>>,
+    segments: Vec<Option<Segment>>,
 }
 
 impl Phones {
@@ -98,12 +99,13 @@ impl Phones {
         Some(text.clone())
     }
 
-    /// A segment came; the whole text, if that was the last.
-    pub fn join(&mut self, from: &str, to: &str, part: Part, words: String) -> Option<String> {
+    /// A text or a segment of one came; the whole text, if that was the last.
+    pub fn join(&mut self, from: &str, to: &str, segment: Segment) -> Option<String> {
+        let Some(part) = segment.part else { return Some(segment.words()) };
         let total = usize::from(part.total);
         let number = usize::from(part.number);
         if !(1..=total).contains(&number) {
-            return Some(words);
+            return Some(segment.words());
         }
         let partial = &mut self.phone(to).partial;
         let fits =
@@ -116,11 +118,12 @@ impl Phones {
             partial.push_back(Partial { from: from.to_owned(), reference: part.reference, segments });
             partial.len() - 1
         });
-        partial[index].segments[number - 1] = Some(words);
+        partial[index].segments[number - 1] = Some(segment);
         if partial[index].segments.iter().any(Option::is_none) {
             return None;
         }
-        partial.remove(index).map(|whole| whole.segments.into_iter().flatten().collect())
+        let whole: Vec<Segment> = partial.remove(index)?.segments.into_iter().flatten().collect();
+        Some(Segment::join(&whole))
     }
 
     fn phone(&mut self, number: &str) -> &mut Phone {

@@ -100,12 +100,12 @@ pub struct Summary {
     pub phones: Vec<Phone>,
 }
 
-/// Requests without a response of their own. What the script left unanswered counts too.
+/// Requests without a response of their own, in whatever form. What the script left unanswered counts too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Unanswered {
-    /// By the carrier.
+    /// Texts of the gateway, by the carrier.
     pub submit_sm: u64,
-    /// By the gateway.
+    /// Texts of phones and receipts, by the gateway.
     pub deliver_sm: u64,
     /// By the gateway.
     pub enquire_link: u64,
@@ -140,6 +140,11 @@ impl Summary {
         };
         let (from, to) = (WireDirection::FromGateway, WireDirection::ToGateway);
         let left = |ask, request, answer, response| total(ask, request).saturating_sub(total(answer, response));
+        let texts_left = |ask, answer| -> u64 {
+            let forms =
+                [("submit_sm", "submit_sm_resp"), ("deliver_sm", "deliver_sm_resp"), ("data_sm", "data_sm_resp")];
+            forms.into_iter().map(|(request, response)| left(ask, request, answer, response)).sum()
+        };
         let phone = |(number, phone): (&String, &PhoneTally)| {
             let texts = state.phones.texts(number).into_iter();
             let came = texts.filter(|text| text.direction == Direction::ToPhone);
@@ -151,8 +156,8 @@ impl Summary {
             doubles: phones.values().map(|phone| phone.doubles).sum(),
             disordered: phones.values().map(|phone| phone.disordered).sum(),
             unanswered: Unanswered {
-                submit_sm: left(from, "submit_sm", to, "submit_sm_resp"),
-                deliver_sm: left(to, "deliver_sm", from, "deliver_sm_resp"),
+                submit_sm: texts_left(from, to),
+                deliver_sm: texts_left(to, from),
                 enquire_link: left(to, "enquire_link", from, "enquire_link_resp"),
             },
             commands: commands

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::faults::{Faults, Unfit, fits};
+use super::opening::Call;
 use super::{Simulator, SimulatorConfig, State, Text};
 use crate::domain::text::Segments;
 
@@ -26,10 +27,17 @@ pub enum Verb {
     Text(Typed),
     /// A phone that was asked about can be reached again (`alert_notification`, SMPP 3.4 §4.12).
     Alert(Alert),
+    /// Goes to a gateway that listens and says `outbind`, upon which the gateway binds (SMPP 3.4 §2.2.1, §4.1.7).
+    Outbind(Callee),
+    /// Goes to a gateway that listens and binds there as a transceiver: its texts come as `deliver_sm`, the phones' texts
+    /// and receipts go as `submit_sm`.
+    BindTo(Callee),
     /// Says `unbind`, and closes when it is answered.
     Unbind,
     /// Closes every connection without a word: what was still to be said is not.
     Drop,
+    /// Resets every connection (RFC 9293 §3.10.7): what is on its way, in either direction, is lost.
+    Reset,
     /// Writes octets that are no PDU, in hexadecimal.
     Stray(String),
     /// Asks so many times at once whether the gateway is there.
@@ -57,6 +65,17 @@ pub struct Alert {
     pub to: String,
 }
 
+/// A gateway that listens, and as whom the carrier comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callee {
+    /// Host and port. TLS is not spoken there.
+    pub address: String,
+    pub system_id: String,
+    #[serde(default)]
+    pub password: String,
+}
+
 /// A `generic_nack` out of the blue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +90,7 @@ pub struct Nack {
 pub(super) enum Order {
     Unbind,
     Drop,
+    Reset,
     Stray(Bytes),
     EnquireLinks(u32),
     Nack(Nack),
@@ -86,12 +106,25 @@ impl Typed {
     }
 }
 
+impl Callee {
+    fn check(&self) -> Result<(), Unfit> {
+        let has_port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0);
+        let is_address = self.address.rsplit_once(':').is_some_and(has_port);
+        fits(is_address, "address", "a host and a port, such as 127.0.0.1:2785")?;
+        // SMPP 3.4 §5.2.1 and §5.2.2.
+        let is_name = (1..=15).contains(&self.system_id.len()) && self.system_id.is_ascii();
+        fits(is_name, "system_id", "1 to 15 ASCII characters")?;
+        fits(self.password.len() <= 8 && self.password.is_ascii(), "password", "8 ASCII characters at most")
+    }
+}
+
 impl Verb {
     /// Whether it can be done.
     pub fn check(&self) -> Result<(), Unfit> {
         match self {
             Self::Faults(faults) => faults.check(),
             Self::Text(typed) => typed.check(),
+            Self::Outbind(callee) | Self::BindTo(callee) => callee.check(),
             Self::Alert(Alert { phone, to }) => number("phone", phone).and_then(|()| number("to", to)),
             Self::Stray(octets) => {
                 let must = format!("an even number of hexadecimal digits, of {STRAY_MAX} octets at most");
@@ -101,7 +134,7 @@ impl Verb {
                 let must = format!("a number from 1 to {ENQUIRIES_MAX}");
                 fits((1..=ENQUIRIES_MAX).contains(count), "enquire_links", must)
             }
-            Self::Unbind | Self::Drop | Self::Nack(_) | Self::End => Ok(()),
+            Self::Unbind | Self::Drop | Self::Reset | Self::Nack(_) | Self::End => Ok(()),
         }
     }
 }
@@ -131,8 +164,18 @@ impl State {
                 self.ended = true;
                 return None;
             }
+            Verb::Outbind(callee) => {
+                // Whoever asks for more than can be waiting does not get more.
+                let _ = self.calls.try_send(Call::Outbind(callee));
+                return None;
+            }
+            Verb::BindTo(callee) => {
+                let _ = self.calls.try_send(Call::Bind(callee));
+                return None;
+            }
             Verb::Unbind => Order::Unbind,
             Verb::Drop => Order::Drop,
+            Verb::Reset => Order::Reset,
             Verb::Stray(octets) => Order::Stray(Bytes::from(hexadecimal(&octets).unwrap_or_default())),
             Verb::EnquireLinks(count) => Order::EnquireLinks(count),
             Verb::Nack(nack) => Order::Nack(nack),
@@ -182,11 +225,14 @@ mod tests {
     fn what_can_be_told() {
         check(json!("unbind"), None);
         check(json!("drop"), None);
+        check(json!("reset"), None);
         check(json!("end"), None);
         check(json!({"faults": {"refuse_with": 88, "refuse_of": [1, 3]}}), None);
         check(json!({"text": {"phone": "+13035550123", "to": "+13035550100", "text": "Yes"}}), None);
         check(json!({"alert": {"phone": "+13035550123", "to": "+13035550100"}}), None);
         check(json!({"stray": "00ffAB"}), None);
+        check(json!({"outbind": {"address": "127.0.0.1:2785", "system_id": "carrier-a"}}), None);
+        check(json!({"bind_to": {"address": "gw.example:2785", "system_id": "carrier-a", "password": "secret"}}), None);
         check(json!({"enquire_links": 1000}), None);
         check(json!({"nack": {"status": 3}}), None);
     }
@@ -201,6 +247,13 @@ mod tests {
             json!({"text": {"phone": "+13035550123", "to": "+13035550100", "text": ""}}),
             Some("text must be a text"),
         );
+        let outbind = |address: &str, system_id: &str, password: &str| json!({"outbind": {"address": address, "system_id": system_id, "password": password}});
+        check(outbind("127.0.0.1", "a", ""), Some("address must be a host and a port"));
+        check(outbind(":1", "a", ""), Some("address must be"));
+        check(outbind("here:0", "a", ""), Some("address must be"));
+        check(outbind("here:1", "", ""), Some("system_id must be 1 to 15 ASCII"));
+        check(outbind("here:1", "sixteen-letters!", ""), Some("system_id must be"));
+        check(outbind("here:1", "a", "password9"), Some("password must be 8 ASCII"));
         check(json!({"stray": "0"}), Some("stray must be an even number"));
         check(json!({"stray": "0x"}), Some("stray must be"));
         check(json!({"enquire_links": 0}), Some("enquire_links must be a number from 1"));

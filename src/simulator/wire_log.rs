@@ -70,6 +70,7 @@ pub(super) fn name(id: CommandId) -> &'static str {
         CommandId::AlertNotification => "alert_notification",
         CommandId::EnquireLink => "enquire_link",
         CommandId::EnquireLinkResp => "enquire_link_resp",
+        CommandId::Outbind => "outbind",
         CommandId::Unbind => "unbind",
         CommandId::UnbindResp => "unbind_resp",
         CommandId::GenericNack => "generic_nack",

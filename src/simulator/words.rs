@@ -1,6 +1,5 @@
 //! The words of a text and its octets: reads what the gateway submits, cuts what a phone types.
 
-use bytes::{BufMut, BytesMut};
 use serde::{Deserialize, Serialize};
 use smpp::CommandId;
 use smpp::tlvs::MessageDeliveryRequestTlvValue;
@@ -8,7 +7,8 @@ use smpp::types::AnyOctetString;
 use smpp::values::{DataCoding, MessagePayload};
 
 use super::faults::{Faults, LongTexts};
-use crate::carrier::frame::{Frame, Framer, HEADER_OCTETS};
+use super::forms;
+use crate::carrier::frame::Frame;
 use crate::carrier::short_message::ShortMessage;
 use crate::carrier::{text, udh};
 use crate::domain::Part;
@@ -44,39 +44,40 @@ impl DefaultAlphabet {
     }
 }
 
-/// What the gateway submits, as `submit_sm` or as `data_sm`.
+/// A text in any of its forms.
 pub(super) fn submitted(frame: &Frame) -> Option<ShortMessage> {
     match frame.id() {
-        CommandId::DataSm => ShortMessage::read(&as_submit_sm(frame)?).ok(),
+        CommandId::DataSm => ShortMessage::read(&forms::as_submit_sm(frame)?).ok(),
         _ => ShortMessage::read(frame).ok(),
     }
 }
 
-/// A `data_sm` (SMPP 3.4 §4.7.1) with the fields that a `submit_sm` (§4.4.1) has more, all zero.
-fn as_submit_sm(frame: &Frame) -> Option<Frame> {
-    let body = frame.body();
-    let c_string = |from: usize| Some(from + body.get(from..)?.iter().position(|octet| *octet == 0)? + 1);
-    let source = c_string(0)? + 2;
-    let destination = c_string(source)? + 2;
-    let parties = c_string(destination)?;
-    let (parties, rest) = body.split_at(parties);
-    let ([esm_class, registered_delivery, data_coding], parameters) = rest.split_first_chunk()?;
-    const MORE: usize = 7;
-    let mut octets = BytesMut::new();
-    octets.put_u32(u32::try_from(HEADER_OCTETS + body.len() + MORE).ok()?);
-    octets.put_u32(CommandId::SubmitSm.into());
-    octets.put_u32(frame.status());
-    octets.put_u32(frame.sequence());
-    octets.put_slice(parties);
-    octets.put_slice(&[*esm_class, 0, 0, 0, 0, *registered_delivery, 0, *data_coding, 0, 0]);
-    octets.put_slice(parameters);
-    let mut framer = Framer::default();
-    framer.push(&octets);
-    framer.next_frame().ok().flatten()
+/// A text, or a segment of one, as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub part: Option<Part>,
+    data_coding: u8,
+    octets: Vec<u8>,
 }
 
-/// The segment that it is, and its words. A header counts before the optional parameters.
-pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option<Part>, String) {
+impl Segment {
+    pub fn words(&self) -> String {
+        text::decode(self.data_coding, &self.octets).0
+    }
+
+    /// The words of all segments of a text. Some gateways cut amid a letter, so that its halves come together here.
+    pub fn join(segments: &[Self]) -> String {
+        let of_one_coding = segments.chunk_by(|one, next| one.data_coding == next.data_coding);
+        let words = |segments: &[Self]| {
+            let octets: Vec<u8> = segments.iter().flat_map(|segment| segment.octets.iter().copied()).collect();
+            text::decode(segments[0].data_coding, &octets).0
+        };
+        of_one_coding.map(words).collect()
+    }
+}
+
+/// What a text brings. A header counts before the optional parameters.
+pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> Segment {
     let parameters = &message.parameters;
     let octets = parameters.message_payload.as_ref().unwrap_or(&message.short_message);
     let (part, octets) = match message.esm_class & udh::INDICATOR != 0 {
@@ -96,7 +97,7 @@ pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option
         (0, DefaultAlphabet::Ascii) => 1,
         (data_coding, _) => data_coding,
     };
-    (part.or_else(sar), text::decode(data_coding, octets).0)
+    Segment { part: part.or_else(sar), data_coding, octets: octets.to_vec() }
 }
 
 /// One `deliver_sm` of a text that a phone typed.
@@ -168,7 +169,7 @@ mod tests {
     use smpp::values::EsmClass;
 
     use super::*;
-    use crate::carrier::frame::encode;
+    use crate::carrier::frame::{Framer, encode};
 
     fn frame(pdu: impl Into<smpp::Pdu>) -> Frame {
         let mut framer = Framer::default();
@@ -186,8 +187,8 @@ mod tests {
                 .build();
             piece.parameters.into_iter().for_each(|parameter| pdu.push_tlv(parameter));
             let message = ShortMessage::read(&frame(pdu)).unwrap_or_else(|malformed| panic!("{}", malformed.reason));
-            let (part, words) = super::read(&message, alphabet);
-            (part.map(|part| (part.total, part.number)), words)
+            let segment = super::read(&message, alphabet);
+            (segment.part.map(|part| (part.total, part.number)), segment.words())
         };
         pieces.into_iter().map(read).collect()
     }
@@ -234,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_that_was_cut_in_two_is_whole_on_the_phone() {
+        let segment = |data_coding, octets: &[u8]| Segment { part: None, data_coding, octets: octets.to_vec() };
+        let emoji = [segment(8, &[0x00, b'a', 0xD8, 0x3D]), segment(8, &[0xDC, 0x4D])];
+        assert_eq!(Segment::join(&emoji), "a👍");
+        let euro = [segment(0, b"3 \x1B"), segment(0, b"e")];
+        assert_eq!(Segment::join(&euro), "3 €");
+        assert_eq!(Segment::join(&[segment(0, b"3"), segment(8, &[0x04, 0x16])]), "3Ж");
+    }
+
+    #[test]
     fn a_data_sm_is_read_as_the_submit_sm_that_it_might_have_been() {
         let payload = MessagePayload::new(AnyOctetString::from_vec(b"hello".to_vec()));
         let mut data = DataSm::builder()
@@ -245,7 +256,8 @@ mod tests {
         let message = submitted(&frame(data)).unwrap();
         assert_eq!(message.destination.digits, b"13035550123");
         assert_eq!(message.registered_delivery, 1);
-        assert_eq!(read(&message, DefaultAlphabet::Gsm7), (None, "hello".to_owned()));
+        let segment = read(&message, DefaultAlphabet::Gsm7);
+        assert_eq!((segment.part, segment.words()), (None, "hello".to_owned()));
         assert!(submitted(&frame(SubmitSm::default())).is_some());
     }
 }

@@ -77,14 +77,14 @@ async fn what_was_expected_in_vain_is_said() {
 }
 
 /// `assent carrier` as a process, with a scenario.
-struct Running {
+pub struct Running {
     process: Child,
-    smpp: String,
+    pub smpp: String,
     /// What it prints after the line with its addresses.
     rest: tokio::task::JoinHandle<String>,
 }
 
-async fn running(arguments: &[&str]) -> Running {
+pub async fn running(arguments: &[&str]) -> Running {
     let mut process = Command::new(env!("CARGO_BIN_EXE_assent"))
         .args(["carrier", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
         .args(arguments)

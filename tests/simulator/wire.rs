@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use assent::simulator::{Alert, Cut, Faults, Measure, Nack, Span, Split, Verb, WireDirection};
 use smpp::{CommandId, Pdu};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::gateway::{Gateway, OFFICE, ROSA, bound_with, carrier, text, transceiver, words};
 
@@ -83,6 +83,16 @@ async fn the_carrier_closes_without_a_word() {
     let (carrier, mut gateway) = bound_with(Faults::default()).await;
     carrier.tell(Verb::Drop).unwrap();
     assert_eq!(gateway.hears_or_end().await, None);
+}
+
+#[tokio::test]
+async fn the_carrier_resets_the_connection() {
+    let (carrier, mut gateway) = bound_with(Faults::default()).await;
+    carrier.tell(Verb::Reset).unwrap();
+    let mut buffer = [0; 16];
+    let end = gateway.stream.read(&mut buffer).await;
+    assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    carrier.wait_for_binds(0).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ mod body;
 mod frame;
 mod reassembly;
 mod receipt;
-mod session;
+pub mod session;
 mod text;
 
 pub use body::{COMMANDS, body};
@@ -21,7 +21,7 @@ const DELIVER_SM: u32 = 0x05;
 const SEQUENCE: u32 = 0x7AB_CDEF;
 
 /// A PDU with this body.
-fn pdu(command_id: u32, body: &[u8]) -> Vec<u8> {
+pub fn pdu(command_id: u32, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(HEADER_OCTETS + body.len()).expect("a body is below 4 GiB");
     let header = [length, command_id, 0, SEQUENCE].map(u32::to_be_bytes);
     [header.as_flattened(), body].concat()
