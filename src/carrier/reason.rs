@@ -33,7 +33,7 @@ pub enum Reason {
     Nacked,
     #[error("carrier sent an outbind on a link that was opened from here")]
     Outbind,
-    #[error("carrier sent more than 50 enquire_link in a second")]
+    #[error("carrier sent more than 50 enquire_link in a second, or did not read a thousand answers")]
     Flood,
     #[error("carrier sent more than 10 unreadable or unknown PDUs in a minute")]
     TooMuchMalformed,

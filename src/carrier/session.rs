@@ -18,8 +18,12 @@ use super::timers::{self, Rate, Timer, Timers};
 use super::window::{Chunk, Outcome, Submit, Token, Window};
 use crate::domain::Answer;
 
-/// `deliver_sm` that are kept when they come before the answer to our bind.
+/// `deliver_sm` that are kept when they come before the answer to our bind, and how many octets of them. The first that is
+/// too much and all after it are left to the carrier, so that what a phone sent stays in order.
 const HELD_MAX: usize = 1_000;
+const HELD_OCTETS_MAX: usize = 1 << 20;
+/// Answers that wait for a peer which sends and does not read. Whatever goes unanswered so comes again.
+const URGENT_MAX: usize = 1_000;
 /// `enquire_link` that are answered in a second.
 const ENQUIRE_LINKS_PER_SECOND_MAX: u32 = 50;
 /// PDUs that are unreadable, or unknown, and are borne in a minute.
@@ -124,6 +128,8 @@ pub struct Session {
     enquiries: Rate,
     malformed: Rate,
     held: Vec<Frame>,
+    /// Of all that came before the answer to our bind.
+    held_octets: usize,
     /// Responses and `enquire_link`: they go ahead of texts.
     urgent: VecDeque<Bytes>,
     /// Texts of which no octet has left.
@@ -154,6 +160,7 @@ impl Session {
             enquiries: Rate::new(ENQUIRE_LINKS_PER_SECOND_MAX, Duration::from_secs(1), now),
             malformed: Rate::new(MALFORMED_PER_MINUTE_MAX, Duration::from_secs(60), now),
             held: Vec::new(),
+            held_octets: 0,
             urgent: VecDeque::from([frame::encode(status::ROK, sequence, settings.bind.into())]),
             staged: None,
             writing: None,
@@ -181,6 +188,9 @@ impl Session {
                 State::Bound | State::Over => Reason::Lost,
             }),
             Input::Broken(reason) => self.finish(reason),
+        }
+        if self.urgent.len() > URGENT_MAX && !matches!(self.state, State::Closing(_) | State::Over) {
+            self.close(Reason::Flood, now);
         }
         self.drop_what_may_not_leave(now);
         self.answer_finished();
@@ -355,8 +365,13 @@ impl Session {
     /// part is left to the carrier, which has no answer and will bring it again.
     fn delivered(&mut self, frame: Frame, now: Instant) {
         match self.state {
-            State::Binding { .. } if self.held.len() < HELD_MAX => self.held.push(frame),
-            State::Binding { .. } | State::Unbinding { .. } | State::Closing(_) | State::Over => {}
+            State::Binding { .. } => {
+                self.held_octets = self.held_octets.saturating_add(frame.octets().len());
+                if self.held.len() < HELD_MAX && self.held_octets <= HELD_OCTETS_MAX {
+                    self.held.push(frame);
+                }
+            }
+            State::Unbinding { .. } | State::Closing(_) | State::Over => {}
             State::Bound => {
                 let message = ShortMessage::read(&frame);
                 let too_much = message.is_err() && self.malformed.exceeded(now);

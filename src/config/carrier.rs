@@ -15,6 +15,8 @@ use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
 const WINDOW_MAX: u32 = 1_000;
+/// The longest that a link may go unchecked: with the ten seconds that the answer may take, a dead one is found within 40 s.
+const ENQUIRE_LINK_MAX: Duration = Duration::from_secs(30);
 /// The last in line of the carriers.
 const PRIORITY_MAX: u32 = 100;
 /// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
@@ -119,7 +121,7 @@ impl Carrier {
         }
         let window = reader.number(&mut section, "window", 10, WINDOW_MAX);
         let segments_per_second = reader.number(&mut section, "segments_per_second", 100, 1_000_000);
-        let enquire_link = reader.duration(&mut section, "enquire_link", seconds(30), (seconds(1), seconds(3_600)));
+        let enquire_link = reader.duration(&mut section, "enquire_link", seconds(30), (seconds(1), ENQUIRE_LINK_MAX));
         let response_timeout =
             reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
         let numbers = reader.phones(&mut section, "numbers");

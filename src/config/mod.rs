@@ -224,7 +224,7 @@ mod tests {
             "carrier[0].bind: this version binds as \"transceiver\" only",
             "carrier[0].window: must be a whole number from 1 to 1000",
             "carrier[0].segments_per_second: must be a whole number from 1 to 1000000",
-            "carrier[0].enquire_link: must be a duration from 1s to 3600s, such as \"30s\"",
+            "carrier[0].enquire_link: must be a duration from 1s to 30s, such as \"30s\"",
             "carrier[0].response_timeout: must be a duration from 1s to 600s, such as \"30s\"",
             "carrier[0].numbers[1]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
             "carrier[0].numbers[2]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
