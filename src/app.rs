@@ -233,6 +233,7 @@ pub fn link(carrier: &config::Carrier) -> LinkConfig {
         system_id: carrier.system_id.clone(),
         password: carrier.password.expose_secret().into(),
         system_type: carrier.system_type.clone(),
+        bind: carrier.bind,
         window: usize::try_from(carrier.window).expect("a window is at most a thousand"),
         segments_per_second: carrier.segments_per_second,
         enquire_link: carrier.enquire_link,

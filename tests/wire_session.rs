@@ -7,13 +7,12 @@ mod script;
 
 use std::time::Duration;
 
-use assent::carrier::frame::{Frame, Framer, Request, Unframed, encode};
-use assent::carrier::refusal::Refusals;
-use assent::carrier::session::{Input, Output, Reason, Session, Settings};
-use assent::carrier::window::{Submit, Token};
-use assent::domain::{Answer, CarrierId, Retry};
+use assent::carrier::frame::{Frame, Framer, Request, Unframed};
+use assent::carrier::session::{Input, Reason};
+use assent::carrier::window::Token;
+use assent::domain::{Answer, CarrierId, DeliveryId, Retry};
 use proptest::prelude::*;
-use smpp::pdus::{AlertNotification, BindTransceiver, BindTransceiverResp, DataSm, DeliverSm, SubmitSm, SubmitSmResp};
+use smpp::pdus::{AlertNotification, BindTransceiverResp, DataSm, DeliverSm, SubmitSmResp};
 use smpp::{CommandId, Pdu};
 
 use script::{ANSWER_BY, SECOND, Script, WRITE_BY, deliver_sm, raw, taken};
@@ -88,7 +87,7 @@ fn a_text_delivered_before_the_bind_is_answered_is_not_lost() {
     assert!(script.delivered.is_empty());
     script.hears(0, 1, BindTransceiverResp::default());
     assert_eq!(script.delivered, [0xFFFF_FFFF, 0]);
-    script.handle(Input::Answer { to: deliver_sm(0xFFFF_FFFF), command_status: 0 });
+    script.handle(Input::Answer { to: deliver_sm(0xFFFF_FFFF), command_status: 0, id: DeliveryId(7) });
     let [answer] = script.says().try_into().unwrap();
     assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 0xFFFF_FFFF));
 }
@@ -100,8 +99,8 @@ fn a_data_sm_is_taken_like_a_deliver_sm_and_answered_as_itself() {
     script.hears(0, 7, DeliverSm::default());
     assert_eq!(script.delivered, [7, 7]);
     let to = Request { id: CommandId::DataSm, sequence: 7 };
-    script.handle(Input::Answer { to, command_status: 0x08 });
-    script.handle(Input::Answer { to: deliver_sm(7), command_status: 0 });
+    script.handle(Input::Answer { to, command_status: 0x08, id: DeliveryId(7) });
+    script.handle(Input::Answer { to: deliver_sm(7), command_status: 0, id: DeliveryId(7) });
     let answers: Vec<_> =
         script.says().iter().map(|answer| (answer.id(), answer.status(), answer.sequence())).collect();
     assert_eq!(answers, [(CommandId::DataSmResp, 0x08, 7), (CommandId::DeliverSmResp, 0, 7)]);
@@ -112,7 +111,11 @@ fn an_alert_is_told_and_has_no_answer() {
     let mut script = Script::bound();
     script.hears(0, 9, AlertNotification::default());
     assert_eq!(script.alerts, 1);
-    script.handle(Input::Answer { to: Request { id: CommandId::AlertNotification, sequence: 9 }, command_status: 0 });
+    script.handle(Input::Answer {
+        to: Request { id: CommandId::AlertNotification, sequence: 9 },
+        command_status: 0,
+        id: DeliveryId(7),
+    });
     assert_eq!(script.says_ids(), []);
 }
 
@@ -475,7 +478,7 @@ fn we_unbind_and_take_answers_until_the_carrier_agrees() {
     assert_eq!(script.answer(token), Some(&taken(&["a"])));
     script.hears(0, 6, DeliverSm::default());
     assert_eq!(script.delivered, [5], "what comes after our unbind is left to the carrier");
-    script.handle(Input::Answer { to: deliver_sm(5), command_status: 0 });
+    script.handle(Input::Answer { to: deliver_sm(5), command_status: 0, id: DeliveryId(7) });
     assert_eq!(script.says_ids(), [CommandId::DeliverSmResp]);
     script.hears(0, unbind.sequence(), Pdu::UnbindResp);
     assert_eq!(script.closed, Some(Reason::Stopped));

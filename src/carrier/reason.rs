@@ -43,6 +43,8 @@ pub enum Reason {
     NotTaken,
     #[error("carrier refused a text as if we were not bound (0x04)")]
     NotBoundThere,
+    #[error("the other bind of the link ended")]
+    OtherHalf,
     #[error("stopped")]
     Stopped,
 }
@@ -135,6 +137,7 @@ impl Reason {
             }
             Self::Lost | Self::PeerUnbound => "ask the carrier, if it lasts",
             Self::Unanswered | Self::NotBoundThere => "ask the carrier, if it happens again",
+            Self::OtherHalf => "see why that one ended",
             Self::NotTaken => "see what the log says of the store",
             Self::Stopped => "start it again",
         }

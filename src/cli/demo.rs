@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::app::{Daemon, SystemClock};
+use crate::carrier::Binds;
 use crate::config::{Auth, Carrier, Config, Http, Log, Store};
 use crate::domain::{
     Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT,
@@ -111,6 +112,7 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
             system_id: "demo".into(),
             password: "demo".into(),
             system_type: String::new(),
+            bind: Binds::Transceiver,
             window: 10,
             segments_per_second: NonZeroU32::new(100).expect("100 is not zero"),
             enquire_link: Duration::from_secs(30),

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::profile;
 use super::reader::{Reader, Section};
-use crate::carrier::Profile;
+use crate::carrier::{Binds, Profile};
 use crate::domain::Phone;
 
 /// The most `submit_sm` that may be unanswered on one link.
@@ -36,6 +36,7 @@ pub struct Carrier {
     pub password: SecretString,
     /// What some carriers ask for to tell services apart; usually empty.
     pub system_type: String,
+    pub bind: Binds,
     /// Unanswered `submit_sm` at once.
     pub window: u32,
     /// What the carrier contract allows on this link.
@@ -115,10 +116,8 @@ impl Carrier {
             reader.wrong(&section, "password", "has more than 8 characters (SMPP 3.4 §5.2.2)");
         }
         let system_type = reader.text(&mut section, "system_type").unwrap_or_default();
-        let bind = reader.text(&mut section, "bind").unwrap_or_else(|| "transceiver".into());
-        if bind != "transceiver" {
-            reader.wrong(&section, "bind", "this version binds as \"transceiver\" only");
-        }
+        let binds = [("transceiver", Binds::Transceiver), ("transmitter+receiver", Binds::TransmitterAndReceiver)];
+        let bind = reader.choice(&mut section, "bind", Binds::Transceiver, &binds);
         let window = reader.number(&mut section, "window", 10, WINDOW_MAX);
         let segments_per_second = reader.number(&mut section, "segments_per_second", 100, 1_000_000);
         let enquire_link = reader.duration(&mut section, "enquire_link", seconds(30), (seconds(1), ENQUIRE_LINK_MAX));
@@ -135,6 +134,7 @@ impl Carrier {
             system_id,
             password,
             system_type,
+            bind,
             window,
             segments_per_second: NonZeroU32::new(segments_per_second).unwrap_or(NonZeroU32::MIN),
             enquire_link,

@@ -221,7 +221,7 @@ mod tests {
             "carrier[0].address: texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private",
             "carrier[0].system_id: has more than 15 characters (SMPP 3.4 §5.2.1)",
             "carrier[0].password_file: /no/such/file: No such file or directory (os error 2)",
-            "carrier[0].bind: this version binds as \"transceiver\" only",
+            "carrier[0].bind: must be one of \"transceiver\", \"transmitter+receiver\"",
             "carrier[0].window: must be a whole number from 1 to 1000",
             "carrier[0].segments_per_second: must be a whole number from 1 to 1000000",
             "carrier[0].enquire_link: must be a duration from 1s to 30s, such as \"30s\"",

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use assent::carrier::bind::{Account, BindKind, Opening};
 use assent::carrier::frame::{Frame, Framer, Request, encode};
 use assent::carrier::refusal::Refusals;
 use assent::carrier::session::{Input, Output, Reason, Session, Settings};
 use assent::carrier::window::{Submit, Token};
 use assent::domain::{Answer, CarrierId};
-use smpp::pdus::{BindTransceiver, BindTransceiverResp, SubmitSm, SubmitSmResp};
+use smpp::pdus::{BindTransceiverResp, SubmitSm, SubmitSmResp};
 use smpp::{CommandId, Pdu};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -30,10 +31,17 @@ pub struct Script {
 
 impl Script {
     pub fn connected_with(window: usize, last_sequence: u32) -> Self {
+        Self::connected_as(
+            Opening::Ask { kind: BindKind::Transceiver, account: Account::default() },
+            window,
+            last_sequence,
+        )
+    }
+
+    pub fn connected_as(opening: Opening, window: usize, last_sequence: u32) -> Self {
         let now = tokio::time::Instant::now().into_std();
-        let bind = BindTransceiver::default();
         let settings =
-            Settings { bind, window, refusals: Refusals::default(), enquire_link: 30 * SECOND, last_sequence };
+            Settings { opening, window, refusals: Refusals::default(), enquire_link: 30 * SECOND, last_sequence };
         Self {
             session: Session::connected(settings, now),
             now,
@@ -99,7 +107,7 @@ impl Script {
         self.tokens += 1;
         let submit = Submit {
             token: Token(self.tokens),
-            segments: vec![SubmitSm::default(); segments],
+            segments: vec![SubmitSm::default().into(); segments],
             write_by: self.now + WRITE_BY,
             answer_by: self.now + ANSWER_BY,
         };
