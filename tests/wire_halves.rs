@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/line.rs"]
+#[allow(dead_code)]
+mod line;
 #[path = "support/wire.rs"]
 #[allow(dead_code)]
 mod wire;
@@ -9,15 +12,14 @@ mod wire;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assent::carrier::frame::{Frame, Framer, encode};
 use assent::carrier::{Binds, LinkConfig, LinkState, Links, try_bind};
 use assent::domain::{Answer, Phone, ReceiptState};
 use assent::ports::Carrier;
 use assent::simulator::{Faults, Simulator, SimulatorConfig, WireDirection};
+use line::Line;
 use smpp::pdus::{BindReceiverResp, BindTransmitterResp};
 use smpp::{CommandId, Pdu};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use wire::{PATIENT, PRACTICE, TestReception, Wire, cleared, clock, count, in_two_seconds, link_to};
@@ -107,49 +109,17 @@ fn start(address: std::net::SocketAddr, change: impl Fn(&mut LinkConfig)) -> Arc
     Links::start(vec![config], Arc::new(reception), clock(), None)
 }
 
-/// The carrier's end of one connection.
-struct Line {
-    stream: TcpStream,
-    framer: Framer,
-}
-
-impl Line {
-    async fn accept(listener: &TcpListener) -> Self {
-        let (stream, _) = listener.accept().await.unwrap();
-        Self { stream, framer: Framer::default() }
-    }
-
-    /// The next PDU; `None` when the other end is gone.
-    async fn hears(&mut self) -> Option<Frame> {
-        loop {
-            if let Some(frame) = self.framer.next_frame().unwrap() {
-                return Some(frame);
-            }
-            let mut octets = [0; 1024];
-            let read = self.stream.read(&mut octets).await.unwrap_or(0);
-            if read == 0 {
-                return None;
-            }
-            self.framer.push(&octets[..read]);
-        }
-    }
-
-    async fn says(&mut self, sequence: u32, pdu: impl Into<Pdu>) {
-        self.stream.write_all(&encode(0, sequence, pdu.into())).await.unwrap();
-    }
-}
-
 /// A carrier that has bound a receiver and a transmitter.
 async fn bound(listener: &TcpListener, links: &Links) -> (Line, Line) {
     let mut receiver = Line::accept(listener).await;
-    let bind = receiver.hears().await.unwrap();
+    let bind = receiver.hears().await;
     assert_eq!(bind.id(), CommandId::BindReceiver);
-    receiver.says(bind.sequence(), BindReceiverResp::default()).await;
+    receiver.answers(&bind, BindReceiverResp::default()).await;
     let mut transmitter = Line::accept(listener).await;
-    let bind = transmitter.hears().await.unwrap();
+    let bind = transmitter.hears().await;
     assert_eq!(bind.id(), CommandId::BindTransmitter);
     assert_eq!(links.status()[0].state, LinkState::Unbound, "a link without its transmitter");
-    transmitter.says(bind.sequence(), BindTransmitterResp::default()).await;
+    transmitter.answers(&bind, BindTransmitterResp::default()).await;
     links.changes().wait_for(|links| links[0].state == LinkState::Bound).await.unwrap();
     (receiver, transmitter)
 }
@@ -162,7 +132,7 @@ async fn a_link_that_lost_its_receiver_does_not_send_and_hears_the_answers_to_wh
     let number = Phone::parse(PRACTICE).unwrap();
     let place = links.place(&number, 1).await.unwrap();
     let answer = tokio::spawn(place.submit(cleared(PATIENT, "hello"), in_two_seconds(), CancellationToken::new()));
-    let text = transmitter.hears().await.unwrap();
+    let text = transmitter.hears().await;
     assert_eq!(text.id(), CommandId::SubmitSm);
 
     drop(receiver);
@@ -172,12 +142,12 @@ async fn a_link_that_lost_its_receiver_does_not_send_and_hears_the_answers_to_wh
     while tokio::time::timeout(Duration::from_millis(20), &mut waits).await.is_ok() {
         waits.set(links.place(&number, 1));
     }
-    transmitter.says(text.sequence(), smpp::pdus::SubmitSmResp::default()).await;
+    transmitter.answers(&text, smpp::pdus::SubmitSmResp::default()).await;
     assert!(matches!(answer.await.unwrap(), Answer::Taken { .. }));
-    let unbind = transmitter.hears().await.unwrap();
+    let unbind = transmitter.hears().await;
     assert_eq!(unbind.id(), CommandId::Unbind, "the other half is parted from in order");
-    transmitter.says(unbind.sequence(), Pdu::UnbindResp).await;
-    assert!(transmitter.hears().await.is_none());
+    transmitter.answers(&unbind, Pdu::UnbindResp).await;
+    assert!(transmitter.hears_or_end().await.is_none());
 
     let (_receiver, _transmitter) = bound(&listener, &links).await;
     waits.await.unwrap();
@@ -189,10 +159,10 @@ async fn a_link_that_lost_its_transmitter_parts_from_its_receiver_and_binds_both
     let links = start(listener.local_addr().unwrap(), halves);
     let (mut receiver, transmitter) = bound(&listener, &links).await;
     drop(transmitter);
-    let unbind = receiver.hears().await.unwrap();
+    let unbind = receiver.hears().await;
     assert_eq!(unbind.id(), CommandId::Unbind);
-    receiver.says(unbind.sequence(), Pdu::UnbindResp).await;
-    assert!(receiver.hears().await.is_none());
+    receiver.answers(&unbind, Pdu::UnbindResp).await;
+    assert!(receiver.hears_or_end().await.is_none());
     let error = links.changes().wait_for(|links| links[0].state == LinkState::Unbound).await.unwrap()[0].clone();
     assert_eq!(error.last_error.as_deref(), Some("connection to the carrier was lost"), "and not the other's end");
     bound(&listener, &links).await;

@@ -94,6 +94,7 @@ enum Happened {
     Recalled(Option<Token>),
     ToldToStop,
     OtherHalfEnded,
+    Doubted,
     PlacesGivenBack,
     Wrote(std::io::Result<usize>),
     Flushed,
@@ -186,6 +187,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 self.part(Reason::OtherHalf);
                 Vec::new()
             }
+            Happened::Doubted => self.session.handle(Input::Doubted, now()),
             Happened::Wrote(Ok(octets)) if octets > 0 => {
                 self.unflushed = true;
                 self.session.handle(Input::Wrote(octets), now())
@@ -229,6 +231,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
             () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
             () = self.halves.over(), if !self.is_withdrawn => Happened::OtherHalfEnded,
+            () = self.halves.doubted() => Happened::Doubted,
             () = self.given_back.notified(), if self.parting.is_some() => Happened::PlacesGivenBack,
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() || self.unflushed => written,
             // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.

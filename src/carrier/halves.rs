@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::Half;
@@ -14,6 +15,7 @@ pub(super) struct Halves {
     standing: Mutex<Standing>,
     receives: CancellationToken,
     over: CancellationToken,
+    doubt: Notify,
 }
 
 #[derive(Default)]
@@ -68,6 +70,19 @@ impl Halves {
     /// Until a bind ends.
     pub async fn over(&self) {
         self.over.cancelled().await;
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    /// The carrier acts as if a bind were gone: whoever waits for [`doubted`](Self::doubted) asks whether it is there.
+    pub fn doubt(&self) {
+        self.doubt.notify_waiters();
+    }
+
+    pub async fn doubted(&self) {
+        self.doubt.notified().await;
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {

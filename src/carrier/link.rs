@@ -63,6 +63,8 @@ pub(super) struct Link {
     pace: Mutex<Pace>,
     /// Whoever waits for the pace waits here: who came first goes first.
     line: tokio::sync::Mutex<()>,
+    /// Told when the carrier wants to be bound to at once.
+    pub dial_now: Notify,
     /// With phones whose deliveries are not taken.
     pub patience: Arc<Mutex<Patience>>,
     pub stop: CancellationToken,
@@ -129,6 +131,7 @@ impl Link {
             index,
             pace: Mutex::new(pace),
             line: tokio::sync::Mutex::default(),
+            dial_now: Notify::new(),
             patience: Arc::default(),
             stop,
             reception,
@@ -194,6 +197,7 @@ impl Link {
             metrics::counter!("assent_link_reconnects_total", "link" => self.config.name.clone()).increment(1);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = self.dial_now.notified() => info!(link = self.config.name, "asked to bind at once"),
                 () = self.stop.cancelled() => return,
             }
         }
@@ -201,7 +205,7 @@ impl Link {
 
     /// Other daemons hear of the end before the next session begins, so that what is delivered again to one of them is
     /// known for what it is. A store that does not take it does not keep us from the carrier.
-    async fn tell_end(&self, at: Timestamp) {
+    pub async fn tell_end(&self, at: Timestamp) {
         let _ = timeout(TELL_END, self.begin_to_tell_end(at)).await;
     }
 
@@ -212,7 +216,7 @@ impl Link {
     }
 
     /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.
-    fn faulted(&self) -> Ended {
+    pub fn faulted(&self) -> Ended {
         self.gate.send_replace(None);
         Ended { why: Why::Fault, bound_for: None, at: Some(self.clock.now()) }
     }

@@ -1,7 +1,8 @@
 //! The wire: links to carriers over SMPP 3.4.
 //!
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
-//! socket, `halves` makes one link of one or two of them, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes their words
+//! socket, `halves` makes one link of one or two of them, `link` does so again and again. Where a carrier connects to us,
+//! `listener` takes it in, once it has said at the `door` who it is. [`Links`] is what the conversations see of it. [`submit`] makes their words
 //! the wire's, in the ways of a carrier's [`Profile`]; [`translate`] makes the wire's words theirs. [`try_bind`] is a
 //! session with nothing in it, to see whether there can be one, and [`try_text`] one with a text to a phone of the
 //! operator's own.
@@ -17,22 +18,26 @@ pub mod bind;
 mod deliver;
 mod deliveries;
 mod dial;
+mod door;
 mod drive;
 mod ended;
 pub mod frame;
 mod halves;
 mod link;
 mod links;
+mod listener;
 mod live;
 pub mod pace;
 mod patience;
 mod pauses;
 mod preference;
+mod prefix;
 pub mod profile;
 pub mod quirks;
 mod reason;
 pub mod receipt;
 pub mod refusal;
+mod server_tls;
 pub mod session;
 pub mod short_message;
 pub mod submit;
@@ -54,8 +59,11 @@ use smpp::types::COctetString;
 pub use dial::NoConnection;
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use listener::{ListenerConfig, OnOutbind};
 pub use live::{LiveText, Step, try_text};
+pub use prefix::{NotAPrefix, Prefix};
 pub use profile::Profile;
+pub use server_tls::ServerTls;
 pub use tls::{ClientCertificate, Tls, TlsFileError, TlsRefusal};
 pub use trial::{TrialError, try_bind};
 

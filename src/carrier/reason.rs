@@ -31,7 +31,7 @@ pub enum Reason {
     Unanswered,
     #[error("carrier could not read the stream (generic_nack without a sequence number)")]
     Nacked,
-    #[error("carrier sent an outbind on a link that was opened from here")]
+    #[error("carrier sent an outbind where there is a bind, or one asked for")]
     Outbind,
     #[error("carrier sent more than 50 enquire_link in a second, or did not read a thousand answers")]
     Flood,

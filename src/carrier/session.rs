@@ -59,6 +59,8 @@ pub enum Input<'a> {
     Answer { to: Request, command_status: u32, id: DeliveryId },
     /// A deadline may have passed.
     Tick,
+    /// There is reason to ask whether the carrier is still there.
+    Doubted,
     /// Time to part from the carrier.
     Unbind(Reason),
     /// The connection is gone.
@@ -196,6 +198,7 @@ impl Session {
             Input::Recalled(token) => self.window.stop(token),
             Input::Answer { to, command_status, id } => self.answer(to, command_status, id),
             Input::Tick => self.time_passed(now),
+            Input::Doubted => self.doubted(now),
             Input::Unbind(reason) => self.unbind(reason, now),
             Input::Lost => self.finish(match self.state {
                 // We were parting anyway.
@@ -497,6 +500,12 @@ impl Session {
         self.window.expire(now);
         if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
             self.unbind(Reason::Unanswered, now);
+        }
+    }
+
+    fn doubted(&mut self, now: Instant) {
+        if self.state == State::Bound && !self.timers.is_running(Timer::EnquireLinkAnswer) {
+            self.enquire(now);
         }
     }
 
