@@ -223,6 +223,16 @@ async fn a_carrier_may_come_as_a_transmitter_and_a_receiver_and_is_one_link() {
     assert_eq!((refused.id(), refused.status()), (CommandId::SubmitSmResp, 0x04));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_carrier_that_bound_as_receiver_alone_gets_no_text() {
+    let open = open(|_| {}).await;
+    let mut takes_ours = Line::to(open.address).await;
+    assert_eq!(takes_ours.asks(receiver()).await.status(), 0);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), open.submit("hello")).await;
+    assert!(answer.is_err(), "a STOP could not reach us");
+    assert_eq!(open.links.status()[0].state, LinkState::Unbound);
+}
+
 #[tokio::test]
 async fn a_carrier_whose_texts_can_not_come_any_more_gets_none() {
     let open = open(|_| {}).await;

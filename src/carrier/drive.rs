@@ -278,10 +278,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.parting.as_ref().is_some_and(|parting| parting.reason == Reason::Stopped)
     }
 
-    /// Whether nothing is under way: a place that was granted may still be used, and its text is already `sending`.
+    /// Whether nothing is under way: a place that was granted may still be used, and its text is already `sending`. Where the
+    /// store is well, what was delivered is waited for as well.
     fn is_drained(&self) -> bool {
         let places_are_back = self.places.available_permits() == self.link.config.window;
-        places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !self.is_stopping())
+        let reason = self.parting.as_ref().map(|parting| parting.reason);
+        let settles = matches!(reason, Some(Reason::Stopped | Reason::OtherHalf));
+        places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !settles)
     }
 
     fn asked(&mut self, submission: Submission) -> Vec<Output> {

@@ -17,6 +17,7 @@ use crate::carrier::link::{LinkStatus, Room};
 use crate::carrier::{Binds, LinkConfig, preference};
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
+mod halves;
 mod not_taken;
 
 struct Stopped;
