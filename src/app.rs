@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use axum::Router;
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::carrier::{ClientCertificate, LinkConfig, LinkConfigError, LinkState, LinkStatus, Links, Tls};
+use crate::carrier::bind::BindKind;
+use crate::carrier::{
+    Binds, ClientCertificate, LinkConfig, LinkConfigError, LinkState, LinkStatus, Links, ListenerConfig, OnOutbind, Tls,
+};
 use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors, Patience};
 use crate::domain::{BootId, Limits, OtherDaemons};
@@ -88,7 +91,7 @@ impl Daemon {
             Arc::clone(&clock),
             boot,
             limits(config),
-            config::writings(&config.carriers),
+            config::writings(config.traffic()),
         )
         .await?;
 
@@ -102,9 +105,7 @@ impl Daemon {
         .map_err(StartError::Threads)?;
 
         // Whatever can be refused is refused before the carrier hears of us.
-        let listener = TcpListener::bind(config.http.listen)
-            .await
-            .map_err(|source| StartError::Listen { address: config.http.listen, source })?;
+        let listener = listen(config.http.listen).await?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { address: config.http.listen, source })?;
         let links = start_links(config, &store, &directory, &clock).await?;
@@ -133,7 +134,7 @@ impl Daemon {
         beside.spawn(service::feed_watchdog(Arc::clone(&directory)));
         beside.spawn(report_figures(Arc::clone(&store), Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));
-        tracing::info!(%address, store = %location, links = config.carriers.len(), "daemon started");
+        tracing::info!(%address, store = %location, links = config.traffic().count(), "daemon started");
         Ok(Self { address, store, records, inbox, directory, links, intake, server, beside })
     }
 
@@ -190,6 +191,10 @@ async fn close(store: Arc<dyn Store>) {
     let _ = tokio::task::spawn_blocking(move || drop(store)).await;
 }
 
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
 async fn start_links(
     config: &Config,
     store: &Arc<dyn Store>,
@@ -197,15 +202,21 @@ async fn start_links(
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Links>, StartError> {
     let configs: Vec<LinkConfig> = config.carriers.iter().map(link).collect();
-    for link in &configs {
+    let listeners: Vec<ListenerConfig> = config.listeners.iter().map(listener).collect();
+    for link in configs.iter().chain(listeners.iter().map(|listener| &listener.link)) {
         link.check().map_err(|source| StartError::Carrier { name: link.name.clone(), source })?;
+    }
+    let mut sockets = Vec::new();
+    for listener in listeners {
+        let socket = listen(listener.listen).await?;
+        sockets.push((listener, socket));
     }
     let earlier_session_ended = match store.other_daemons() {
         OtherDaemons::Impossible => store.last_commit_before_start().await?,
         // The last commit is another daemon's, which may be well. When each run ended the store says.
         OtherDaemons::Possible { .. } => None,
     };
-    Ok(Links::start(configs, directory.reception(), Arc::clone(clock), earlier_session_ended))
+    Ok(Links::start_with(configs, sockets, directory.reception(), Arc::clone(clock), earlier_session_ended))
 }
 
 /// Where the store is, as the operator described it.
@@ -224,22 +235,55 @@ pub fn location(store: &config::Store) -> Location {
     }
 }
 
-/// A link that is configured.
+/// A link that is configured, and that we open.
 pub fn link(carrier: &config::Carrier) -> LinkConfig {
     LinkConfig {
-        name: carrier.name.clone(),
-        address: carrier.address.clone(),
         tls: carrier.tls.as_ref().map(tls),
-        system_id: carrier.system_id.clone(),
-        password: carrier.password.expose_secret().into(),
         system_type: carrier.system_type.clone(),
-        window: usize::try_from(carrier.window).expect("a window is at most a thousand"),
-        segments_per_second: carrier.segments_per_second,
-        enquire_link: carrier.enquire_link,
-        response_timeout: carrier.response_timeout,
-        numbers: carrier.numbers.clone(),
-        profile: Arc::clone(&carrier.profile),
-        priority: carrier.priority,
+        bind: carrier.bind,
+        ..with(&carrier.traffic, &carrier.name, &carrier.address, &carrier.system_id, &carrier.password)
+    }
+}
+
+/// A link that is configured, and that a carrier opens.
+pub fn listener(listener: &config::Listener) -> ListenerConfig {
+    let (system_id, password, on_outbind) = match &listener.outbind {
+        config::OnOutbind::BindBack { kind, system_id, password } => {
+            let kind = match kind {
+                config::BindBack::Transceiver => BindKind::Transceiver,
+                config::BindBack::Receiver => BindKind::Receiver,
+            };
+            (system_id, password, OnOutbind::BindBack(kind))
+        }
+        config::OnOutbind::Carrier(name) => (&listener.system_id, &listener.password, OnOutbind::Dial(name.clone())),
+    };
+    ListenerConfig {
+        link: with(&listener.traffic, &listener.name, &listener.listen.to_string(), system_id, password),
+        listen: listener.listen,
+        system_id: listener.system_id.clone(),
+        password: listener.password.clone(),
+        allow: listener.allow.clone(),
+        tls: listener.tls.clone(),
+        on_outbind,
+    }
+}
+
+fn with(traffic: &config::Traffic, name: &str, address: &str, system_id: &str, password: &SecretString) -> LinkConfig {
+    LinkConfig {
+        name: name.to_owned(),
+        address: address.to_owned(),
+        tls: None,
+        system_id: system_id.to_owned(),
+        password: password.clone(),
+        system_type: String::new(),
+        bind: Binds::Transceiver,
+        window: usize::try_from(traffic.window).expect("a window is at most a thousand"),
+        segments_per_second: traffic.segments_per_second,
+        enquire_link: traffic.enquire_link,
+        response_timeout: traffic.response_timeout,
+        numbers: traffic.numbers.clone(),
+        profile: Arc::clone(&traffic.profile),
+        priority: traffic.priority,
     }
 }
 
@@ -257,7 +301,7 @@ fn tls(tls: &config::Tls) -> Tls {
 
 /// A text is `sending` for as long as its carrier may take to answer, and a little more.
 fn limits(config: &Config) -> Limits {
-    let slowest = config.carriers.iter().map(|carrier| carrier.response_timeout).max().unwrap_or_default();
+    let slowest = config.traffic().map(|traffic| traffic.response_timeout).max().unwrap_or_default();
     let sending = (slowest + ANSWER_MARGIN).try_into().expect("a response timeout is at most ten minutes");
     Limits { sending, ..Limits::default() }
 }

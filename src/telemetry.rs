@@ -73,6 +73,7 @@ fn describe() {
     describe_counter!("assent_postponed_total", "Texts that the day's budget was too small for, by practice");
     describe_gauge!("assent_store_up", "1 while the store takes what it is given");
     describe_gauge!("assent_segments_today", "Segments sent since midnight US Pacific, by practice, when last drawn");
+    describe_counter!("assent_listener_refused_total", "Connections of carriers that got no session, by link");
     describe_gauge!("assent_link_bound", "1 while the link is bound");
     describe_gauge!("assent_window_in_use", "Unanswered submit_sm, by link");
     describe_gauge!("assent_live_conversations", Unit::Count, "Conversations in memory");

@@ -97,6 +97,22 @@ async fn one_text_shows_what_the_carrier_does_in_its_own_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_two_binds_sends_by_the_one_and_hears_the_receipt_by_the_other() {
+    let carrier = carrier().await;
+    let site = Site::new(carrier.address(), "bind = \"transmitter+receiver\"\n");
+    set_up(&site).await;
+    carrier.phone(PATIENTS).send(NUMBER, "STOP");
+    let (code, out, err) = run(&site, &to(MINE)).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("Delivered") && out.contains("1 deliveries for others"), "{out}");
+    let log = carrier.wire_log();
+    let of = |command: &str| log.iter().find(|entry| entry.command == command).unwrap().connection;
+    assert_eq!(of("submit_sm"), of("bind_transmitter"));
+    assert_eq!(of("deliver_sm"), of("bind_receiver"));
+    assert_eq!(log.iter().filter(|entry| entry.command == "unbind").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_that_is_a_patients_or_a_practices_is_not_texted() {
     let carrier = carrier().await;
     let site = Site::new(carrier.address(), "");

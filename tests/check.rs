@@ -63,6 +63,21 @@ async fn where_all_is_in_place_every_line_is_ok() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_two_binds_is_checked_by_both_and_serves() {
+    let carrier = carrier().await;
+    let site = Site::new(carrier.address(), "bind = \"transmitter+receiver\"\n");
+    let checked = check(&site.config(), &[]).await;
+    assert_eq!(checked.code, Some(0), "{}{}", checked.out, checked.err);
+    let log = carrier.wire_log();
+    for command in ["bind_receiver", "bind_transmitter"] {
+        assert_eq!(log.iter().filter(|entry| entry.command == command).count(), 1, "{command}");
+    }
+    let daemon = site.start().await;
+    daemon.is_ready().await;
+    assert!(daemon.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_fails_is_named_with_what_to_do_and_the_others_are_checked() {
     let carrier = carrier().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

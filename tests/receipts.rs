@@ -109,6 +109,32 @@ fn an_unconfirmed_long_text_is_delivered_when_each_of_its_segments_is() {
 }
 
 #[test]
+fn a_text_that_the_carrier_took_without_an_id_is_known_by_our_reference() {
+    for (text, ids) in [("see you".to_owned(), vec![""]), ("long ".repeat(60), vec!["", ""])] {
+        let mut scene = Scene::new();
+        scene.opts_in();
+        let other = scene.sends("before", &[""]);
+        let draft = accepted(scene.drafts(&text));
+        let cleared = scene.grant().unwrap();
+        let taken = |ids: &[&str]| Answer::Taken { ids: ids.iter().copied().map(id).collect() };
+        scene.answer(&cleared, taken(&ids));
+        for (arrived, _) in ids.iter().enumerate() {
+            let carrier_id = format!("7f{arrived}");
+            for _ in 0..2 {
+                assert_eq!(scene.status(draft), Status::Sent, "the same receipt twice is one segment");
+                scene.hears(Some(&carrier_id), Some(cleared.reference()), ReceiptState::Delivered);
+                scene.restarts();
+                if arrived + 1 == ids.len() {
+                    break;
+                }
+            }
+        }
+        assert_eq!((scene.status(draft), scene.status(other)), (Status::Delivered, Status::Sent));
+        assert_eq!(scene.unmatched(), 0);
+    }
+}
+
+#[test]
 fn a_late_answer_remembers_which_segments_had_arrived() {
     let mut scene = Scene::new();
     scene.opts_in();

@@ -121,6 +121,9 @@ fn the_reference_configuration_is_one() {
         ("carrier-client-key", "a key"),
         ("carrier-ca.pem", "a certificate"),
         ("carrier-client.pem", "a certificate"),
+        ("listener-password", "secret"),
+        ("gateway.pem", "a certificate"),
+        ("gateway-key", "a key"),
     ];
     for (credential, text) in credentials {
         std::fs::write(directory.path().join(credential), text).unwrap();
@@ -129,16 +132,22 @@ fn the_reference_configuration_is_one() {
     let reference = std::fs::read_to_string("config/assent.toml").unwrap();
     let mut uncommented = String::new();
     for line in reference.lines() {
-        // A key that is commented out begins with its name; a sentence begins with a space.
-        let is_key = line.starts_with('#') && !line.starts_with("# ") && line.contains(" = ");
+        // A key that is commented out begins with its name, a table with its bracket; a sentence begins with a space.
+        let is_key = line.starts_with('#') && !line.starts_with("# ") && (line.contains(" = ") || line.contains("[["));
+        // It stands in place of others.
+        if line == "#carrier = \"primary\"" {
+            continue;
+        }
         uncommented.push_str(if is_key { &line[1..] } else { line });
         uncommented.push('\n');
     }
     let placed = uncommented.replace("/run/credentials/assent.service", &here);
     let placed = placed.replace("/etc/assent/carrier-", &format!("{here}/carrier-"));
+    let placed = placed.replace("/etc/assent/gateway", &format!("{here}/gateway"));
     // Some keys go with TLS alone.
     let placed = placed.replace("\ntls = false\n", "\ntls = true\n");
-    assent::config::Config::from_toml(&placed).unwrap();
+    let config = assent::config::Config::from_toml(&placed).unwrap();
+    assert_eq!((config.carriers.len(), config.listeners.len()), (1, 1));
 
     let mut last_was_sentence = false;
     for line in reference.lines().filter(|line| !line.is_empty()) {

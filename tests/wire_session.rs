@@ -2,148 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::time::{Duration, Instant};
+#[path = "support/script.rs"]
+mod script;
 
-use assent::carrier::frame::{Frame, Framer, Request, Unframed, encode};
-use assent::carrier::refusal::Refusals;
-use assent::carrier::session::{Input, Output, Reason, Session, Settings};
-use assent::carrier::window::{Submit, Token};
-use assent::domain::{Answer, CarrierId, Retry};
+use std::time::Duration;
+
+use assent::carrier::frame::{Frame, Framer, Request, Unframed};
+use assent::carrier::session::{Input, Reason};
+use assent::carrier::window::Token;
+use assent::domain::{Answer, CarrierId, DeliveryId, Retry};
 use proptest::prelude::*;
-use smpp::pdus::{AlertNotification, BindTransceiver, BindTransceiverResp, DataSm, DeliverSm, SubmitSm, SubmitSmResp};
+use smpp::pdus::{AlertNotification, BindTransceiverResp, DataSm, DeliverSm, SubmitSmResp};
 use smpp::{CommandId, Pdu};
 
-const SECOND: Duration = Duration::from_secs(1);
-const WRITE_BY: Duration = Duration::from_secs(2);
-const ANSWER_BY: Duration = Duration::from_secs(60);
-
-/// One session, the time, and what it said.
-struct Script {
-    session: Session,
-    now: Instant,
-    framer: Framer,
-    tokens: u64,
-    answers: Vec<(u64, Answer)>,
-    late: Vec<u64>,
-    delivered: Vec<u32>,
-    strays: usize,
-    alerts: usize,
-    closed: Option<Reason>,
-}
-
-impl Script {
-    fn connected_with(window: usize, last_sequence: u32) -> Self {
-        let now = tokio::time::Instant::now().into_std();
-        let bind = BindTransceiver::default();
-        let settings =
-            Settings { bind, window, refusals: Refusals::default(), enquire_link: 30 * SECOND, last_sequence };
-        Self {
-            session: Session::connected(settings, now),
-            now,
-            framer: Framer::default(),
-            tokens: 0,
-            answers: Vec::new(),
-            late: Vec::new(),
-            delivered: Vec::new(),
-            strays: 0,
-            alerts: 0,
-            closed: None,
-        }
-    }
-
-    /// Bound, with a window of 10.
-    fn bound() -> Self {
-        Self::bound_with(10, 0)
-    }
-
-    fn bound_with(window: usize, last_sequence: u32) -> Self {
-        let mut script = Self::connected_with(window, last_sequence);
-        let [bind] = script.says().try_into().unwrap();
-        assert_eq!(bind.id(), CommandId::BindTransceiver);
-        script.hears(0, bind.sequence(), BindTransceiverResp::default());
-        assert!(script.session.is_bound());
-        script
-    }
-
-    fn handle(&mut self, input: Input<'_>) {
-        for output in self.session.handle(input, self.now) {
-            match output {
-                Output::Bound | Output::Part(_) => {}
-                Output::Alert(_) => self.alerts += 1,
-                Output::Deliver(delivered) => self.delivered.push(delivered.frame.sequence()),
-                Output::Answered { token, answer } => self.answers.push((token.0, answer)),
-                Output::Late(token) => self.late.push(token.0),
-                Output::Stray => self.strays += 1,
-                Output::Closed(reason) => self.closed = Some(reason),
-            }
-        }
-    }
-
-    fn hears(&mut self, command_status: u32, sequence: u32, pdu: impl Into<Pdu>) {
-        self.handle(Input::Received(&encode(command_status, sequence, pdu.into())));
-    }
-
-    fn hears_octets(&mut self, octets: &[u8]) {
-        self.handle(Input::Received(octets));
-    }
-
-    /// The carrier took this segment.
-    fn takes(&mut self, segment: &Frame, id: &str) {
-        let response = SubmitSmResp::builder().message_id(id.parse().unwrap()).build();
-        self.hears(0, segment.sequence(), response);
-    }
-
-    fn passes(&mut self, time: Duration) {
-        self.now += time;
-        self.handle(Input::Tick);
-    }
-
-    fn submits(&mut self, segments: usize) -> u64 {
-        self.tokens += 1;
-        let submit = Submit {
-            token: Token(self.tokens),
-            segments: vec![SubmitSm::default(); segments],
-            write_by: self.now + WRITE_BY,
-            answer_by: self.now + ANSWER_BY,
-        };
-        self.handle(Input::Submit(submit));
-        self.tokens
-    }
-
-    /// Writes everything there is to write.
-    fn says(&mut self) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        while let Some(to_write) = self.session.to_write(self.now) {
-            self.framer.push(&to_write.octets);
-            self.handle(Input::Wrote(to_write.octets.len()));
-            while let Some(frame) = self.framer.next_frame().unwrap() {
-                frames.push(frame);
-            }
-        }
-        frames
-    }
-
-    #[track_caller]
-    fn says_ids(&mut self) -> Vec<CommandId> {
-        self.says().iter().map(Frame::id).collect()
-    }
-
-    fn answer(&self, token: u64) -> Option<&Answer> {
-        self.answers.iter().find(|(answered, _)| *answered == token).map(|(_, answer)| answer)
-    }
-}
-
-fn taken(ids: &[&str]) -> Answer {
-    Answer::Taken { ids: ids.iter().map(|id| CarrierId((*id).into())).collect() }
-}
-
-fn deliver_sm(sequence: u32) -> Request {
-    Request { id: CommandId::DeliverSm, sequence }
-}
-
-fn raw(id: u32, sequence: u32) -> Vec<u8> {
-    [16, id, 0, sequence].map(u32::to_be_bytes).concat()
-}
+use script::{ANSWER_BY, SECOND, Script, WRITE_BY, deliver_sm, raw, taken};
 
 #[test]
 fn a_refused_bind_says_why() {
@@ -215,7 +87,7 @@ fn a_text_delivered_before_the_bind_is_answered_is_not_lost() {
     assert!(script.delivered.is_empty());
     script.hears(0, 1, BindTransceiverResp::default());
     assert_eq!(script.delivered, [0xFFFF_FFFF, 0]);
-    script.handle(Input::Answer { to: deliver_sm(0xFFFF_FFFF), command_status: 0 });
+    script.handle(Input::Answer { to: deliver_sm(0xFFFF_FFFF), command_status: 0, id: DeliveryId(7) });
     let [answer] = script.says().try_into().unwrap();
     assert_eq!((answer.id(), answer.sequence()), (CommandId::DeliverSmResp, 0xFFFF_FFFF));
 }
@@ -227,8 +99,8 @@ fn a_data_sm_is_taken_like_a_deliver_sm_and_answered_as_itself() {
     script.hears(0, 7, DeliverSm::default());
     assert_eq!(script.delivered, [7, 7]);
     let to = Request { id: CommandId::DataSm, sequence: 7 };
-    script.handle(Input::Answer { to, command_status: 0x08 });
-    script.handle(Input::Answer { to: deliver_sm(7), command_status: 0 });
+    script.handle(Input::Answer { to, command_status: 0x08, id: DeliveryId(7) });
+    script.handle(Input::Answer { to: deliver_sm(7), command_status: 0, id: DeliveryId(7) });
     let answers: Vec<_> =
         script.says().iter().map(|answer| (answer.id(), answer.status(), answer.sequence())).collect();
     assert_eq!(answers, [(CommandId::DataSmResp, 0x08, 7), (CommandId::DeliverSmResp, 0, 7)]);
@@ -239,7 +111,11 @@ fn an_alert_is_told_and_has_no_answer() {
     let mut script = Script::bound();
     script.hears(0, 9, AlertNotification::default());
     assert_eq!(script.alerts, 1);
-    script.handle(Input::Answer { to: Request { id: CommandId::AlertNotification, sequence: 9 }, command_status: 0 });
+    script.handle(Input::Answer {
+        to: Request { id: CommandId::AlertNotification, sequence: 9 },
+        command_status: 0,
+        id: DeliveryId(7),
+    });
     assert_eq!(script.says_ids(), []);
 }
 
@@ -602,7 +478,7 @@ fn we_unbind_and_take_answers_until_the_carrier_agrees() {
     assert_eq!(script.answer(token), Some(&taken(&["a"])));
     script.hears(0, 6, DeliverSm::default());
     assert_eq!(script.delivered, [5], "what comes after our unbind is left to the carrier");
-    script.handle(Input::Answer { to: deliver_sm(5), command_status: 0 });
+    script.handle(Input::Answer { to: deliver_sm(5), command_status: 0, id: DeliveryId(7) });
     assert_eq!(script.says_ids(), [CommandId::DeliverSmResp]);
     script.hears(0, unbind.sequence(), Pdu::UnbindResp);
     assert_eq!(script.closed, Some(Reason::Stopped));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent::app::SystemClock;
-use assent::carrier::{LinkConfig, NoConnection, Tls, TlsRefusal, TrialError, try_bind};
+use assent::carrier::{Binds, LinkConfig, NoConnection, Tls, TlsRefusal, TrialError, try_bind};
 use assent::simulator::{Simulator, SimulatorConfig};
 use tls::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,6 +27,7 @@ fn link(address: SocketAddr, tls: Tls) -> LinkConfig {
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
+        bind: Binds::Transceiver,
         window: 10,
         segments_per_second: NonZeroU32::MIN,
         enquire_link: Duration::from_secs(30),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent::app::SystemClock;
-use assent::carrier::{LinkConfig, TrialError, try_bind};
+use assent::carrier::{Binds, LinkConfig, TrialError, try_bind};
 use assent::simulator::{Faults, Simulator, SimulatorConfig, WireDirection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +21,7 @@ fn link(address: SocketAddr) -> LinkConfig {
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
+        bind: Binds::Transceiver,
         window: 10,
         segments_per_second: NonZeroU32::MIN,
         enquire_link: Duration::from_secs(30),

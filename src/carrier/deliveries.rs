@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::frame::Request;
 use super::patience::Patience;
-use crate::domain::Phone;
+use crate::domain::{DeliveryId, Phone};
 use crate::ports::{Delivery, NotTaken, Reception};
 
 /// Deliveries that are worked on at once. The socket is not read while there are as many.
@@ -35,6 +35,8 @@ const UNTAKEN_MAX: usize = 1_024;
 pub struct Handed {
     pub request: Request,
     pub command_status: u32,
+    /// What the answer calls it.
+    pub id: DeliveryId,
     pub delivery: Delivery,
     pub came_at: Instant,
 }
@@ -43,6 +45,7 @@ pub struct Handed {
 pub struct Done {
     pub request: Request,
     pub command_status: u32,
+    pub id: DeliveryId,
     pub result: Result<(), NotTaken>,
 }
 
@@ -157,7 +160,7 @@ impl Deliveries {
     /// The next offer that is over; `None` while none is being made.
     pub async fn next(&mut self) -> Option<Done> {
         let Offered { handed, result } = self.running.next().await?;
-        let Handed { request, command_status, .. } = handed;
+        let Handed { request, command_status, id, .. } = handed;
         let phone = source(&handed.delivery).cloned();
         if let Some(phone) = &phone {
             self.busy.remove(phone);
@@ -167,7 +170,7 @@ impl Deliveries {
             Err(NotTaken) => self.not_taken(phone, handed, Instant::now()),
         }
         self.start();
-        Some(Done { request, command_status, result })
+        Some(Done { request, command_status, id, result })
     }
 
     /// Waits for those that are being made durable; the others never will be. Not longer than `patience`.

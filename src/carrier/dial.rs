@@ -16,7 +16,7 @@ use super::{LinkConfig, LinkConfigError};
 const CONNECT: Duration = Duration::from_secs(10);
 /// The kernel gives up a connection on which nothing of what it sent was acknowledged for this long (RFC 5482), whatever
 /// the session knows of it.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(40);
+pub(super) const UNACKNOWLEDGED: Duration = Duration::from_secs(40);
 
 /// A connection to a carrier.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -16,10 +16,12 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::info;
 
+use super::bind::{Half, Side};
 use super::deliveries::{Deliveries, Done, Handed};
 use super::ended::{Ended, Why};
 use super::frame::{Frame, status};
-use super::link::{Gate, Link, LinkState, Permit, Submission};
+use super::halves::Halves;
+use super::link::{Gate, Link, Permit, Submission};
 use super::reason::of_read_error;
 use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrite};
 use super::translate::{self, Sessions};
@@ -37,6 +39,10 @@ const READ_OCTETS: usize = 8 * 1024;
 /// A session and its socket.
 pub(super) struct Drive<'a, S> {
     link: &'a Link,
+    /// What the link is made of, and what of it this is.
+    halves: &'a Halves,
+    half: Half,
+    side: Side,
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
     session: Session,
@@ -53,6 +59,8 @@ pub(super) struct Drive<'a, S> {
     recalls: FuturesUnordered<BoxFuture<'static, Option<Token>>>,
     tokens: u64,
     bound_at: Option<Instant>,
+    /// Whether the link was told that this half of it ends.
+    is_withdrawn: bool,
     /// Set once no more places are granted.
     parting: Option<Parting>,
     /// TLS may keep octets that the socket has not taken.
@@ -85,6 +93,8 @@ enum Happened {
     TimePassed,
     Recalled(Option<Token>),
     ToldToStop,
+    OtherHalfEnded,
+    Doubted,
     PlacesGivenBack,
     Wrote(std::io::Result<usize>),
     Flushed,
@@ -95,11 +105,20 @@ enum Happened {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
-    pub fn new(link: &'a Link, stream: S, settings: Settings, earlier_session_ended: Option<Timestamp>) -> Self {
+    pub fn new(
+        link: &'a Link,
+        halves: &'a Halves,
+        stream: S,
+        settings: Settings,
+        earlier_session_ended: Option<Timestamp>,
+    ) -> Self {
         let (submit, submissions) = mpsc::channel(settings.window);
         let (reader, writer) = tokio::io::split(stream);
         Self {
             link,
+            halves,
+            half: settings.opening.half(),
+            side: settings.opening.side(),
             reader,
             writer,
             places: Arc::new(Semaphore::new(settings.window)),
@@ -113,6 +132,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             recalls: FuturesUnordered::new(),
             tokens: 0,
             bound_at: None,
+            is_withdrawn: false,
             parting: None,
             unflushed: false,
             write_failed_until: None,
@@ -120,13 +140,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
     }
 
-    /// Until the session is over.
-    pub async fn run(mut self) -> Ended {
+    /// Until the session is over. `already_read` came over the socket before.
+    pub async fn run(mut self, already_read: &[u8]) -> Ended {
         let mut buffer = vec![0; READ_OCTETS];
+        let outputs = self.session.handle(Input::Received(already_read), now());
+        let mut end = self.perform(outputs);
         let reason = loop {
-            if let Some(reason) = self.turn(&mut buffer).await {
+            if let Some(reason) = end {
                 break reason;
             }
+            end = self.turn(&mut buffer).await;
         };
         self.withdraw();
         self.submissions.close();
@@ -160,6 +183,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 self.part(Reason::Stopped);
                 Vec::new()
             }
+            Happened::OtherHalfEnded => {
+                self.part(Reason::OtherHalf);
+                Vec::new()
+            }
+            Happened::Doubted => self.session.handle(Input::Doubted, now()),
             Happened::Wrote(Ok(octets)) if octets > 0 => {
                 self.unflushed = true;
                 self.session.handle(Input::Wrote(octets), now())
@@ -180,7 +208,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         };
         outputs.extend(self.what_time_asks_for());
         let end = self.perform(outputs);
-        if !self.session.is_bound() {
+        if self.bound_at.is_some() && !self.session.is_bound() {
             self.withdraw();
         }
         end
@@ -202,6 +230,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             // Ahead of the socket: what was recalled before now does not go on.
             Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
             () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
+            () = self.halves.over(), if !self.is_withdrawn => Happened::OtherHalfEnded,
+            () = self.halves.doubted() => Happened::Doubted,
             () = self.given_back.notified(), if self.parting.is_some() => Happened::PlacesGivenBack,
             written = write(&mut self.writer, to_write.as_ref()), if to_write.is_some() || self.unflushed => written,
             // A text that consent let through ahead of a STOP is written ahead of the answer to that STOP.
@@ -248,10 +278,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.parting.as_ref().is_some_and(|parting| parting.reason == Reason::Stopped)
     }
 
-    /// Whether nothing is under way: a place that was granted may still be used, and its text is already `sending`.
+    /// Whether nothing is under way: a place that was granted may still be used, and its text is already `sending`. Where the
+    /// store is well, what was delivered is waited for as well.
     fn is_drained(&self) -> bool {
         let places_are_back = self.places.available_permits() == self.link.config.window;
-        places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !self.is_stopping())
+        let reason = self.parting.as_ref().map(|parting| parting.reason);
+        let settles = matches!(reason, Some(Reason::Stopped | Reason::OtherHalf));
+        places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !settles)
     }
 
     fn asked(&mut self, submission: Submission) -> Vec<Output> {
@@ -282,8 +315,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         metrics::counter!("assent_deliver_total", "link" => name, "result" => result).increment(1);
         match done.result {
             Ok(()) => {
-                let Done { request, command_status, .. } = *done;
-                self.session.handle(Input::Answer { to: request, command_status }, now())
+                let Done { request, command_status, id, .. } = *done;
+                self.session.handle(Input::Answer { to: request, command_status, id }, now())
             }
             // Silence, and only silence: the carrier keeps it and brings it again.
             Err(_) => Vec::new(),
@@ -309,7 +342,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 Output::Closed(reason) => end = Some(reason),
             }
         }
-        if self.bound_at.is_some() && self.session.is_bound() {
+        if self.bound_at.is_some() && self.session.is_bound() && self.half.sends() {
             let in_use = self.link.config.window.saturating_sub(self.places.available_permits());
             if self.reported.replace(in_use) != Some(in_use) {
                 self.link.report_window(in_use);
@@ -320,20 +353,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
 
     fn bound(&mut self) {
         self.bound_at = Some(Instant::now());
-        info!(link = self.link.config.name, "bound");
-        self.link.report(LinkState::Bound, None);
+        info!(link = self.link.config.name, half = ?self.half, "bound");
         if self.parting.is_none() {
             let (places, given_back) = (Arc::clone(&self.places), Arc::clone(&self.given_back));
-            let gate = Gate { places, given_back, submissions: self.submit.clone() };
-            self.link.gate.send_replace(Some(gate));
+            let gate = Gate { places, given_back, submissions: self.submit.clone(), side: self.side };
+            self.halves.stands(self.half, gate, self.link);
         }
     }
 
-    /// No more places in this session.
+    /// No more places in this session, nor in the link that it is a half of.
     fn withdraw(&mut self) {
-        if self.bound_at.is_some() && !self.places.is_closed() {
-            self.link.gate.send_replace(None);
-            self.places.close();
+        if !self.is_withdrawn {
+            self.is_withdrawn = true;
+            self.halves.end(self.link);
         }
     }
 
@@ -347,14 +379,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         let delivery =
             translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &self.link.config.profile.dialect);
         let (request, came_at) = (delivered.frame.request(), Instant::now());
-        self.deliveries.hand(Handed { request, command_status, delivery, came_at });
+        self.deliveries.hand(Handed { request, command_status, id, delivery, came_at });
     }
 
     /// Passes on that a phone can be reached again; one that says nothing of use has no answer either.
     fn alert(&mut self, frame: &Frame) {
         let Some(delivery) = translate::alert(frame).filter(|_| !self.is_stopping()) else { return };
         let (request, came_at) = (frame.request(), Instant::now());
-        self.deliveries.hand(Handed { request, command_status: status::ROK, delivery, came_at });
+        // What has no answer is not called anything.
+        let id = DeliveryId(0);
+        self.deliveries.hand(Handed { request, command_status: status::ROK, id, delivery, came_at });
     }
 
     fn answered(&mut self, token: Token, answer: Answer) {

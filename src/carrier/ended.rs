@@ -29,6 +29,20 @@ pub(super) enum Why {
     Fault,
 }
 
+impl Ended {
+    /// How a link ended that was two binds: as the one that ended first.
+    pub fn and(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        let is_second = matches!(self.why, Why::Session(Reason::OtherHalf));
+        Self {
+            why: if is_second { other.why } else { self.why },
+            // Both stood for as long as the later of them did.
+            bound_for: self.bound_for.zip(other.bound_for).map(|(one, two)| one.min(two)),
+            at: self.at.max(other.at),
+        }
+    }
+}
+
 impl Why {
     /// What an operator can do about it.
     pub fn what_to_do(&self) -> &'static str {

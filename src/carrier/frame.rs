@@ -148,6 +148,16 @@ impl Framer {
         Ok(Some(Frame { octets: self.buffer.split_to(length).freeze() }))
     }
 
+    /// Octets that came and are no whole frame yet.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Those octets, for whoever goes on with the stream.
+    pub fn rest(self) -> Bytes {
+        self.buffer.freeze()
+    }
+
     /// Whether a frame has begun and not ended.
     pub fn is_amid_frame(&self) -> bool {
         !self.buffer.is_empty()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use smpp::Pdu;
 use smpp::pdus::SubmitSm;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -14,15 +15,18 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::LinkConfig;
+use super::bind::{BindKind, Opening, Side};
+use super::deliver;
 use super::dial::connect;
 use super::drive::Drive;
 use super::ended::{Ended, Why};
+use super::halves::Halves;
 use super::pace::Pace;
 use super::patience::Patience;
 use super::pauses::Pauses;
 use super::profile::Profile;
 use super::session::Reason;
+use super::{Binds, LinkConfig};
 use crate::domain::{Answer, Phone};
 use crate::ports::{Clock, Reception};
 
@@ -59,6 +63,8 @@ pub(super) struct Link {
     pace: Mutex<Pace>,
     /// Whoever waits for the pace waits here: who came first goes first.
     line: tokio::sync::Mutex<()>,
+    /// Told when the carrier wants to be bound to at once.
+    pub dial_now: Notify,
     /// With phones whose deliveries are not taken.
     pub patience: Arc<Mutex<Patience>>,
     pub stop: CancellationToken,
@@ -73,6 +79,7 @@ pub(super) struct Gate {
     /// Told of every place that is given back.
     pub given_back: Arc<Notify>,
     pub submissions: mpsc::Sender<Submission>,
+    pub side: Side,
 }
 
 /// Places in a window. Dropping it gives them back.
@@ -95,11 +102,12 @@ pub(super) struct Room {
     pub clock: Arc<dyn Clock>,
     permit: Permit,
     submissions: mpsc::Sender<Submission>,
+    side: Side,
 }
 
 /// A message on its way into a session.
 pub(super) struct Submission {
-    pub segments: Vec<SubmitSm>,
+    pub segments: Vec<Pdu>,
     pub write_by: Instant,
     pub recalled: CancellationToken,
     pub permit: Permit,
@@ -123,6 +131,7 @@ impl Link {
             index,
             pace: Mutex::new(pace),
             line: tokio::sync::Mutex::default(),
+            dial_now: Notify::new(),
             patience: Arc::default(),
             stop,
             reception,
@@ -137,14 +146,14 @@ impl Link {
 
     /// Waits for room in the session that is bound, and for as long as it is; `None` when it is not any more.
     pub async fn room_now(&self, segments: u32) -> Option<Room> {
-        let Gate { places, given_back, submissions } = self.gate.borrow().clone()?;
+        let Gate { places, given_back, submissions, side } = self.gate.borrow().clone()?;
         let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
         let wanted = segments.clamp(1, window.max(1));
         // Closed means that this session is over.
         let granted = Arc::clone(&places).acquire_many_owned(wanted).await.ok()?;
         let permit = Permit { places: Some(granted), given_back };
         let (profile, clock) = (Arc::clone(&self.config.profile), Arc::clone(&self.clock));
-        Some(Room { profile, clock, permit, submissions })
+        Some(Room { profile, clock, permit, submissions, side })
     }
 
     /// Waits until so many segments may follow those before them.
@@ -188,6 +197,7 @@ impl Link {
             metrics::counter!("assent_link_reconnects_total", "link" => self.config.name.clone()).increment(1);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = self.dial_now.notified() => info!(link = self.config.name, "asked to bind at once"),
                 () = self.stop.cancelled() => return,
             }
         }
@@ -195,7 +205,7 @@ impl Link {
 
     /// Other daemons hear of the end before the next session begins, so that what is delivered again to one of them is
     /// known for what it is. A store that does not take it does not keep us from the carrier.
-    async fn tell_end(&self, at: Timestamp) {
+    pub async fn tell_end(&self, at: Timestamp) {
         let _ = timeout(TELL_END, self.begin_to_tell_end(at)).await;
     }
 
@@ -206,26 +216,52 @@ impl Link {
     }
 
     /// A fault of our own ends the session, not the link. Whoever waits for an answer hears that it is unknown.
-    fn faulted(&self) -> Ended {
+    pub fn faulted(&self) -> Ended {
         self.gate.send_replace(None);
         Ended { why: Why::Fault, bound_for: None, at: Some(self.clock.now()) }
     }
 
     async fn connect_and_drive(&self, earlier_session_ended: Option<Timestamp>) -> Ended {
-        let bind = match self.config.bind() {
-            Ok(bind) => bind,
+        let account = match self.config.account() {
+            Ok(account) => account,
             Err(error) => return Why::Config(error).into(),
         };
+        let halves = Halves::default();
+        let bind = |kind| self.bind(Opening::Ask { kind, account: account.clone() }, &halves, earlier_session_ended);
+        match self.config.bind {
+            Binds::Transceiver => bind(BindKind::Transceiver).await,
+            Binds::TransmitterAndReceiver => {
+                // One after the other: a carrier that does not know us is asked once.
+                let transmitter = async {
+                    tokio::select! {
+                        biased;
+                        () = halves.over() => None,
+                        () = halves.receive() => Some(bind(BindKind::Transmitter).await),
+                    }
+                };
+                let (receiver, transmitter) = tokio::join!(bind(BindKind::Receiver), transmitter);
+                receiver.and(transmitter)
+            }
+        }
+    }
+
+    /// Opens a connection for one bind, which is the link or a half of it, and drives it to its end.
+    async fn bind(&self, opening: Opening, halves: &Halves, earlier_session_ended: Option<Timestamp>) -> Ended {
         let connected = tokio::select! {
-            connected = connect(&self.config) => connected,
-            () = self.stop.cancelled() => return Why::Session(Reason::Stopped).into(),
+            connected = connect(&self.config) => connected.map_err(Why::NoConnection),
+            () = self.stop.cancelled() => Err(Why::Session(Reason::Stopped)),
+            () = halves.over() => Err(Why::Session(Reason::OtherHalf)),
         };
-        let stream = match connected {
-            Ok(stream) => stream,
-            Err(error) => return Why::NoConnection(error).into(),
-        };
-        let settings = self.config.settings(bind);
-        Drive::new(self, stream, settings, earlier_session_ended).run().await
+        match connected {
+            Ok(stream) => {
+                let settings = self.config.settings(opening);
+                Drive::new(self, halves, stream, settings, earlier_session_ended).run(&[]).await
+            }
+            Err(why) => {
+                halves.end(self);
+                why.into()
+            }
+        }
     }
 
     /// Tells whoever watches how the link is: bound with nothing in its window, or unbound. An earlier error stands
@@ -286,6 +322,7 @@ impl Room {
     ) -> impl Future<Output = Answer> + use<> {
         let (answer, answered) = oneshot::channel();
         let is_recalled = recalled.is_cancelled();
+        let segments = deliver::written(segments, self.side);
         let submission = Submission { segments, write_by, recalled, permit: self.permit, answer };
         // Whoever has room in the window has room on the way there.
         let handed = !is_recalled && self.submissions.try_send(submission).is_ok();

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::link::{Link, LinkStatus, Room};
+use super::listener::{Listener, ListenerConfig, OnOutbind};
 use super::{LinkConfig, preference, submit};
 use crate::domain::{Answer, Cleared, Phone};
 use crate::ports::{Carrier, CarrierClosed, Clock, Place, Reception};
@@ -31,24 +33,47 @@ pub struct Links {
 }
 
 impl Links {
-    /// Starts every link. What `earlier_session_ended` says goes for each until it has had a session of its own.
+    /// Starts every link that we open. What `earlier_session_ended` says goes for each until it has had a session of its own.
     pub fn start(
         configs: Vec<LinkConfig>,
         reception: Arc<dyn Reception>,
         clock: Arc<dyn Clock>,
         earlier_session_ended: Option<Timestamp>,
     ) -> Arc<Self> {
-        let at_start = configs.iter().map(|config| LinkStatus::at_start(config, clock.now())).collect();
+        Self::start_with(configs, Vec::new(), reception, clock, earlier_session_ended)
+    }
+
+    /// Starts every link: those that we open, and those that carriers open on the sockets that come with them.
+    pub fn start_with(
+        configs: Vec<LinkConfig>,
+        listeners: Vec<(ListenerConfig, TcpListener)>,
+        reception: Arc<dyn Reception>,
+        clock: Arc<dyn Clock>,
+        earlier_session_ended: Option<Timestamp>,
+    ) -> Arc<Self> {
+        let all: Vec<LinkConfig> =
+            configs.iter().chain(listeners.iter().map(|(listener, _)| &listener.link)).cloned().collect();
+        let at_start = all.iter().map(|config| LinkStatus::at_start(config, clock.now())).collect();
         let status = watch::Sender::new(at_start);
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let start = |(index, config)| {
+        let link = |(index, config)| {
             let (reception, clock) = (Arc::clone(&reception), Arc::clone(&clock));
-            let link = Arc::new(Link::new(config, index, status.clone(), stop.clone(), reception, clock));
-            tasks.spawn(Arc::clone(&link).live(earlier_session_ended));
-            link
+            Arc::new(Link::new(config, index, status.clone(), stop.clone(), reception, clock))
         };
-        let links = configs.into_iter().enumerate().map(start).collect();
+        let links: Vec<Arc<Link>> = all.into_iter().enumerate().map(link).collect();
+        let (ours, theirs) = links.split_at(configs.len());
+        for link in ours {
+            tasks.spawn(Arc::clone(link).live(earlier_session_ended));
+        }
+        for (link, (config, socket)) in theirs.iter().zip(listeners) {
+            let dials = match &config.on_outbind {
+                OnOutbind::Dial(name) => ours.iter().find(|link| link.config.name == *name).cloned(),
+                OnOutbind::BindBack(_) => None,
+            };
+            let listener = Listener::new(config, Arc::clone(link), dials, tasks.clone(), earlier_session_ended);
+            tasks.spawn(Arc::new(listener).live(socket));
+        }
         tasks.close();
         Arc::new(Self { links, unserved: Mutex::default(), status, stop, tasks })
     }

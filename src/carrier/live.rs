@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::select_all;
 use jiff::{SignedDuration, Timestamp};
 use smpp::CommandId;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::LinkConfig;
 use super::bare::{Bare, now};
-use super::dial::connect;
+use super::bind::{BindKind, Opening, Side};
+use super::deliver::written;
+use super::dial::{Connection, connect};
 use super::frame::{Framer, status};
 use super::profile::Profile;
 use super::quirks::{Seen, SeenReceipt, quirks};
@@ -20,10 +21,11 @@ use super::session::{Delivered, Input, Output, Reason, Session, Settings};
 use super::short_message::ShortMessage;
 use super::submit::Outbound;
 use super::translate::{phone, receipt};
-use super::trial::TrialError;
+use super::trial::{Trial, TrialError};
 use super::window::{Submit, Token};
+use super::{Binds, LinkConfig};
 use crate::domain::text::DefaultAlphabet;
-use crate::domain::{Answer, Phone, ReceiptState};
+use crate::domain::{Answer, DeliveryId, Phone, ReceiptState};
 
 /// The session asks whether the carrier is there as soon as nothing was heard for this long.
 const ENQUIRE_LINK: Duration = Duration::from_secs(1);
@@ -96,24 +98,36 @@ pub async fn try_text(
     at: Timestamp,
     tell: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Vec<String>, TrialError> {
-    let settings =
-        Settings { enquire_link: ENQUIRE_LINK, window: config.window.max(1), ..config.settings(config.bind()?) };
-    let stream = connect(config).await.map_err(TrialError::NoConnection)?;
     let started = now();
+    let (mut sockets, mut sessions, mut left_alone) = (Vec::new(), Vec::new(), 0);
+    let kind = match config.bind {
+        Binds::Transceiver => BindKind::Transceiver,
+        Binds::TransmitterAndReceiver => {
+            let receiver = Trial::bind(config, BindKind::Receiver).await?;
+            sockets.push(receiver.socket);
+            sessions.push(receiver.session);
+            left_alone = receiver.left_alone;
+            BindKind::Transmitter
+        }
+    };
+    let opening = Opening::Ask { kind, account: config.account()? };
+    let settings = Settings { enquire_link: ENQUIRE_LINK, window: config.window.max(1), ..config.settings(opening) };
+    sockets.push(Bare::new(connect(config).await.map_err(TrialError::NoConnection)?));
+    sessions.push(Session::connected(settings, now()));
     let live = Live {
         config,
         text,
         at,
         tell,
-        session: Session::connected(settings, started),
+        sessions,
         watch: Framer::default(),
         since: started,
         until: None,
         stage: Stage::Binding,
         seen: Seen::default(),
-        left_alone: 0,
+        left_alone,
     };
-    live.run(stream).await.map_err(TrialError::NotBound)
+    live.run(sockets).await.map_err(TrialError::NotBound)
 }
 
 /// How far it is.
@@ -130,8 +144,9 @@ struct Live<'a> {
     text: &'a LiveText,
     at: Timestamp,
     tell: &'a mut (dyn FnMut(Step) + Send),
-    session: Session,
-    /// Reads along: the session does not tell of everything that it hears.
+    /// The last is the one that the text leaves by.
+    sessions: Vec<Session>,
+    /// Reads along with that one: the session does not tell of everything that it hears.
     watch: Framer,
     /// When the stage began.
     since: std::time::Instant,
@@ -143,47 +158,56 @@ struct Live<'a> {
 }
 
 impl Live<'_> {
-    async fn run(mut self, stream: impl AsyncRead + AsyncWrite) -> Result<Vec<String>, Reason> {
-        let mut socket = Bare::new(stream);
+    async fn run(mut self, mut sockets: Vec<Bare<Box<dyn Connection>>>) -> Result<Vec<String>, Reason> {
+        let mut open = sockets.len();
         loop {
-            let outputs = match socket.next(&mut self.session, self.until).await {
-                Input::Received(octets) => self.heard(octets),
-                input => self.session.handle(input, now()),
+            let until = self.until;
+            let lines = sockets.iter_mut().zip(&mut self.sessions).enumerate();
+            let happens = lines
+                .map(|(line, (socket, session))| Box::pin(async move { (line, socket.next(session, until).await) }));
+            let ((line, input), ..) = select_all(happens).await;
+            let outputs = match input {
+                Input::Received(octets) => self.heard(line, octets),
+                input => self.sessions[line].handle(input, now()),
             };
-            if let Some(reason) = self.perform(outputs) {
-                return self.over(reason);
+            if let Some(reason) = self.perform(line, outputs) {
+                open -= 1;
+                if self.stage != Stage::Parting || open == 0 {
+                    return self.over(reason);
+                }
+                sockets.remove(line);
+                self.sessions.remove(line);
             }
         }
     }
 
-    /// Does what follows; says why when the session is over.
-    fn perform(&mut self, mut outputs: Vec<Output>) -> Option<Reason> {
-        loop {
-            let mut follow = Vec::new();
-            for output in outputs {
+    /// Does what follows on one line; says why when it is over.
+    fn perform(&mut self, line: usize, mut outputs: Vec<Output>) -> Option<Reason> {
+        while !outputs.is_empty() {
+            for output in std::mem::take(&mut outputs) {
                 match output {
                     Output::Bound => {
                         let after = self.begin(Stage::Enquiring);
                         (self.tell)(Step::Bound { after });
                     }
-                    Output::Deliver(delivered) => follow.extend(self.delivered(delivered)),
+                    Output::Deliver(delivered) => outputs.extend(self.delivered(line, delivered)),
                     Output::Answered { token: _, answer } => self.answered(answer),
                     // It is parted from anyway when nothing more is waited for.
                     Output::Late(_) | Output::Part(_) | Output::Stray | Output::Alert(_) => {}
                     Output::Closed(reason) => return Some(reason),
                 }
             }
-            let is_over = self.until.is_some_and(|until| until <= now());
-            if is_over && self.stage != Stage::Parting {
-                self.begin(Stage::Parting);
-                self.until = None;
-                follow.extend(self.session.handle(Input::Unbind(Reason::Stopped), now()));
-            }
-            if follow.is_empty() {
-                return None;
-            }
-            outputs = follow;
         }
+        let is_over = self.until.is_some_and(|until| until <= now());
+        if is_over && self.stage != Stage::Parting {
+            self.begin(Stage::Parting);
+            self.until = None;
+            for session in &mut self.sessions {
+                // It has something to write then, and nothing else to say.
+                session.handle(Input::Unbind(Reason::Stopped), now());
+            }
+        }
+        None
     }
 
     /// How long the stage before lasted.
@@ -194,8 +218,11 @@ impl Live<'_> {
         lasted
     }
 
-    fn heard(&mut self, octets: &[u8]) -> Vec<Output> {
-        let mut outputs = self.session.handle(Input::Received(octets), now());
+    fn heard(&mut self, line: usize, octets: &[u8]) -> Vec<Output> {
+        let mut outputs = self.sessions[line].handle(Input::Received(octets), now());
+        if line + 1 < self.sessions.len() {
+            return outputs;
+        }
         self.watch.push(octets);
         // A stream that can't be cut ends the session as well.
         while let Ok(Some(frame)) = self.watch.next_frame() {
@@ -212,11 +239,15 @@ impl Live<'_> {
         let LiveText { from, to, reference, wait } = self.text;
         let text = words(&self.config.profile);
         let outbound = Outbound { from, to, text, reference: *reference, expires_at: self.at + VALIDITY };
-        let segments = outbound.segments(&self.config.profile, self.at);
+        let segments = written(outbound.segments(&self.config.profile, self.at), Side::Esme);
         let answer_by = now() + self.config.response_timeout;
         self.until = Some(answer_by + *wait);
         let submit = Submit { token: TOKEN, segments, write_by: answer_by, answer_by };
-        self.session.handle(Input::Submit(submit), now())
+        self.sender().handle(Input::Submit(submit), now())
+    }
+
+    fn sender(&mut self) -> &mut Session {
+        self.sessions.last_mut().expect("there is one to begin with, and nothing is sent once they end")
     }
 
     fn answered(&mut self, answer: Answer) {
@@ -238,7 +269,7 @@ impl Live<'_> {
     }
 
     /// A receipt for our text is answered. Everything else is somebody's.
-    fn delivered(&mut self, delivered: Delivered) -> Vec<Output> {
+    fn delivered(&mut self, line: usize, delivered: Delivered) -> Vec<Output> {
         let to = delivered.frame.request();
         let ours = delivered.message.ok().filter(|message| self.is_for_our_text(message));
         let Some(message) = ours else {
@@ -255,7 +286,8 @@ impl Live<'_> {
             let lingered = now() + LINGER;
             self.until = Some(self.until.map_or(lingered, |until| until.min(lingered)));
         }
-        self.session.handle(Input::Answer { to, command_status: status::ROK }, now())
+        // A receipt has no id of ours.
+        self.sessions[line].handle(Input::Answer { to, command_status: status::ROK, id: DeliveryId(0) }, now())
     }
 
     fn is_for_our_text(&self, message: &ShortMessage) -> bool {

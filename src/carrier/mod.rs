@@ -1,7 +1,8 @@
 //! The wire: links to carriers over SMPP 3.4.
 //!
 //! Reads from the inside out: [`frame`] cuts octets into PDUs, [`session`] is one bind as a value, `drive` gives it a
-//! socket, `link` does so again and again, [`Links`] is what the conversations see of it. [`submit`] makes their words
+//! socket, `halves` makes one link of one or two of them, `link` does so again and again. Where a carrier connects to us,
+//! `listener` takes it in, once it has said at the `door` who it is. [`Links`] is what the conversations see of it. [`submit`] makes their words
 //! the wire's, in the ways of a carrier's [`Profile`]; [`translate`] makes the wire's words theirs. [`try_bind`] is a
 //! session with nothing in it, to see whether there can be one, and [`try_text`] one with a text to a phone of the
 //! operator's own.
@@ -13,23 +14,30 @@
 
 pub mod alert;
 mod bare;
+pub mod bind;
+mod deliver;
 mod deliveries;
 mod dial;
+mod door;
 mod drive;
 mod ended;
 pub mod frame;
+mod halves;
 mod link;
 mod links;
+mod listener;
 mod live;
 pub mod pace;
 mod patience;
 mod pauses;
 mod preference;
+mod prefix;
 pub mod profile;
 pub mod quirks;
 mod reason;
 pub mod receipt;
 pub mod refusal;
+mod server_tls;
 pub mod session;
 pub mod short_message;
 pub mod submit;
@@ -46,20 +54,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use smpp::pdus::BindTransceiver;
 use smpp::types::COctetString;
-use smpp::values::InterfaceVersion;
 
 pub use dial::NoConnection;
 pub use link::{LinkState, LinkStatus};
 pub use links::Links;
+pub use listener::{ListenerConfig, OnOutbind};
 pub use live::{LiveText, Step, try_text};
+pub use prefix::{NotAPrefix, Prefix};
 pub use profile::Profile;
+pub use server_tls::ServerTls;
 pub use tls::{ClientCertificate, Tls, TlsFileError, TlsRefusal};
 pub use trial::{TrialError, try_bind};
 
 use crate::domain::Phone;
+use bind::{Account, Opening};
 use session::Settings;
+
+/// Which binds make a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binds {
+    /// One that sends and receives.
+    Transceiver,
+    /// One that sends and one that receives, each on a connection of its own. The link sends while both stand.
+    TransmitterAndReceiver,
+}
 
 /// One link to a carrier, as the operator described it.
 #[derive(Debug, Clone)]
@@ -73,6 +92,7 @@ pub struct LinkConfig {
     pub system_id: String,
     pub password: SecretString,
     pub system_type: String,
+    pub bind: Binds,
     /// Unanswered `submit_sm` at once.
     pub window: usize,
     /// What the carrier's contract allows.
@@ -112,13 +132,19 @@ impl LinkConfig {
         if self.tls.as_ref().is_some_and(|tls| tls.peer(&self.address).is_none()) {
             return Err(LinkConfigError::ServerName);
         }
-        self.bind().map(drop)
+        if self.window == 0 {
+            return Err(LinkConfigError::Window);
+        }
+        if self.enquire_link < Duration::from_secs(1) {
+            return Err(LinkConfigError::EnquireLink);
+        }
+        self.account().map(drop)
     }
 
     /// What a session with the carrier is made with.
-    fn settings(&self, bind: BindTransceiver) -> Settings {
+    fn settings(&self, opening: Opening) -> Settings {
         Settings {
-            bind,
+            opening,
             window: self.window,
             refusals: self.profile.refusals.clone(),
             enquire_link: self.enquire_link,
@@ -126,21 +152,15 @@ impl LinkConfig {
         }
     }
 
-    /// What asks the carrier for a bind (SMPP 3.4 §4.1.5).
-    fn bind(&self) -> Result<BindTransceiver, LinkConfigError> {
-        if self.window == 0 {
-            return Err(LinkConfigError::Window);
-        }
-        if self.enquire_link < Duration::from_secs(1) {
-            return Err(LinkConfigError::EnquireLink);
-        }
+    /// What asks the carrier for a bind.
+    fn account(&self) -> Result<Account, LinkConfigError> {
         let password = self.password.expose_secret().to_owned();
-        Ok(BindTransceiver::builder()
-            .system_id(COctetString::from_string(self.system_id.clone()).map_err(|_| LinkConfigError::SystemId)?)
-            .password(COctetString::from_string(password).map_err(|_| LinkConfigError::Password)?)
-            .system_type(COctetString::from_string(self.system_type.clone()).map_err(|_| LinkConfigError::SystemType)?)
-            .interface_version(InterfaceVersion::Smpp3_4)
-            .build())
+        Ok(Account {
+            system_id: COctetString::from_string(self.system_id.clone()).map_err(|_| LinkConfigError::SystemId)?,
+            password: COctetString::from_string(password).map_err(|_| LinkConfigError::Password)?,
+            system_type: COctetString::from_string(self.system_type.clone())
+                .map_err(|_| LinkConfigError::SystemType)?,
+        })
     }
 }
 
@@ -156,6 +176,7 @@ mod tests {
             system_id: "practice".into(),
             password: "8 octets".to_owned().into(),
             system_type: String::new(),
+            bind: Binds::Transceiver,
             window: 10,
             segments_per_second: NonZeroU32::MIN,
             enquire_link: Duration::from_secs(30),

@@ -31,9 +31,9 @@ pub enum Reason {
     Unanswered,
     #[error("carrier could not read the stream (generic_nack without a sequence number)")]
     Nacked,
-    #[error("carrier sent an outbind on a link that was opened from here")]
+    #[error("carrier sent an outbind where there is a bind, or one asked for")]
     Outbind,
-    #[error("carrier sent more than 50 enquire_link in a second")]
+    #[error("carrier sent more than 50 enquire_link in a second, or did not read a thousand answers")]
     Flood,
     #[error("carrier sent more than 10 unreadable or unknown PDUs in a minute")]
     TooMuchMalformed,
@@ -43,6 +43,8 @@ pub enum Reason {
     NotTaken,
     #[error("carrier refused a text as if we were not bound (0x04)")]
     NotBoundThere,
+    #[error("the other bind of the link ended")]
+    OtherHalf,
     #[error("stopped")]
     Stopped,
 }
@@ -135,6 +137,7 @@ impl Reason {
             }
             Self::Lost | Self::PeerUnbound => "ask the carrier, if it lasts",
             Self::Unanswered | Self::NotBoundThere => "ask the carrier, if it happens again",
+            Self::OtherHalf => "see why that one ended",
             Self::NotTaken => "see what the log says of the store",
             Self::Stopped => "start it again",
         }

@@ -5,21 +5,25 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use smpp::pdus::{
-    BindReceiverResp, BindTransceiver, BindTransceiverResp, BindTransmitterResp, DataSmResp, DeliverSmResp,
-};
+use smpp::pdus::{DataSmResp, DeliverSmResp, SubmitSmResp};
+use smpp::types::COctetString;
 use smpp::{CommandId, Pdu};
 
+use super::bind::{BindKind, Half, Opening, Side};
 use super::frame::{self, Frame, Framer, Request, status};
 pub use super::reason::Reason;
 use super::refusal::Refusals;
 use super::short_message::{Malformed, ShortMessage};
 use super::timers::{self, Rate, Timer, Timers};
 use super::window::{Chunk, Outcome, Submit, Token, Window};
-use crate::domain::Answer;
+use crate::domain::{Answer, DeliveryId};
 
-/// `deliver_sm` that are kept when they come before the answer to our bind.
+/// `deliver_sm` that are kept when they come before the answer to our bind, and how many octets of them. The first that is
+/// too much and all after it are left to the carrier, so that what a phone sent stays in order.
 const HELD_MAX: usize = 1_000;
+const HELD_OCTETS_MAX: usize = 1 << 20;
+/// Answers that wait for a peer which sends and does not read. Whatever goes unanswered so comes again.
+const URGENT_MAX: usize = 1_000;
 /// `enquire_link` that are answered in a second.
 const ENQUIRE_LINKS_PER_SECOND_MAX: u32 = 50;
 /// PDUs that are unreadable, or unknown, and are borne in a minute.
@@ -30,8 +34,8 @@ const SILENCES_IN_A_ROW_MAX: u32 = 3;
 /// What a session is made with.
 #[derive(Clone)]
 pub struct Settings {
-    pub bind: BindTransceiver,
-    /// Unanswered `submit_sm` at once.
+    pub opening: Opening,
+    /// Unanswered texts at once.
     pub window: usize,
     /// What this carrier's refusals mean.
     pub refusals: Refusals,
@@ -51,10 +55,12 @@ pub enum Input<'a> {
     Submit(Submit),
     /// Nothing more of a message may leave.
     Recalled(Token),
-    /// What a delivered PDU is to be answered with.
-    Answer { to: Request, command_status: u32 },
+    /// What a delivered PDU is to be answered with, and what we call it.
+    Answer { to: Request, command_status: u32, id: DeliveryId },
     /// A deadline may have passed.
     Tick,
+    /// There is reason to ask whether the carrier is still there.
+    Doubted,
     /// Time to part from the carrier.
     Unbind(Reason),
     /// The connection is gone.
@@ -66,7 +72,7 @@ pub enum Input<'a> {
 /// What follows.
 pub enum Output {
     Bound,
-    /// A `deliver_sm` or a `data_sm`, to be answered once it is durable.
+    /// A text or a receipt of the carrier's, to be answered once it is durable.
     Deliver(Delivered),
     /// An `alert_notification`, which has no answer.
     Alert(Frame),
@@ -86,7 +92,7 @@ pub enum Output {
     Closed(Reason),
 }
 
-/// A `deliver_sm` or a `data_sm` as the carrier sent it.
+/// A `deliver_sm`, a `data_sm`, or from a carrier that bound to us a `submit_sm`, as it came.
 pub struct Delivered {
     pub frame: Frame,
     pub message: Result<ShortMessage, Malformed>,
@@ -101,7 +107,9 @@ pub struct ToWrite {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// We asked for a bind of this kind.
     Binding {
+        kind: BindKind,
         sequence: u32,
     },
     Bound,
@@ -117,6 +125,8 @@ enum State {
 /// One session, from the first octet to the last.
 pub struct Session {
     state: State,
+    side: Side,
+    half: Half,
     enquire_link: Duration,
     framer: Framer,
     window: Window,
@@ -124,6 +134,8 @@ pub struct Session {
     enquiries: Rate,
     malformed: Rate,
     held: Vec<Frame>,
+    /// Of all that came before the answer to our bind.
+    held_octets: usize,
     /// Responses and `enquire_link`: they go ahead of texts.
     urgent: VecDeque<Bytes>,
     /// Texts of which no octet has left.
@@ -139,26 +151,39 @@ struct Writing {
 }
 
 impl Session {
-    /// The connection stands: asks to be bound.
+    /// The connection stands: asks to be bound, or is bound because the carrier asked.
     pub fn connected(settings: Settings, now: Instant) -> Self {
-        let mut window = Window::new(settings.window, settings.refusals, settings.last_sequence);
-        let sequence = window.next_sequence();
-        let mut timers = Timers::default();
-        timers.set(Timer::Bind, now + timers::BIND);
-        Self {
-            state: State::Binding { sequence },
-            enquire_link: settings.enquire_link,
+        let Settings { opening, window, refusals, enquire_link, last_sequence } = settings;
+        let mut session = Self {
+            state: State::Bound,
+            side: opening.side(),
+            half: opening.half(),
+            enquire_link,
             framer: Framer::default(),
-            window,
-            timers,
+            window: Window::new(window, refusals, last_sequence),
+            timers: Timers::default(),
             enquiries: Rate::new(ENQUIRE_LINKS_PER_SECOND_MAX, Duration::from_secs(1), now),
             malformed: Rate::new(MALFORMED_PER_MINUTE_MAX, Duration::from_secs(60), now),
             held: Vec::new(),
-            urgent: VecDeque::from([frame::encode(status::ROK, sequence, settings.bind.into())]),
+            held_octets: 0,
+            urgent: VecDeque::new(),
             staged: None,
             writing: None,
             outputs: Vec::new(),
+        };
+        match opening {
+            Opening::Ask { kind, account } => {
+                let sequence = session.window.next_sequence();
+                session.state = State::Binding { kind, sequence };
+                session.timers.set(Timer::Bind, now + timers::BIND);
+                session.say(status::ROK, sequence, kind.request(account));
+            }
+            Opening::Grant { kind, sequence, system_id } => {
+                session.say(status::ROK, sequence, kind.response(system_id));
+                session.bound(now);
+            }
         }
+        session
     }
 
     /// Takes what happened, and says what follows from it, in order.
@@ -171,8 +196,9 @@ impl Session {
             Input::Wrote(octets) => self.wrote(octets, now),
             Input::Submit(submit) => self.window.submit(submit),
             Input::Recalled(token) => self.window.stop(token),
-            Input::Answer { to, command_status } => self.answer(to, command_status),
+            Input::Answer { to, command_status, id } => self.answer(to, command_status, id),
             Input::Tick => self.time_passed(now),
+            Input::Doubted => self.doubted(now),
             Input::Unbind(reason) => self.unbind(reason, now),
             Input::Lost => self.finish(match self.state {
                 // We were parting anyway.
@@ -181,6 +207,9 @@ impl Session {
                 State::Bound | State::Over => Reason::Lost,
             }),
             Input::Broken(reason) => self.finish(reason),
+        }
+        if self.urgent.len() > URGENT_MAX && !matches!(self.state, State::Closing(_) | State::Over) {
+            self.close(Reason::Flood, now);
         }
         self.drop_what_may_not_leave(now);
         self.answer_finished();
@@ -316,9 +345,15 @@ impl Session {
 
     fn heard(&mut self, frame: Frame, now: Instant) {
         let sequence = frame.sequence();
+        if let Some(kind) = BindKind::asked_by(frame.id()) {
+            return self.say(status::RALYBND, sequence, kind.response(COctetString::empty()));
+        }
+        if let Some(kind) = BindKind::answered_by(frame.id()) {
+            return self.bind_answered(kind, &frame, now);
+        }
         match frame.id() {
-            CommandId::DeliverSm | CommandId::DataSm => self.delivered(frame, now),
-            CommandId::SubmitSmResp => {
+            id if self.comes_as(id) => self.delivered(frame, now),
+            id if id == self.answer_to_ours() => {
                 let known = self.window.answered(sequence, frame.status(), frame.body());
                 self.refused_or_stray(frame.status(), known);
             }
@@ -326,7 +361,6 @@ impl Session {
             CommandId::EnquireLink => self.say(status::ROK, sequence, Pdu::EnquireLinkResp),
             CommandId::EnquireLinkResp => self.timers.clear(Timer::EnquireLinkAnswer),
             CommandId::GenericNack => self.nacked(&frame, now),
-            CommandId::BindTransceiverResp => self.bind_answered(&frame, now),
             CommandId::Unbind => {
                 self.say(status::ROK, sequence, Pdu::UnbindResp);
                 self.close(Reason::PeerUnbound, now);
@@ -336,9 +370,6 @@ impl Session {
                 _ => self.outputs.push(Output::Stray),
             },
             CommandId::Outbind => self.close(Reason::Outbind, now),
-            CommandId::BindTransceiver => self.say(status::RALYBND, sequence, BindTransceiverResp::default()),
-            CommandId::BindTransmitter => self.say(status::RALYBND, sequence, BindTransmitterResp::default()),
-            CommandId::BindReceiver => self.say(status::RALYBND, sequence, BindReceiverResp::default()),
             CommandId::AlertNotification if self.state == State::Bound => self.outputs.push(Output::Alert(frame)),
             CommandId::AlertNotification => {}
             _ if frame.is_response() => self.outputs.push(Output::Stray),
@@ -351,12 +382,39 @@ impl Session {
         }
     }
 
+    /// Whether the carrier's texts and receipts come as this.
+    fn comes_as(&self, id: CommandId) -> bool {
+        match self.side {
+            Side::Esme => matches!(id, CommandId::DeliverSm | CommandId::DataSm),
+            // A carrier that bound to us submits; some bring receipts the way that they would to any customer.
+            Side::Smsc => matches!(id, CommandId::SubmitSm | CommandId::DataSm | CommandId::DeliverSm),
+        }
+    }
+
+    /// What answers our texts.
+    fn answer_to_ours(&self) -> CommandId {
+        match self.side {
+            Side::Esme => CommandId::SubmitSmResp,
+            Side::Smsc => CommandId::DeliverSmResp,
+        }
+    }
+
     /// A delivery that comes before the answer to our bind is kept until it is there. One that comes while we
     /// part is left to the carrier, which has no answer and will bring it again.
     fn delivered(&mut self, frame: Frame, now: Instant) {
         match self.state {
-            State::Binding { .. } if self.held.len() < HELD_MAX => self.held.push(frame),
-            State::Binding { .. } | State::Unbinding { .. } | State::Closing(_) | State::Over => {}
+            State::Binding { .. } => {
+                self.held_octets = self.held_octets.saturating_add(frame.octets().len());
+                if self.held.len() < HELD_MAX && self.held_octets <= HELD_OCTETS_MAX {
+                    self.held.push(frame);
+                }
+            }
+            State::Unbinding { .. } | State::Closing(_) | State::Over => {}
+            // Only a customer's receiver may not submit. What a carrier delivers to our transmitter is a text all the same.
+            State::Bound if self.side == Side::Smsc && !self.half.receives() => {
+                let to = frame.request();
+                self.answer(to, status::RINVBNDSTS, DeliveryId(0));
+            }
             State::Bound => {
                 let message = ShortMessage::read(&frame);
                 let too_much = message.is_err() && self.malformed.exceeded(now);
@@ -368,25 +426,29 @@ impl Session {
         }
     }
 
-    /// Answers what was delivered. Not everything that comes has an answer (SMPP 3.4 §4.12.1).
-    fn answer(&mut self, to: Request, command_status: u32) {
+    /// Answers what was delivered. Not everything that comes has an answer (SMPP 3.4 §4.12.1), and only what was submitted
+    /// and taken has an id (§4.4.2).
+    fn answer(&mut self, to: Request, command_status: u32, id: DeliveryId) {
+        let message_id = match self.side {
+            Side::Smsc if command_status == status::ROK => written(id),
+            Side::Smsc | Side::Esme => COctetString::empty(),
+        };
         match to.id {
             CommandId::DeliverSm => self.say(command_status, to.sequence, DeliverSmResp::default()),
-            CommandId::DataSm => self.say(command_status, to.sequence, DataSmResp::default()),
+            CommandId::DataSm => self.say(command_status, to.sequence, DataSmResp::new(message_id, Vec::new())),
+            CommandId::SubmitSm => self.say(command_status, to.sequence, SubmitSmResp::new(message_id, Vec::new())),
             _ => {}
         }
     }
 
-    fn bind_answered(&mut self, frame: &Frame, now: Instant) {
+    fn bind_answered(&mut self, answered: BindKind, frame: &Frame, now: Instant) {
         match self.state {
-            State::Binding { sequence } if frame.sequence() == sequence => {
+            State::Binding { kind, sequence } if (kind, sequence) == (answered, frame.sequence()) => {
                 self.timers.clear(Timer::Bind);
                 if frame.status() != status::ROK {
                     return self.close(Reason::BindRefused { command_status: frame.status() }, now);
                 }
-                self.state = State::Bound;
-                self.timers.set(Timer::Idle, now + self.enquire_link);
-                self.outputs.push(Output::Bound);
+                self.bound(now);
                 for frame in std::mem::take(&mut self.held) {
                     self.delivered(frame, now);
                 }
@@ -395,10 +457,16 @@ impl Session {
         }
     }
 
+    fn bound(&mut self, now: Instant) {
+        self.state = State::Bound;
+        self.timers.set(Timer::Idle, now + self.enquire_link);
+        self.outputs.push(Output::Bound);
+    }
+
     fn nacked(&mut self, frame: &Frame, now: Instant) {
         let (sequence, command_status) = (frame.sequence(), frame.status());
         match self.state {
-            State::Binding { sequence: ours } if sequence == ours => {
+            State::Binding { sequence: ours, .. } if sequence == ours => {
                 self.close(Reason::BindRefused { command_status }, now);
             }
             _ if sequence == 0 => self.close(Reason::Nacked, now),
@@ -432,6 +500,12 @@ impl Session {
         self.window.expire(now);
         if self.state == State::Bound && self.window.silences_in_a_row() >= SILENCES_IN_A_ROW_MAX {
             self.unbind(Reason::Unanswered, now);
+        }
+    }
+
+    fn doubted(&mut self, now: Instant) {
+        if self.state == State::Bound && !self.timers.is_running(Timer::EnquireLinkAnswer) {
+            self.enquire(now);
         }
     }
 
@@ -500,4 +574,9 @@ impl Session {
             self.outputs.push(Output::Part(Reason::NotBoundThere));
         }
     }
+}
+
+/// The id that we give what was submitted to us.
+fn written(id: DeliveryId) -> COctetString<1, 65> {
+    COctetString::from_string(format!("{:016x}", id.0)).expect("it has 16 characters")
 }

@@ -56,6 +56,10 @@ impl Timers {
         self.0[timer as usize] = None;
     }
 
+    pub fn is_running(&self, timer: Timer) -> bool {
+        self.0[timer as usize].is_some()
+    }
+
     pub fn next(&self) -> Option<Instant> {
         self.0.iter().flatten().min().copied()
     }

@@ -93,43 +93,56 @@ impl Tls {
         let Some(ClientCertificate { certificate_file, key_file }) = &self.client else {
             return Ok(config.with_no_client_auth());
         };
-        let (chain, key) = (certificates(certificate_file)?, private_key(key_file)?);
-        config.with_client_auth_cert(chain, key).map_err(|error| TlsFileError::NotAPair {
-            certificate: certificate_file.clone(),
-            key: key_file.clone(),
-            why: error.to_string(),
-        })
+        let (chain, key) = read_pair(certificate_file, key_file)?;
+        config.with_client_auth_cert(chain, key).map_err(|error| not_a_pair(certificate_file, key_file, &error))
     }
 
     fn trusted(&self) -> Result<RootCertStore, TlsFileError> {
-        let Some(file) = &self.ca_file else {
-            let mut trusted = RootCertStore::empty();
-            // Of the hundred that a machine trusts some may be odd; those are not trusted.
-            trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            return Ok(trusted);
-        };
-        authorities(file)
+        match &self.ca_file {
+            Some(file) => trusted(file),
+            None => {
+                let mut machines = RootCertStore::empty();
+                // Of the hundred that a machine trusts some may be odd; those are not trusted.
+                machines.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+                Ok(machines)
+            }
+        }
     }
 }
 
-/// Those who may vouch for a peer.
-pub(crate) fn authorities(file: &Path) -> Result<RootCertStore, TlsFileError> {
+/// The authorities in a file.
+pub(super) fn trusted(file: &Path) -> Result<RootCertStore, TlsFileError> {
     let mut trusted = RootCertStore::empty();
     for certificate in certificates(file)? {
-        let bad = |error: rustls::Error| TlsFileError::BadCertificate { file: file.into(), why: error.to_string() };
-        trusted.add(certificate).map_err(bad)?;
+        trusted
+            .add(certificate)
+            .map_err(|error| TlsFileError::BadCertificate { file: file.to_owned(), why: error.to_string() })?;
     }
     Ok(trusted)
 }
 
-pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsFileError> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
-        pem::Error::Io(error) => unreadable(file, &error),
-        _ => TlsFileError::NoKey(file.to_owned()),
-    })
+/// A certificate, with those between it and its authority, and its key.
+pub(super) fn read_pair(
+    certificate_file: &Path,
+    key_file: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsFileError> {
+    let chain = certificates(certificate_file)?;
+    let key = PrivateKeyDer::from_pem_file(key_file).map_err(|error| match error {
+        pem::Error::Io(error) => unreadable(key_file, &error),
+        _ => TlsFileError::NoKey(key_file.to_owned()),
+    })?;
+    Ok((chain, key))
 }
 
-pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+pub(super) fn not_a_pair(certificate_file: &Path, key_file: &Path, error: &rustls::Error) -> TlsFileError {
+    TlsFileError::NotAPair {
+        certificate: certificate_file.to_owned(),
+        key: key_file.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
     match read {
         Ok(certificates) if Vec::is_empty(&certificates) => Err(TlsFileError::NoCertificate(file.to_owned())),
@@ -144,7 +157,7 @@ fn unreadable(file: &Path, error: &io::Error) -> TlsFileError {
 }
 
 impl TlsFileError {
-    pub(crate) fn what_to_do(&self) -> &'static str {
+    pub fn what_to_do(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "check the file's path and who may read it",
             Self::NoCertificate(_) | Self::BadCertificate { .. } => {

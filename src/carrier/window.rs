@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use smpp::pdus::SubmitSm;
+use smpp::Pdu;
 
 use super::frame::{self, status};
 use super::refusal::Refusals;
@@ -24,7 +24,7 @@ pub struct Token(pub u64);
 pub struct Submit {
     pub token: Token,
     /// Its segments, in order; at least one.
-    pub segments: Vec<SubmitSm>,
+    pub segments: Vec<Pdu>,
     /// Its first octet leaves by then, or none of it does.
     pub write_by: Instant,
     /// What is unanswered then is late, and takes no room in the window any more.
@@ -57,7 +57,7 @@ enum Fate {
 }
 
 struct Message {
-    segments: Vec<SubmitSm>,
+    segments: Vec<Pdu>,
     fates: Vec<Fate>,
     write_by: Instant,
     answer_by: Instant,
@@ -148,7 +148,7 @@ impl Window {
             self.live.insert(sequence, (token, index));
             let message = self.messages.get_mut(&token).expect("it was found just above");
             message.fates[index] = Fate::Writing;
-            octets.extend_from_slice(&frame::encode(status::ROK, sequence, message.segments[index].clone().into()));
+            octets.extend_from_slice(&frame::encode(status::ROK, sequence, message.segments[index].clone()));
             ends.push((octets.len(), sequence));
         }
         Some(Chunk { octets: octets.freeze(), ends, write_by })
@@ -193,7 +193,7 @@ impl Window {
         }
     }
 
-    /// `submit_sm_resp`. False when nobody waits for it.
+    /// `submit_sm_resp` or `deliver_sm_resp`. False when nobody waits for it.
     pub fn answered(&mut self, sequence: u32, command_status: u32, message_id: &[u8]) -> bool {
         let fate = match command_status {
             status::ROK => Fate::Taken(carrier_id(message_id)),
@@ -386,13 +386,15 @@ fn carrier_id(message_id: &[u8]) -> CarrierId {
 
 #[cfg(test)]
 mod tests {
+    use smpp::pdus::SubmitSm;
+
     use super::*;
 
     #[test]
     fn a_sequence_number_that_waits_or_is_late_is_not_given_to_another_text() {
         let now = tokio::time::Instant::now().into_std();
         let mut window = Window::new(10, Refusals::default(), 0);
-        let segments = vec![SubmitSm::default(); 2];
+        let segments = vec![SubmitSm::default().into(); 2];
         window.submit(Submit { token: Token(1), segments, write_by: now, answer_by: now });
         let chunk = window.next_chunk(now).expect("the window is empty");
         assert_eq!(chunk.ends.iter().map(|(_, sequence)| *sequence).collect::<Vec<_>>(), [1, 2]);
@@ -413,7 +415,7 @@ mod tests {
         for token in 1..=late_max + 1 {
             window.submit(Submit {
                 token: Token(token),
-                segments: vec![SubmitSm::default()],
+                segments: vec![SubmitSm::default().into()],
                 write_by: now,
                 answer_by: now,
             });

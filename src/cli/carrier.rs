@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use crate::app::SystemClock;
-use crate::simulator::{BINDS_MAX, DefaultAlphabet, Scenario, Simulator, SimulatorConfig, Summary, TlsFiles};
+use crate::carrier::ServerTls;
+use crate::simulator::{BINDS_MAX, DefaultAlphabet, Scenario, Simulator, SimulatorConfig, Summary};
 use crate::telemetry;
 
 /// Run the simulated carrier alone.
@@ -104,7 +105,9 @@ impl Carrier {
         let scenario = self.scenario.as_deref().map(read).transpose()?;
         let tls = match (self.tls_certificate, self.tls_key) {
             (Some(certificate_file), Some(key_file)) => {
-                Some(TlsFiles { certificate_file, key_file, client_ca_file: self.tls_client_ca }.read()?)
+                let tls = ServerTls { certificate_file, key_file, client_ca_file: self.tls_client_ca };
+                tls.check()?;
+                Some(tls)
             }
             _ => None,
         };

@@ -11,16 +11,17 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use crate::app::{self, SystemClock};
-use crate::carrier::{self, LinkConfig};
-use crate::config::Config;
+use crate::carrier::{self, LinkConfig, ServerTls};
+use crate::config::{Config, Listener};
 use crate::store::{self, Checked};
 use crate::telemetry;
 
-/// Check configuration, store, address and carriers, one line each
+/// Check configuration, store, addresses and carriers, one line each
 ///
 /// A line says `ok` or `FAILED`, then what was checked, then what is wrong and what to do. Run it as the user that the daemon
 /// runs as: the store is opened and written to, and made where there is none, as `assent serve` would do. Each carrier is
-/// connected to, bound and unbound; what it delivers meanwhile is left to it. A carrier that takes one bind at a time may refuse
+/// connected to, bound and unbound; what it delivers meanwhile is left to it. Where carriers connect to us, the address has to be
+/// free and the certificate one that can be used. A carrier that takes one bind at a time may refuse
 /// this one while a daemon is bound, or end the daemon's.
 ///
 /// Exit status: 0 when all holds, 1 when something does not, 2 when the configuration has mistakes.
@@ -62,9 +63,10 @@ impl Check {
         };
         let mut checks = vec![Checked::new(what, Ok(()))];
         checks.extend(store::check(&app::location(&config.store), app::boot(), Arc::new(SystemClock)).await);
-        checks.push(address(config.http.listen).await);
+        checks.push(address("of the API", "http.listen", config.http.listen).await);
         let links: Vec<LinkConfig> = config.carriers.iter().map(app::link).collect();
         checks.extend(join_all(links.iter().map(bind)).await);
+        checks.extend(join_all(config.listeners.iter().map(listener)).await);
 
         let (all, failed) = (checks.len(), checks.iter().filter(|check| check.result.is_err()).count());
         self.print(checks)?;
@@ -89,17 +91,24 @@ impl Check {
     }
 }
 
-/// Whether the API could listen where it is configured to.
-async fn address(listen: SocketAddr) -> Checked {
+/// Whether the API, or a listener, could listen where it is configured to.
+async fn address(whose: &str, key: &str, listen: SocketAddr) -> Checked {
     let result = match TcpListener::bind(listen).await {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            Err("it is in use, perhaps by a running assent; if by something else, stop that or change http.listen"
-                .into())
+            Err(format!("it is in use, perhaps by a running assent; if by something else, stop that or change {key}"))
         }
-        Err(error) => Err(format!("can't listen there ({error}): check http.listen")),
+        Err(error) => Err(format!("can't listen there ({error}): check {key}")),
     };
-    Checked::new(format!("address of the API: {listen}"), result)
+    Checked::new(format!("address {whose}: {listen}"), result)
+}
+
+/// The same, and whether its certificate can be used.
+async fn listener(listener: &Listener) -> Checked {
+    let Checked { what, result } =
+        address(&format!("of listener {}", listener.name), "the listener's listen", listener.listen).await;
+    let tls = listener.tls.as_ref().map_or(Ok(()), ServerTls::check);
+    Checked::new(what, result.and(tls.map_err(|error| format!("{error}: {}", error.what_to_do()))))
 }
 
 async fn bind(link: &LinkConfig) -> Checked {

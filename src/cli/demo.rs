@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -15,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use crate::app::{Daemon, SystemClock};
-use crate::config::{Auth, Carrier, Config, Http, Log, Store};
+use crate::carrier::Binds;
+use crate::config::{Auth, Carrier, Config, Http, Log, Store, Traffic};
 use crate::domain::{
     Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT,
     SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
@@ -111,14 +111,10 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
             system_id: "demo".into(),
             password: "demo".into(),
             system_type: String::new(),
-            window: 10,
-            segments_per_second: NonZeroU32::new(100).expect("100 is not zero"),
-            enquire_link: Duration::from_secs(30),
-            response_timeout: Duration::from_mins(1),
-            numbers: Vec::new(),
-            profile: Arc::default(),
-            priority: 0,
+            bind: Binds::Transceiver,
+            traffic: Traffic::default(),
         }],
+        listeners: Vec::new(),
     }
 }
 

@@ -1,25 +1,13 @@
 //! A `[[carrier]]` of a configuration.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use super::profile;
 use super::reader::{Reader, Section};
-use crate::carrier::Profile;
-use crate::domain::Phone;
-
-/// The most `submit_sm` that may be unanswered on one link.
-const WINDOW_MAX: u32 = 1_000;
-/// The last in line of the carriers.
-const PRIORITY_MAX: u32 = 100;
-/// The longest `system_id` (SMPP 3.4 §5.2.1) and password (§5.2.2), without their terminating NUL.
-const SYSTEM_ID_CHARS_MAX: usize = 15;
-const PASSWORD_CHARS_MAX: usize = 8;
+use super::traffic::{self, Traffic};
+use crate::carrier::Binds;
 
 /// A link to a carrier.
 #[derive(Debug, Clone)]
@@ -34,20 +22,8 @@ pub struct Carrier {
     pub password: SecretString,
     /// What some carriers ask for to tell services apart; usually empty.
     pub system_type: String,
-    /// Unanswered `submit_sm` at once.
-    pub window: u32,
-    /// What the carrier contract allows on this link.
-    pub segments_per_second: NonZeroU32,
-    /// After this long without traffic the link is checked.
-    pub enquire_link: Duration,
-    /// How long an answer to a `submit_sm` is waited for.
-    pub response_timeout: Duration,
-    /// The practice numbers that go through this link; none means all.
-    pub numbers: Vec<Phone>,
-    /// The carrier's ways.
-    pub profile: Arc<Profile>,
-    /// Of the links that serve a number, those with the lowest that are bound take its texts.
-    pub priority: u32,
+    pub bind: Binds,
+    pub traffic: Traffic,
 }
 
 /// TLS towards a carrier. The files are read at each connection.
@@ -90,7 +66,6 @@ impl Tls {
 
 impl Carrier {
     pub(super) fn read(reader: &mut Reader, mut section: Section) -> Self {
-        let seconds = Duration::from_secs;
         let name = reader.required_text(&mut section, "name");
         let address = reader.required_text(&mut section, "address");
         if !address.is_empty() && !is_host_and_port(&address) {
@@ -104,43 +79,15 @@ impl Carrier {
             reader.wrong(&section, "address", what);
         }
         let system_id = reader.required_text(&mut section, "system_id");
-        if system_id.len() > SYSTEM_ID_CHARS_MAX {
-            reader.wrong(&section, "system_id", "has more than 15 characters (SMPP 3.4 §5.2.1)");
-        }
-        let password = reader.secret(&mut section, "password");
-        let password = password.unwrap_or_default();
-        if password.expose_secret().len() > PASSWORD_CHARS_MAX {
-            reader.wrong(&section, "password", "has more than 8 characters (SMPP 3.4 §5.2.2)");
-        }
+        traffic::check_system_id(reader, &section, "system_id", &system_id);
+        let password = reader.secret(&mut section, "password").unwrap_or_default();
+        traffic::check_password(reader, &section, "password", &password);
         let system_type = reader.text(&mut section, "system_type").unwrap_or_default();
-        let bind = reader.text(&mut section, "bind").unwrap_or_else(|| "transceiver".into());
-        if bind != "transceiver" {
-            reader.wrong(&section, "bind", "this version binds as \"transceiver\" only");
-        }
-        let window = reader.number(&mut section, "window", 10, WINDOW_MAX);
-        let segments_per_second = reader.number(&mut section, "segments_per_second", 100, 1_000_000);
-        let enquire_link = reader.duration(&mut section, "enquire_link", seconds(30), (seconds(1), seconds(3_600)));
-        let response_timeout =
-            reader.duration(&mut section, "response_timeout", seconds(60), (seconds(1), seconds(600)));
-        let numbers = reader.phones(&mut section, "numbers");
-        let profile = profile::read(reader, &mut section);
-        let priority = reader.number(&mut section, "priority", 1, PRIORITY_MAX);
+        let binds = [("transceiver", Binds::Transceiver), ("transmitter+receiver", Binds::TransmitterAndReceiver)];
+        let bind = reader.choice(&mut section, "bind", Binds::Transceiver, &binds);
+        let traffic = Traffic::read(reader, &mut section);
         reader.finish(section);
-        Self {
-            name,
-            address,
-            tls,
-            system_id,
-            password,
-            system_type,
-            window,
-            segments_per_second: NonZeroU32::new(segments_per_second).unwrap_or(NonZeroU32::MIN),
-            enquire_link,
-            response_timeout,
-            numbers,
-            profile: Arc::new(profile),
-            priority,
-        }
+        Self { name, address, tls, system_id, password, system_type, bind, traffic }
     }
 }
 

@@ -2,9 +2,11 @@
 //! Every mistake is reported at once, and an unknown key is one.
 
 mod carrier;
+mod listener;
 mod profile;
 mod reader;
 mod store;
+mod traffic;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,9 +17,11 @@ use config::{Map, Source, Value};
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::carrier::{Carrier, Tls};
+pub use self::listener::{BindBack, Listener, OnOutbind};
 pub use self::profile::writings;
 use self::reader::{Reader, Section, environment, overlay};
 pub use self::store::{Durability, Store, StoreFiles};
+pub use self::traffic::Traffic;
 
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
@@ -33,6 +37,8 @@ pub struct Config {
     pub log: Log,
     /// In order of preference among those of one priority.
     pub carriers: Vec<Carrier>,
+    /// After the carriers, in the same way.
+    pub listeners: Vec<Listener>,
 }
 
 /// Where the API listens.
@@ -115,12 +121,27 @@ impl Config {
 
         let sections = reader.sections(&mut root, "carrier");
         let carriers: Vec<Carrier> = sections.into_iter().map(|section| Carrier::read(&mut reader, section)).collect();
-        if carriers.is_empty() {
-            reader.mistakes.push("carrier: at least one [[carrier]] is needed, or nothing can be sent".into());
+        let sections = reader.sections(&mut root, "listener");
+        let listeners: Vec<Listener> =
+            sections.into_iter().map(|section| Listener::read(&mut reader, section)).collect();
+        if carriers.is_empty() && listeners.is_empty() {
+            let what = "carrier: at least one [[carrier]] or [[listener]] is needed, or nothing can be sent";
+            reader.mistakes.push(what.into());
         }
         for (index, carrier) in carriers.iter().enumerate() {
             if carriers[..index].iter().any(|other| other.name == carrier.name) {
                 reader.mistakes.push(format!("carrier[{index}].name: another carrier has this name"));
+            }
+        }
+        let is_a_carrier = |name: &str| carriers.iter().any(|carrier| carrier.name == *name);
+        for (index, listener) in listeners.iter().enumerate() {
+            if is_a_carrier(&listener.name) || listeners[..index].iter().any(|other| other.name == listener.name) {
+                reader.mistakes.push(format!("listener[{index}].name: another link has this name"));
+            }
+            if let OnOutbind::Carrier(name) = &listener.outbind
+                && !is_a_carrier(name)
+            {
+                reader.mistakes.push(format!("listener[{index}].carrier: no [[carrier]] has this name"));
             }
         }
         reader.finish(root);
@@ -131,8 +152,15 @@ impl Config {
             auth: Auth { operator_token },
             log: Log { filter },
             carriers,
+            listeners,
         };
         if reader.mistakes.is_empty() { Ok(config) } else { Err(Mistakes(reader.mistakes)) }
+    }
+
+    /// How texts go over each link, in the order of preference.
+    pub fn traffic(&self) -> impl Iterator<Item = &Traffic> {
+        let carriers = self.carriers.iter().map(|carrier| &carrier.traffic);
+        carriers.chain(self.listeners.iter().map(|listener| &listener.traffic))
     }
 }
 
@@ -168,11 +196,13 @@ mod tests {
         assert_eq!(config.http.requests_per_second.get(), 100);
         assert_eq!(config.store.url, "file:///var/lib/assent");
         let carrier = &config.carriers[0];
-        assert_eq!((carrier.window, carrier.segments_per_second.get()), (10, 100));
-        assert_eq!(carrier.enquire_link, Duration::from_secs(30));
-        assert_eq!(carrier.response_timeout, Duration::from_secs(60));
-        assert!(carrier.numbers.is_empty());
-        assert_eq!(carrier.priority, 1);
+        let traffic = &carrier.traffic;
+        assert_eq!((traffic.window, traffic.segments_per_second.get()), (10, 100));
+        assert_eq!(traffic.enquire_link, Duration::from_secs(30));
+        assert_eq!(traffic.response_timeout, Duration::from_secs(60));
+        assert!(traffic.numbers.is_empty());
+        assert_eq!(traffic.priority, 1);
+        assert!(config.listeners.is_empty());
     }
 
     #[test]
@@ -221,10 +251,10 @@ mod tests {
             "carrier[0].address: texts would travel unencrypted; say tls = true, or allow_plaintext = true if the line is private",
             "carrier[0].system_id: has more than 15 characters (SMPP 3.4 §5.2.1)",
             "carrier[0].password_file: /no/such/file: No such file or directory (os error 2)",
-            "carrier[0].bind: this version binds as \"transceiver\" only",
+            "carrier[0].bind: must be one of \"transceiver\", \"transmitter+receiver\"",
             "carrier[0].window: must be a whole number from 1 to 1000",
             "carrier[0].segments_per_second: must be a whole number from 1 to 1000000",
-            "carrier[0].enquire_link: must be a duration from 1s to 3600s, such as \"30s\"",
+            "carrier[0].enquire_link: must be a duration from 1s to 30s, such as \"30s\"",
             "carrier[0].response_timeout: must be a duration from 1s to 600s, such as \"30s\"",
             "carrier[0].numbers[1]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
             "carrier[0].numbers[2]: must be in E.164 form: a plus sign and 8 to 15 digits, such as +13035550123",
@@ -259,7 +289,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let expected = [
             "auth.operator_token: is needed, or operator_token_file",
-            "carrier: at least one [[carrier]] is needed, or nothing can be sent",
+            "carrier: at least one [[carrier]] or [[listener]] is needed, or nothing can be sent",
         ];
         assert_eq!(mistakes(""), expected);
     }
@@ -286,7 +316,7 @@ mod tests {
         let keys = config::File::from_str(SMALLEST, config::FileFormat::Toml).collect().unwrap();
         let config = Config::read(keys, over).unwrap();
         assert_eq!(config.http.listen.port(), 9090);
-        assert_eq!(config.carriers[0].window, 20);
+        assert_eq!(config.carriers[0].traffic.window, 20);
         assert_eq!(config.carriers[0].password.expose_secret(), "other");
     }
 

@@ -1,7 +1,7 @@
 //! Reads a carrier's profile: a file of its own, or one of those that come with Assent.
 
-use super::Carrier;
 use super::reader::{Reader, Section};
+use super::traffic::Traffic;
 use crate::carrier::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
 use crate::carrier::receipt::Errors;
 use crate::carrier::refusal::{OVERRIDES_MAX, Refusals};
@@ -44,18 +44,15 @@ pub fn read(reader: &mut Reader, section: &mut Section) -> Profile {
 
 /// How each practice number's texts are written: in the ways of the link that is preferred of those that name it, else of
 /// those that name none. A link that stands in for it writes them in its own, and may take more segments for one.
-pub fn writings(carriers: &[Carrier]) -> Writings {
-    let mut carriers: Vec<&Carrier> = carriers.iter().collect();
-    carriers.sort_by_key(|carrier| carrier.priority);
-    let named = carriers.iter().flat_map(|carrier| {
-        let writing = carrier.profile.writing();
-        carrier.numbers.iter().map(move |number| (number.clone(), writing))
+pub fn writings<'a>(links: impl Iterator<Item = &'a Traffic>) -> Writings {
+    let mut links: Vec<&Traffic> = links.collect();
+    links.sort_by_key(|link| link.priority);
+    let named = links.iter().flat_map(|link| {
+        let writing = link.profile.writing();
+        link.numbers.iter().map(move |number| (number.clone(), writing))
     });
-    let others = carriers.iter().find(|carrier| carrier.numbers.is_empty());
-    Writings {
-        named: named.collect(),
-        others: others.map_or_else(Writing::default, |carrier| carrier.profile.writing()),
-    }
+    let others = links.iter().find(|link| link.numbers.is_empty());
+    Writings { named: named.collect(), others: others.map_or_else(Writing::default, |link| link.profile.writing()) }
 }
 
 /// Reads the text of a profile. What it leaves out is strict.
@@ -175,7 +172,7 @@ mod tests {
         let profile = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(profile.path(), "concatenation = \"udh16\"\nsegments_max = 3").unwrap();
         let path = profile.path().to_str().unwrap();
-        let writings = writings(&Config::from_toml(&text(path)).unwrap().carriers);
+        let writings = writings(Config::from_toml(&text(path)).unwrap().traffic());
         assert_eq!(writings.of(&Phone::parse("+13035550100").unwrap()), Writing::default());
         let one = writings.of(&Phone::parse("+13035550101").unwrap());
         assert_eq!((one.header_octets, one.segments_max), (7, 3));

@@ -70,6 +70,10 @@ impl Section {
         self.keys.insert(key.to_owned(), Value::from(text));
     }
 
+    pub fn has(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
     pub fn forget(&mut self, key: &str) {
         self.keys.remove(key);
     }
@@ -284,20 +288,48 @@ impl Reader {
     }
 
     pub fn phones(&mut self, section: &mut Section, key: &str) -> Vec<Phone> {
-        let Some(value) = section.keys.remove(key) else { return Vec::new() };
-        let ValueKind::Array(values) = value.kind else {
-            self.wrong(section, key, "must be a list of phone numbers");
-            return Vec::new();
+        self.list_of(section, key, "phone numbers", usize::MAX, Phone::parse).unwrap_or_default()
+    }
+
+    /// A list of values in text form, if it is there. `what` is what they are called.
+    pub fn list<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        section: &mut Section,
+        key: &str,
+        what: &str,
+        most: usize,
+    ) -> Option<Vec<T>> {
+        self.list_of(section, key, what, most, str::parse)
+    }
+
+    fn list_of<T, E: fmt::Display>(
+        &mut self,
+        section: &mut Section,
+        key: &str,
+        what: &str,
+        most: usize,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let values = match section.keys.remove(key)?.kind {
+            ValueKind::Array(values) if values.len() <= most => values,
+            ValueKind::Array(_) => {
+                self.wrong(section, key, format!("must be a list of at most {most} {what}"));
+                return Some(Vec::new());
+            }
+            _ => {
+                self.wrong(section, key, format!("must be a list of {what}"));
+                return Some(Vec::new());
+            }
         };
-        let mut phones = Vec::new();
+        let mut found = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
-            match value.into_string().map(|text| Phone::parse(&text)) {
-                Ok(Ok(phone)) => phones.push(phone),
+            match value.into_string().map(|text| parse(&text)) {
+                Ok(Ok(value)) => found.push(value),
                 Ok(Err(error)) => self.wrong(section, &format!("{key}[{index}]"), error),
                 Err(_) => self.wrong(section, &format!("{key}[{index}]"), "must be a text"),
             }
         }
-        phones
+        Some(found)
     }
 
     /// Whatever was not read is unknown.

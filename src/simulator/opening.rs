@@ -10,11 +10,11 @@ use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tracing::warn;
 
 use super::Shared;
 use super::connection::{Connection, Role};
-use super::tls::ServerTls;
 use super::verbs::Callee;
 
 /// How long a gateway may take to be reached, to agree on TLS, and to hear the end of it.
@@ -57,8 +57,13 @@ pub(super) async fn call(shared: Arc<Shared>, mut calls: mpsc::Receiver<Call>) {
 async fn take(connection: &mut Connection, mut stream: TcpStream) {
     // Without it answers would be late, which is all that can be wrong about that.
     let _ = stream.set_nodelay(true);
-    let Some(ServerTls(acceptor)) = connection.shared.config.tls.clone() else {
+    let Some(tls) = connection.shared.config.tls.clone() else {
         return connection.talk(&mut stream).await;
+    };
+    let read = tokio::task::spawn_blocking(move || tls.read()).await.expect("reading certificates does not panic");
+    let acceptor = match read {
+        Ok(config) => TlsAcceptor::from(Arc::new(config)),
+        Err(error) => return warn!(%error, "there is no TLS to speak"),
     };
     match timeout(PATIENCE, acceptor.accept(stream).into_fallible()).await {
         Ok(Ok(mut stream)) => {

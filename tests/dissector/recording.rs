@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent::carrier::profile::Profile;
-use assent::carrier::{LinkConfig, LinkState, Links};
+use assent::carrier::{Binds, LinkConfig, LinkState, Links};
 use assent::domain::{Answer, Cleared};
 use assent::ports::{Carrier, Clock, Delivery, NotTaken, Reception};
 use assent::simulator::{DefaultAlphabet, Simulator, SimulatorConfig};
@@ -66,6 +66,7 @@ impl Recording {
             system_id: "practice".into(),
             password: "secret".to_owned().into(),
             system_type: "clinic".into(),
+            bind: Binds::Transceiver,
             window: 10,
             segments_per_second: NonZeroU32::new(10_000).unwrap(),
             enquire_link: Duration::from_secs(1),

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use assent::carrier::{ClientCertificate, LinkConfig, Tls, TrialError, try_bind};
-use assent::simulator::{Faults, Simulator, TlsFiles, Verb, WireEntry};
+use assent::carrier::{Binds, ClientCertificate, LinkConfig, ServerTls, Tls, TrialError, try_bind};
+use assent::simulator::{Faults, Simulator, Verb, WireEntry};
 
 use crate::gateway::carrier_with;
 use crate::scenarios::running;
@@ -13,13 +13,13 @@ use crate::tls::Authority;
 
 const HERE: &str = "IP:127.0.0.1";
 
-fn files(authority: &Authority, guests_of: Option<&Authority>) -> TlsFiles {
+fn files(authority: &Authority, guests_of: Option<&Authority>) -> ServerTls {
     let ClientCertificate { certificate_file, key_file } = authority.client("carrier");
-    TlsFiles { certificate_file, key_file, client_ca_file: guests_of.map(|guests| guests.file("authority.crt")) }
+    ServerTls { certificate_file, key_file, client_ca_file: guests_of.map(|guests| guests.file("authority.crt")) }
 }
 
-async fn carrier(files: &TlsFiles) -> Simulator {
-    let tls = files.read().unwrap();
+async fn carrier(tls: &ServerTls) -> Simulator {
+    let tls = tls.clone();
     carrier_with(|config| config.tls = Some(tls)).await
 }
 
@@ -31,6 +31,7 @@ async fn bind(address: SocketAddr, tls: Option<Tls>) -> Result<(), TrialError> {
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
+        bind: Binds::Transceiver,
         window: 10,
         segments_per_second: NonZeroU32::MIN,
         enquire_link: Duration::from_secs(30),

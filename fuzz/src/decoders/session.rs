@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use assent::carrier::bind::{Account, BindKind, Opening};
 use assent::carrier::frame::encode;
 use assent::carrier::refusal::Refusals;
 use assent::carrier::session::{Input, Output, Session, Settings};
 use assent::carrier::window::{Submit, Token};
 use assent::domain::Answer;
-use smpp::pdus::{BindTransceiver, BindTransceiverResp, SubmitSm};
+use smpp::pdus::{BindTransceiverResp, SubmitSm};
 
 use super::only_frame;
 
@@ -38,7 +39,7 @@ impl Bound {
     pub fn with_texts(texts: u64) -> Self {
         let now = tokio::time::Instant::now().into_std();
         let settings = Settings {
-            bind: BindTransceiver::default(),
+            opening: Opening::Ask { kind: BindKind::Transceiver, account: Account::default() },
             window: WINDOW,
             enquire_link: A_MINUTE,
             refusals: Refusals::default(),
@@ -52,7 +53,7 @@ impl Bound {
         assert!(bound.session.is_bound());
         for token in 1..=texts {
             let (write_by, answer_by) = (now + A_MINUTE, now + A_MINUTE);
-            let segments = vec![SubmitSm::default()];
+            let segments = vec![SubmitSm::default().into()];
             bound.handle(Input::Submit(Submit { token: Token(token), segments, write_by, answer_by }));
         }
         bound.write();

@@ -4,19 +4,20 @@ use std::cell::Cell;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use smpp::pdus::{BindTransceiver, BindTransceiverResp, DeliverSm, SubmitSm, SubmitSmResp};
+use smpp::pdus::{BindTransceiverResp, DeliverSm, SubmitSm, SubmitSmResp};
 use smpp::{CommandId, Pdu};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::carrier::LinkConfig;
+use crate::carrier::bind::{Account, BindKind, Opening};
 use crate::carrier::frame::{Frame, Framer, encode};
 use crate::carrier::link::{LinkStatus, Room};
-use crate::carrier::preference;
+use crate::carrier::{Binds, LinkConfig, preference};
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
+mod halves;
 mod not_taken;
 
 struct Stopped;
@@ -78,6 +79,7 @@ fn link_and(store: Store) -> (Link, Arc<TestReception>) {
         system_id: "practice".into(),
         password: "secret".to_owned().into(),
         system_type: String::new(),
+        bind: Binds::Transceiver,
         window: 4,
         segments_per_second: 10_000.try_into().unwrap(),
         enquire_link: Duration::from_secs(3_600),
@@ -101,14 +103,15 @@ impl Link {
 
 fn drive(link: &Link, octets_on_the_way_max: usize) -> (Drive<'_, DuplexStream>, Peer) {
     let (ours, theirs) = tokio::io::duplex(octets_on_the_way_max);
+    let halves = Box::leak(Box::default());
     let settings = Settings {
-        bind: BindTransceiver::default(),
+        opening: Opening::Ask { kind: BindKind::Transceiver, account: Account::default() },
         window: link.config.window,
         refusals: link.config.profile.refusals.clone(),
         enquire_link: link.config.enquire_link,
         last_sequence: 0,
     };
-    (Drive::new(link, ours, settings, None), Peer { stream: theirs, framer: Framer::default() })
+    (Drive::new(link, halves, ours, settings, None), Peer { stream: theirs, framer: Framer::default() })
 }
 
 /// The carrier's end.
@@ -179,7 +182,7 @@ async fn a_text_of_which_the_kernel_did_not_take_a_whole_pdu_is_not_sent() {
             };
             tokio::join!(submit, cut).0
         };
-        let (ended, answer) = tokio::join!(drive.run(), carrier);
+        let (ended, answer) = tokio::join!(drive.run(&[]), carrier);
         let expected = if octets < whole { Answer::NotSent } else { Answer::Unknown };
         assert_eq!(answer, expected, "the kernel took {octets} of {whole} octets");
         assert_eq!(why(&ended), Reason::Lost);
@@ -205,7 +208,7 @@ async fn a_text_that_waited_too_long_for_the_socket_does_not_leave_after_all() {
         };
         tokio::join!(first, second, slow)
     };
-    let (ended, (first, second, next)) = tokio::join!(drive.run(), carrier);
+    let (ended, (first, second, next)) = tokio::join!(drive.run(&[]), carrier);
     assert!(matches!(first, Answer::Taken { .. }), "its first octets were in time: {first:?}");
     assert_eq!(second, Answer::NotSent);
     assert_eq!(next, Some(CommandId::UnbindResp), "the second text never came");
@@ -223,7 +226,7 @@ async fn a_carrier_that_stops_reading_is_left_within_ten_seconds() {
         (answer, peer)
     };
     let started = Instant::now();
-    let (ended, (answer, _peer)) = tokio::join!(drive.run(), carrier);
+    let (ended, (answer, _peer)) = tokio::join!(drive.run(&[]), carrier);
     assert_eq!((why(&ended), answer), (Reason::WriteStalled, Answer::NotSent));
     assert!(started.elapsed() <= Duration::from_secs(10) + CLOSE, "{:?}", started.elapsed());
 }
@@ -251,7 +254,7 @@ async fn a_patients_stop_keeps_the_rest_of_a_text_from_following_its_first_segme
         };
         tokio::join!(long, short, stop)
     };
-    let (_, (long, short, next)) = tokio::join!(drive.run(), carrier);
+    let (_, (long, short, next)) = tokio::join!(drive.run(&[]), carrier);
     assert_eq!((long, short), (Answer::PartlyTaken, Answer::NotSent));
     assert_eq!(next, Some(CommandId::UnbindResp), "no other segment came");
 }
@@ -277,7 +280,7 @@ async fn a_slow_carriers_answer_settles_its_text_and_holds_up_no_other() {
         };
         tokio::join!(submit, slow)
     };
-    let (_, answer) = tokio::join!(drive.run(), async { carrier.await.0 });
+    let (_, answer) = tokio::join!(drive.run(&[]), async { carrier.await.0 });
     assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
 }
 
@@ -301,7 +304,7 @@ async fn a_carrier_that_forgot_our_bind_is_bound_again_and_the_other_texts_are_a
         };
         tokio::join!(submit(&link), submit(&link), forgetful)
     };
-    let (ended, (first, second, ())) = tokio::join!(drive.run(), carrier);
+    let (ended, (first, second, ())) = tokio::join!(drive.run(&[]), carrier);
     let expected = Answer::Refused { command_status: status::RINVBNDSTS, retry: crate::domain::Retry::WhenReady };
     assert_eq!(first, expected);
     assert!(matches!(second, Answer::Taken { .. }), "{second:?}");
@@ -327,7 +330,7 @@ async fn a_text_that_was_let_through_before_a_stop_is_written_before_the_answer_
         assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::DeliverSmResp));
         drop(peer);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +345,7 @@ async fn an_unreadable_text_is_kept_for_a_person_before_it_is_refused() {
         assert_eq!((answer.status(), answer.sequence()), (status::RINVCMDLEN, 77));
         drop(peer);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
     let begun = reception.begun.lock().unwrap();
     let [Delivery::Unroutable(letter)] = begun.as_slice() else { panic!("{begun:?}") };
     assert_eq!(letter.raw.len(), 16);
@@ -365,7 +368,7 @@ async fn the_end_of_a_session_is_told_while_what_it_brought_is_still_being_writt
         let Store::Waits(permits) = &reception.store else { unreachable!() };
         permits.add_permits(1);
     };
-    let (ended, ()) = tokio::join!(drive.run(), carrier);
+    let (ended, ()) = tokio::join!(drive.run(&[]), carrier);
     assert!(
         ended.at.is_some(),
         "and again when it is: what became durable after the first end was not answered either"
@@ -401,7 +404,7 @@ async fn a_busy_store_slows_the_carrier_down_instead_of_filling_memory() {
         };
         tokio::join!(send, answers);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
     assert_eq!(reception.begun.lock().unwrap().len(), SENT as usize);
 }
 
@@ -424,7 +427,7 @@ async fn a_carrier_that_is_too_busy_gets_a_second_of_rest() {
         assert_eq!(refused.elapsed().as_secs(), 1);
         drop(peer);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
 }
 
 #[tokio::test(start_paused = true)]
@@ -447,7 +450,7 @@ async fn whoever_waits_while_a_carrier_rests_goes_in_the_order_in_which_they_cam
         assert_eq!(started.elapsed().as_secs(), 1);
         drop((rooms, peer));
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
 }
 
 #[tokio::test(start_paused = true)]
@@ -477,7 +480,7 @@ async fn a_shutdown_waits_for_a_text_whose_place_was_granted_and_whose_commit_is
         };
         tokio::join!(submit, give_back, parts).0
     };
-    let (ended, answer) = tokio::join!(drive.run(), carrier);
+    let (ended, answer) = tokio::join!(drive.run(&[]), carrier);
     assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
     assert_eq!(why(&ended), Reason::Stopped);
 }
@@ -496,7 +499,7 @@ async fn a_shutdown_does_not_wait_for_ever_for_a_place_that_nobody_uses() {
         drop(peer);
         unused
     };
-    let (_, unused) = tokio::join!(drive.run(), carrier);
+    let (_, unused) = tokio::join!(drive.run(&[]), carrier);
     let answer = unused.submit(vec![SubmitSm::default()], in_two_seconds(), CancellationToken::new()).await;
     assert_eq!(answer, Answer::NotSent);
 }
@@ -520,7 +523,7 @@ async fn a_shutdown_does_not_wait_for_ever_for_a_silent_carrier() {
         };
         tokio::join!(submit, silent).0
     };
-    let (ended, answer) = tokio::join!(drive.run(), carrier);
+    let (ended, answer) = tokio::join!(drive.run(&[]), carrier);
     assert_eq!((why(&ended), answer), (Reason::Stopped, Answer::Unknown));
     assert_eq!(started.elapsed(), DRAIN + Duration::from_secs(5));
 }

@@ -121,7 +121,12 @@ impl Outbox {
             ReceiptState::Delivered => {
                 let all_arrived = match &mut tracked.fate {
                     Fate::Sent { segments } => {
-                        segments[segment].1 = Arrived::Yes;
+                        let (known, arrived) = &mut segments[segment];
+                        // A carrier that takes a segment without an id names it here; the same receipt twice is one segment.
+                        if let Some(id) = receipt.carrier_id.as_ref().filter(|_| known.0.is_empty()) {
+                            *known = id.clone();
+                        }
+                        *arrived = Arrived::Yes;
                         segments.iter().all(|(_, arrived)| *arrived == Arrived::Yes)
                     }
                     // One segment of an unconfirmed text arrived: the carrier had it after all. Of the others nothing is
@@ -204,10 +209,9 @@ impl Outbox {
             found.next().filter(|_| found.next().is_none())
         };
         let by_reference = |ours: u16| {
-            let mut found = self.tracked.iter().enumerate().filter(|(_, tracked)| {
-                reference(tracked.id.seq) == ours && matches!(tracked.fate, Fate::Unconfirmed { .. })
-            });
-            found.next().filter(|_| found.next().is_none()).map(|(index, _)| (index, 0))
+            let ours = self.tracked.iter().enumerate().filter(|(_, tracked)| reference(tracked.id.seq) == ours);
+            let mut found = ours.filter_map(|(index, tracked)| Some((index, tracked.without_id()?)));
+            found.next().filter(|_| found.next().is_none())
         };
         receipt.carrier_id.as_ref().and_then(by_id).or_else(|| receipt.reference.and_then(by_reference))
     }
@@ -230,6 +234,17 @@ impl Tracked {
         match self.fate {
             Fate::Sent { .. } => Status::Sent,
             Fate::Unconfirmed { .. } => Status::Unconfirmed,
+        }
+    }
+
+    /// The first segment that may be meant by a receipt whose id says nothing: one that the carrier gave none, as in the
+    /// answer to a `deliver_sm` (SMPP 3.4 §4.6.2), or one of which nothing is known.
+    fn without_id(&self) -> Option<usize> {
+        match &self.fate {
+            Fate::Sent { segments } => {
+                segments.iter().position(|(id, arrived)| id.0.is_empty() && *arrived == Arrived::NotYetKnown)
+            }
+            Fate::Unconfirmed { .. } => Some(0),
         }
     }
 

@@ -20,7 +20,7 @@ async fn while_the_store_takes_nothing_the_carrier_hears_nothing_and_is_left() {
             peer.says(unbind.sequence(), Pdu::UnbindResp).await;
             assert_eq!(peer.hears().await, None);
         };
-        let (ended, ()) = tokio::join!(drive.run(), carrier);
+        let (ended, ()) = tokio::join!(drive.run(&[]), carrier);
         assert_eq!(why(&ended), Reason::NotTaken);
         assert_eq!(started.elapsed().as_secs(), 5);
         assert!(ended.at.is_some(), "what was not answered will come again");
@@ -49,7 +49,7 @@ async fn a_store_that_takes_no_delivery_does_not_make_a_text_on_its_way_unknown(
         };
         tokio::join!(submit, slow).0
     };
-    let (ended, answer) = tokio::join!(drive.run(), carrier);
+    let (ended, answer) = tokio::join!(drive.run(&[]), carrier);
     assert!(matches!(answer, Answer::Taken { .. }), "{answer:?}");
     assert_eq!(why(&ended), Reason::NotTaken);
 }
@@ -72,7 +72,7 @@ async fn a_start_that_was_not_taken_does_not_come_after_the_stop_that_followed_i
         assert_eq!(started.elapsed().as_secs(), 3, "both are taken as soon as the store takes anything");
         drop(peer);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
     let begun = reception.begun.lock().unwrap();
     let ids: Vec<_> = begun.iter().map(id).collect();
     assert_eq!(ids.len(), 5);
@@ -111,7 +111,7 @@ async fn one_phones_texts_wait_in_order_for_the_first_and_no_more_than_eight_are
         assert_eq!(started.elapsed().as_secs(), 30);
         drop(peer);
     };
-    let (ended, ()) = tokio::join!(drive.run(), carrier);
+    let (ended, ()) = tokio::join!(drive.run(&[]), carrier);
     assert_eq!(why(&ended), Reason::NotTaken);
     assert_eq!(reception.begun.lock().unwrap().len(), 4 + 8 + 1);
 }
@@ -128,7 +128,7 @@ async fn what_the_carrier_no_longer_waits_for_is_not_offered_again() {
         assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
         drop(peer);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
     let begun = reception.begun.lock().unwrap();
     assert_eq!(begun.len(), 10 + 1, "once a second for ten seconds of the thirty");
 }
@@ -143,7 +143,7 @@ async fn what_was_not_taken_is_not_offered_once_the_session_is_over() {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         drop(peer);
     };
-    tokio::join!(drive.run(), carrier);
+    tokio::join!(drive.run(&[]), carrier);
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(reception.begun.lock().unwrap().len(), 2);
 }
@@ -162,7 +162,7 @@ async fn a_carrier_that_brings_what_a_thousand_phones_said_is_left_at_once_if_no
         assert_eq!(started.elapsed().as_secs(), 0);
         drop(peer);
     };
-    let (ended, ()) = tokio::join!(drive.run(), carrier);
+    let (ended, ()) = tokio::join!(drive.run(&[]), carrier);
     assert_eq!(why(&ended), Reason::NotTaken);
     assert!(reception.begun.lock().unwrap().len() > 1_024);
 }
@@ -182,7 +182,7 @@ async fn one_unreadable_conversation_is_borne_longer_each_time_it_ended_a_sessio
             assert_eq!(peer.hears().await.map(|frame| frame.id()), Some(CommandId::Unbind));
             drop(peer);
         };
-        let (ended, ()) = tokio::join!(drive.run(), carrier);
+        let (ended, ()) = tokio::join!(drive.run(&[]), carrier);
         assert_eq!(why(&ended), Reason::NotTaken);
         assert_eq!(started.elapsed().as_secs(), seconds);
     }
