@@ -7,7 +7,7 @@ mod scene;
 
 use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, BootId, CarrierId, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, MessageId,
+    Answer, BootId, CarrierId, Clues, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, MessageId,
     OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -853,8 +853,13 @@ fn a_receipt_that_came_before_a_crash_settles_what_the_crash_left_unconfirmed() 
     let mut scene = in_state("opted_in");
     let draft = accepted(scene.drafts("see you"));
     let cleared = scene.grant().unwrap();
-    let by_reference =
-        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered, error: None };
+    let by_reference = Receipt {
+        carrier_id: None,
+        reference: Some(cleared.reference()),
+        state: ReceiptState::Delivered,
+        error: None,
+        clues: Clues::default(),
+    };
     scene.event(Event::Receipted(by_reference));
     scene.restarts();
     assert_eq!(scene.status(draft), Status::Delivered);

@@ -25,6 +25,7 @@ use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrit
 use super::translate::{self, Sessions};
 use super::window::{Submit, Token};
 use crate::domain::{Answer, DeliveryId};
+use crate::ports::Delivery;
 
 /// How long the window may take to drain at the end, and what was delivered to become durable.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -344,8 +345,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let delivery =
+        let mut delivery =
             translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &self.link.config.profile.dialect);
+        if let Delivery::Receipt { receipt, .. } = &mut delivery {
+            self.link.learn_spelling(receipt);
+        }
         let (request, came_at) = (delivered.frame.request(), Instant::now());
         self.deliveries.hand(Handed { request, command_status, delivery, came_at });
     }
@@ -364,6 +368,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.link.slow_down();
         }
         self.link.count_submit(&answer);
+        self.link.learn_ids(&answer);
         if let Some(asked) = self.asked.remove(&token) {
             // Whoever asked may have gone; the answer is the conversation's to miss.
             let _ = asked.answer.send(answer);

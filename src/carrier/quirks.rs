@@ -121,7 +121,7 @@ fn of_the_ids(answered: &str, receipted: &CarrierId) -> Option<&'static str> {
         Some(Likeness::Same) => None,
         Some(Likeness::OtherCase) => Some("the id of a receipt is that of the answer in another case"),
         Some(Likeness::OtherZeros) => Some("the id of a receipt is that of the answer with other zeros before it"),
-        Some(Likeness::OtherBase) => {
+        Some(Likeness::HexToDecimal | Likeness::DecimalToHex) => {
             Some("the ids of answer and receipt are one number, once in hexadecimal and once in decimal")
         }
         None => Some("the id of a receipt is another than that of the answer: receipts can't be matched by it"),

@@ -2,6 +2,7 @@
 //! something for a person to look at.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::alert::Alert;
@@ -13,7 +14,7 @@ use super::text::Letters;
 use super::udh::{self, Header};
 use super::{receipt, text};
 use crate::domain::text::DefaultAlphabet;
-use crate::domain::{Body, CarrierId, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
+use crate::domain::{Body, CarrierId, Clues, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
 use crate::ports::{DeadLetter, Delivery};
 
 /// The session that brings a delivery, and the end of the one before it.
@@ -29,6 +30,18 @@ pub struct Dialect {
     pub default_alphabet: DefaultAlphabet,
     /// What the errors in its receipts mean.
     pub errors: Errors,
+    /// Of the clock whose time stands in its receipts.
+    pub receipt_zone: ReceiptZone,
+}
+
+/// The time zone of the dates in a carrier's receipts, which name none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptZone(pub TimeZone);
+
+impl Default for ReceiptZone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
 }
 
 /// What a `deliver_sm` or a `data_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
@@ -114,11 +127,14 @@ pub(super) fn receipt(message: &ShortMessage, dialect: &Dialect) -> Receipt {
     };
     let id = id.map(|id| id.chars().take(ID_CHARS_MAX).collect::<String>());
     let state = parameters.message_state.map(receipt::state_of).or(said.state);
+    let ReceiptZone(zone) = &dialect.receipt_zone;
+    let submitted_at = said.submitted.and_then(|at| at.to_zoned(zone.clone()).ok()).map(|at| at.timestamp());
     Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
         error: dialect.errors.of(parameters.network_error_code, said.error),
+        clues: Clues { spelling: None, submitted_at, opening: said.opening },
     }
 }
 
@@ -175,7 +191,7 @@ mod tests {
     use super::*;
     use crate::carrier::frame::{Framer, encode};
     use crate::carrier::short_message::Parameters;
-    use crate::domain::Cause;
+    use crate::domain::{Cause, Opening};
 
     /// 2026-07-08 09:10:11 UTC
     const NOW: Timestamp = Timestamp::constant(1_783_501_811, 0);
@@ -232,7 +248,8 @@ mod tests {
     #[test]
     fn a_receipt_whose_text_is_stop_is_a_receipt() {
         let receipt = receipt_of(ShortMessage { esm_class: 0x04, ..message(b"STOP") });
-        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown, error: None });
+        let (state, clues) = (ReceiptState::Unknown, Clues::default());
+        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state, error: None, clues });
     }
 
     #[test]
@@ -259,13 +276,27 @@ mod tests {
     #[test]
     fn a_carrier_has_its_own_default_alphabet_and_its_own_errors() {
         let errors = [(64, Cause::OverLimit)].into_iter().collect();
-        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors };
+        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors, ..Dialect::default() };
         let Delivery::Text { inbound, .. } = deliver_in(&dialect, message(b"S\xED")) else { panic!("a text") };
         assert_eq!(inbound.text.expose(), "Sí");
         let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7_f stat:UNDELIV err:064") };
         let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt) else { panic!("a receipt") };
         assert_eq!(receipt.carrier_id, Some(CarrierId("7_f".into())));
         assert_eq!(receipt.error.and_then(|error| error.cause), Some(Cause::OverLimit));
+    }
+
+    #[test]
+    fn the_time_in_a_receipt_is_of_the_carriers_own_zone() {
+        let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7 submit date:2607080310 text:See you") };
+        let of_zone = |name: &str| {
+            let receipt_zone = ReceiptZone(TimeZone::get(name).unwrap());
+            let dialect = Dialect { receipt_zone, ..Dialect::default() };
+            let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt.clone()) else { panic!("a receipt") };
+            assert_eq!(receipt.clues.opening.as_ref().map(Opening::expose), Some("See you"));
+            receipt.clues.submitted_at.map(|at| at.to_string())
+        };
+        assert_eq!(of_zone("UTC").as_deref(), Some("2026-07-08T03:10:00Z"));
+        assert_eq!(of_zone("America/Denver").as_deref(), Some("2026-07-08T09:10:00Z"));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Reads a carrier's profile: a file of its own, or one of those that come with Assent.
 
+use jiff::tz::TimeZone;
+
 use super::Carrier;
 use super::reader::{Reader, Section};
 use crate::carrier::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
 use crate::carrier::receipt::Errors;
 use crate::carrier::refusal::{OVERRIDES_MAX, Refusals};
-use crate::carrier::translate::Dialect;
+use crate::carrier::translate::{Dialect, ReceiptZone};
 use crate::domain::text::{DefaultAlphabet, SEGMENTS_MAX, Writing};
-use crate::domain::{Cause, Retry, Writings};
+use crate::domain::{Cause, Phone, Retry, Writings};
 
 /// The profiles that need no file, by name.
 const KNOWN: [(&str, &str); 4] = [
@@ -47,15 +49,18 @@ pub fn read(reader: &mut Reader, section: &mut Section) -> Profile {
 pub fn writings(carriers: &[Carrier]) -> Writings {
     let mut carriers: Vec<&Carrier> = carriers.iter().collect();
     carriers.sort_by_key(|carrier| carrier.priority);
-    let named = carriers.iter().flat_map(|carrier| {
-        let writing = carrier.profile.writing();
-        carrier.numbers.iter().map(move |number| (number.clone(), writing))
-    });
-    let others = carriers.iter().find(|carrier| carrier.numbers.is_empty());
+    let numbers = carriers.iter().flat_map(|carrier| &carrier.numbers);
+    let naming = |number: &Phone| writing(carriers.iter().filter(|carrier| carrier.numbers.contains(number)));
     Writings {
-        named: named.collect(),
-        others: others.map_or_else(Writing::default, |carrier| carrier.profile.writing()),
+        named: numbers.map(|number| (number.clone(), naming(number))).collect(),
+        others: writing(carriers.iter().filter(|carrier| carrier.numbers.is_empty())),
     }
+}
+
+/// How a text is written that goes through one of these links, of which the first is preferred.
+fn writing<'a>(carriers: impl Iterator<Item = &'a &'a Carrier>) -> Writing {
+    let each = carriers.map(|carrier| carrier.profile.writing());
+    each.reduce(Writing::with_stand_in).unwrap_or_default()
 }
 
 /// Reads the text of a profile. What it leaves out is strict.
@@ -79,6 +84,7 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
         dialect: Dialect {
             default_alphabet: reader.choice(&mut root, "default_alphabet", DefaultAlphabet::default(), &alphabets),
             errors: errors(&mut reader, &mut root),
+            receipt_zone: receipt_zone(&mut reader, &mut root),
         },
         data_coding: reader.octet(&mut root, "data_coding", strict.data_coding),
         source: address(&mut reader, &mut root, "source", strict.source),
@@ -92,6 +98,17 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
     }
     reader.finish(root);
     if reader.mistakes.is_empty() { Ok(profile) } else { Err(reader.mistakes) }
+}
+
+fn receipt_zone(reader: &mut Reader, root: &mut Section) -> ReceiptZone {
+    let Some(name) = reader.text(root, "receipt_time_zone") else { return ReceiptZone::default() };
+    match TimeZone::get(&name) {
+        Ok(zone) => ReceiptZone(zone),
+        Err(_) => {
+            reader.wrong(root, "receipt_time_zone", format!("{name} is no time zone; one is \"America/New_York\""));
+            ReceiptZone::default()
+        }
+    }
 }
 
 /// SMPP 3.4 §5.2.19.
@@ -160,7 +177,6 @@ fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusa
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::domain::Phone;
 
     #[test]
     fn a_number_is_written_as_the_link_wants_it_that_it_goes_through() {
@@ -198,6 +214,7 @@ mod tests {
             "data_coding",
             "validity_period",
             "segments_max",
+            "receipt_time_zone",
             "throttled_by",
             "[source]",
             "[destination]",
@@ -245,6 +262,7 @@ mod tests {
             data_coding = 3
             validity_period = "relative"
             segments_max = 4
+            receipt_time_zone = "Europe/Oslo"
             throttled_by = [0x58, 0x400]
             [destination]
             ton = 0
@@ -261,6 +279,7 @@ mod tests {
             dialect: Dialect {
                 default_alphabet: DefaultAlphabet::Latin1,
                 errors: Errors::from_iter([(5, Cause::UnknownNumber), (30, Cause::Landline), (31, Cause::Landline)]),
+                receipt_zone: ReceiptZone(TimeZone::get("Europe/Oslo").unwrap()),
             },
             data_coding: 3,
             destination: AddressForm { ton: 0, npi: 1 },
@@ -282,6 +301,7 @@ mod tests {
             concatenation = "udh"
             data_coding = 8
             segments_max = 11
+            receipt_time_zone = "Mars"
             throttled_by = [0]
             id_base = "hex"
             [source]
@@ -301,6 +321,7 @@ mod tests {
             "errors.landline: 70000 is more than a receipt can say, which is 65535",
             "errors.over_limit: 30 means something else already",
             "errors.spam: unknown key",
+            "receipt_time_zone: Mars is no time zone; one is \"America/New_York\"",
             "source.ton: must be a whole number from 0 to 255",
             "segments_max: must be a whole number from 1 to 10",
             "throttled_by: must be a list of up to 64 error codes other than 0, such as [0x58]",

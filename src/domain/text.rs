@@ -38,6 +38,16 @@ pub struct Writing {
     pub header_octets: usize,
     /// Segments that a text of staff may take.
     pub segments_max: u32,
+    pub carried: Carried,
+}
+
+/// How many PDUs a long text goes to the carrier as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// One for each segment.
+    InSegments,
+    /// One, which the carrier cuts.
+    Whole,
 }
 
 /// As many segments as phones are sure to join.
@@ -45,11 +55,28 @@ pub const SEGMENTS_MAX: u32 = 10;
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6, segments_max: SEGMENTS_MAX }
+        let (default_alphabet, carried) = (DefaultAlphabet::Gsm, Carried::InSegments);
+        Self { default_alphabet, header_octets: 6, segments_max: SEGMENTS_MAX, carried }
     }
 }
 
 impl Writing {
+    /// How texts are written for a link for which another may stand in. How many PDUs one goes as is known where it is the
+    /// same for both; else it is taken for the more.
+    #[must_use]
+    pub fn with_stand_in(self, other: Self) -> Self {
+        let carried = if self.carried == other.carried { self.carried } else { Carried::InSegments };
+        Self { carried, ..self }
+    }
+
+    /// How many PDUs a text of so many segments goes as.
+    pub fn pdus(self, segments: u32) -> u32 {
+        match self.carried {
+            Carried::InSegments => segments,
+            Carried::Whole => 1,
+        }
+    }
+
     /// The alphabet that a text needs.
     pub fn alphabet_of(self, text: &str) -> Alphabet {
         let has = |character| gsm7_codes(character).and_then(|codes| self.default_alphabet.octets(character, codes));
@@ -164,7 +191,7 @@ impl Segments {
     /// Cuts a text. An escape pair, a surrogate pair or a grapheme is never torn apart, unless one
     /// grapheme alone is larger than a segment.
     pub fn written(text: &str, writing: Writing) -> Self {
-        let Writing { default_alphabet, header_octets, segments_max: _ } = writing;
+        let Writing { default_alphabet, header_octets, segments_max: _, carried: _ } = writing;
         let (alphabet, encoded) = match encode_gsm7(text, default_alphabet) {
             Some(encoded) => (Alphabet::Gsm7, encoded),
             None => (Alphabet::Ucs2, encode_ucs2(text, Alphabet::Ucs2.units(header_octets))),

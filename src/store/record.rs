@@ -352,11 +352,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::outbox::{Fate, Stage};
     use crate::domain::policy::BootId;
     use crate::domain::{
-        Answer, Body, CarrierError, CarrierId, Cause, DeliveryId, Draft, Effect, Event, Fingerprint, Form, Inbound,
-        Kind, Limits, OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Reference, Retry,
-        SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
+        Answer, Body, CarrierError, CarrierId, Cause, Clues, DeliveryId, Draft, Effect, Event, Fingerprint, Form,
+        Inbound, Kind, Likeness, Limits, Opening, OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState,
+        Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -435,9 +436,22 @@ mod tests {
         let error = (1..=u16::MAX, cause)
             .prop_map(|(code, cause)| CarrierError { code: code.try_into().expect("it is not 0"), cause });
         let error = proptest::option::of(error);
-        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state, error).prop_map(
-            |(carrier_id, reference, state, error)| Event::Receipted(Receipt { carrier_id, reference, state, error }),
+        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state, error, clues()).prop_map(
+            |(carrier_id, reference, state, error, clues)| {
+                Event::Receipted(Receipt { carrier_id, reference, state, error, clues })
+            },
         )
+    }
+
+    fn clues() -> impl Strategy<Value = Clues> {
+        let spelling = proptest::option::of(proptest::sample::select(Likeness::ALL.to_vec()));
+        let submitted_at = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
+        let opening = proptest::option::of(any::<String>().prop_map(|text| Opening::of(&text)));
+        (spelling, submitted_at, opening).prop_map(|(spelling, submitted_at, opening)| Clues {
+            spelling,
+            submitted_at,
+            opening,
+        })
     }
 
     fn answer() -> impl Strategy<Value = Answer> {
@@ -570,6 +584,16 @@ mod tests {
         assert!(matches!(conversation.consent, Consent::OptedOut { .. }));
         assert_eq!(conversation.outbox.waiting[0].message.kind, Kind::OptOutConfirmation);
         assert_eq!(String::from_utf8(write_conversation(&conversation)).unwrap(), written);
+
+        let sending = r#"{"sending":{"boot":1,"deadline":0,"expires_at":0,"recalled":false}}"#;
+        let queued =
+            r#"{"queued":{"not_before":1790000000000000000,"asked_until":null,"expires_at":1790000300000000000}}"#;
+        let unconfirmed = r#"{"unconfirmed":{"segments":3}}"#;
+        let written = written.replace(queued, sending).replace(r#""segments":1}"#, r#""segments":3}"#);
+        let written = written.replace(r#"{"sent":{"segments":[["a1",true],["a2",false]]}}"#, unconfirmed);
+        let outbox = read_conversation(written.as_bytes()).unwrap().outbox;
+        assert!(matches!(outbox.waiting[0].stage, Stage::Sending { pdus: 3, .. }), "one for each segment");
+        assert!(matches!(outbox.tracked[0].fate, Fate::Unconfirmed { pdus: 3, left: None, .. }));
 
         let said = br#"1{"kind":{"staff_text":{"staff":null}},"text":"hello \"you\""}"#;
         assert_eq!(read_said(said).unwrap(), (Kind::StaffText { staff: None }, Body::new("hello \"you\"")));

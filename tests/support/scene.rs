@@ -157,7 +157,7 @@ impl Scene {
     pub fn receipt(&mut self, cleared: &Cleared, state: ReceiptState) {
         for id in carrier_ids(cleared) {
             let reference = Some(reference(cleared.id().seq));
-            self.event(Event::Receipted(Receipt { carrier_id: Some(id), reference, state, error: None }));
+            self.event(Event::Receipted(Receipt { reference, state, ..Receipt::delivered(id) }));
         }
     }
 

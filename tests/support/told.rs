@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use assent::domain::policy::BootId;
 use assent::domain::{
-    Answer, Body, CarrierId, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint, Form,
-    Inbound, Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState,
+    Answer, Body, CarrierId, Clues, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint,
+    Form, Inbound, Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState,
     SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember,
 };
 use assent::ports::{
@@ -69,7 +69,13 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     let received = (words, any::<[u8; 16]>()).prop_map(|(words, fingerprint)| received(words, fingerprint));
     let receipted = (proptest::option::of("[ab]"), proptest::option::of(1..5_u16)).prop_map(|(id, reference)| {
         let carrier_id = id.map(|id| CarrierId(id.into()));
-        Event::Receipted(Receipt { carrier_id, reference, state: ReceiptState::Delivered, error: None })
+        Event::Receipted(Receipt {
+            carrier_id,
+            reference,
+            state: ReceiptState::Delivered,
+            error: None,
+            clues: Clues::default(),
+        })
     });
     let answer = prop_oneof![
         3 => "[ab]".prop_map(|id| Answer::Taken { ids: vec![CarrierId(id.into())] }),

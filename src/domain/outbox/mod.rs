@@ -1,19 +1,20 @@
 //! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
+mod about;
 mod tracked;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, TRACKED_MAX, Tracked, reference};
+pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, Left, TRACKED_MAX, Tracked, reference};
 
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Precedence,
-    Retry, Status,
+    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Opening, Phone, Policy,
+    Precedence, Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
@@ -43,8 +44,9 @@ pub enum Stage {
     Pending,
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
     Queued { not_before: Timestamp, pause: Pause, asked: Option<Asked>, expires_at: Timestamp },
-    /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
-    Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled },
+    /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue. It is written
+    /// as so many PDUs, and as many receipts are to come.
+    Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled, pdus: u32 },
 }
 
 /// Who waits for a message's slot, and until when nobody else asks for another.
@@ -197,7 +199,9 @@ impl Outbox {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
-                waiting.stage = Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No };
+                let pdus = policy.writing.pdus(waiting.message.segments);
+                waiting.stage =
+                    Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No, pdus };
                 waiting.become_(Status::Sending, None, step);
                 Some(cleared)
             }
@@ -258,8 +262,8 @@ impl Outbox {
                 None
             }
             Answer::Unknown => {
-                let segments = self.waiting[index].message.segments;
-                self.track(index, Fate::unconfirmed(segments), step);
+                let fate = self.waiting[index].unconfirmed();
+                self.track(index, fate, step);
                 None
             }
             Answer::NotSent => self.try_again(index, step),
@@ -291,16 +295,16 @@ impl Outbox {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
             Stage::Pending | Stage::Queued { .. } => false,
         })?;
-        let segments = self.waiting[index].message.segments;
-        self.track(index, Fate::unconfirmed(segments), step);
+        let fate = self.waiting[index].unconfirmed();
+        self.track(index, fate, step);
         self.replay_early_receipts(step)
     }
 
     /// Moves everything that waits to `unconfirmed`.
     pub(in crate::domain) fn doubt_everything(&mut self, step: &mut Step<'_>) {
         while let Some(first) = self.waiting.first() {
-            let segments = first.message.segments;
-            self.track(0, Fate::unconfirmed(segments), step);
+            let fate = first.unconfirmed();
+            self.track(0, fate, step);
         }
     }
 
@@ -444,6 +448,20 @@ impl Waiting {
             Precedence::First => false,
             Precedence::InTurn | Precedence::FirstContact => true,
         }
+    }
+
+    /// What is known of it if it may have gone out. When and how is known of what was being sent alone.
+    fn unconfirmed(&self) -> Fate {
+        let (pdus, left) = match self.stage {
+            Stage::Sending { pdus, .. } => (pdus, Some(self.left())),
+            Stage::Pending | Stage::Queued { .. } => (self.message.segments, None),
+        };
+        Fate::Unconfirmed { pdus, arrived: Vec::new(), left }
+    }
+
+    /// When and how it left, if it is being sent: nothing was written of it since it became so.
+    fn left(&self) -> Left {
+        Left { at: self.message.updated_at, opening: Opening::of(self.message.text.expose()) }
     }
 
     fn is_in_flight(&self, id: MessageId, attempt: u32) -> bool {

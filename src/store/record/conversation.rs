@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{KindV1, MessageV1, ReceiptV1};
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
-use crate::domain::outbox::{Arrived, Asked, EarlyReceipt, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
+use crate::domain::outbox::{
+    Arrived, Asked, EarlyReceipt, Fate, Left, Outbox, Pause, Recalled, Stage, Tracked, Waiting,
+};
 use crate::domain::policy::BootId;
 use crate::domain::reassembly::{PartSet, Reassembly};
 use crate::domain::{
-    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Reference, Seq, SessionEnd,
+    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Message, Opening, Reference, Seq,
+    SessionEnd,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +89,9 @@ enum StageV1 {
         deadline: i64,
         expires_at: i64,
         recalled: bool,
+        /// Without it, as many as the text has segments: the first release did not know of any other way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pdus: Option<u32>,
     },
 }
 
@@ -113,9 +119,13 @@ enum FateV1<'a> {
     /// The carrier's id of each segment, and whether it arrived.
     Sent { segments: Vec<(Cow<'a, str>, bool)> },
     Unconfirmed {
+        /// PDUs, which are as many.
         segments: u32,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         arrived: Vec<Cow<'a, str>>,
+        /// When it left, and how it begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<(i64, Cow<'a, str>)>,
     },
 }
 
@@ -245,11 +255,12 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
                 asked_by: asked.map(|asked| asked.by.0),
                 expires_at: nanoseconds(expires_at),
             },
-            Stage::Sending { boot, deadline, expires_at, recalled } => StageV1::Sending {
+            Stage::Sending { boot, deadline, expires_at, recalled, pdus } => StageV1::Sending {
                 boot: boot.0,
                 deadline: nanoseconds(deadline),
                 expires_at: nanoseconds(expires_at),
                 recalled: recalled == Recalled::Yes,
+                pdus: Some(pdus),
             },
         };
         Self { message: (&waiting.message).into(), stage, attempts: waiting.attempts }
@@ -260,6 +271,7 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     type Error = ReadError;
 
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
+        let message: Message = waiting.message.try_into()?;
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
             StageV1::Queued { not_before, postponed, asked_until, asked_by, expires_at } => Stage::Queued {
@@ -268,14 +280,15 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
                 asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },
-            StageV1::Sending { boot, deadline, expires_at, recalled } => Stage::Sending {
+            StageV1::Sending { boot, deadline, expires_at, recalled, pdus } => Stage::Sending {
                 boot: BootId(boot),
                 deadline: time(deadline),
                 expires_at: time(expires_at),
                 recalled: if recalled { Recalled::Yes } else { Recalled::No },
+                pdus: pdus.unwrap_or(message.segments),
             },
         };
-        Ok(Self { message: waiting.message.try_into()?, stage, attempts: waiting.attempts })
+        Ok(Self { message, stage, attempts: waiting.attempts })
     }
 }
 
@@ -285,9 +298,11 @@ impl<'a> From<&'a Tracked> for TrackedV1<'a> {
             Fate::Sent { segments } => FateV1::Sent {
                 segments: segments.iter().map(|(id, arrived)| ((&*id.0).into(), *arrived == Arrived::Yes)).collect(),
             },
-            Fate::Unconfirmed { segments, arrived } => {
-                FateV1::Unconfirmed { segments: *segments, arrived: arrived.iter().map(|id| (&*id.0).into()).collect() }
-            }
+            Fate::Unconfirmed { pdus, arrived, left } => FateV1::Unconfirmed {
+                segments: *pdus,
+                arrived: arrived.iter().map(|id| (&*id.0).into()).collect(),
+                left: left.as_ref().map(|left| (nanoseconds(left.at), left.opening.expose().into())),
+            },
         };
         Self {
             id: tracked.id.into(),
@@ -308,9 +323,11 @@ impl TryFrom<TrackedV1<'_>> for Tracked {
         };
         let fate = match tracked.fate {
             FateV1::Sent { segments } => Fate::Sent { segments: segments.into_iter().map(segment).collect() },
-            FateV1::Unconfirmed { segments, arrived } => {
-                Fate::Unconfirmed { segments, arrived: arrived.into_iter().map(|id| CarrierId(id.into())).collect() }
-            }
+            FateV1::Unconfirmed { segments, arrived, left } => Fate::Unconfirmed {
+                pdus: segments,
+                arrived: arrived.into_iter().map(|id| CarrierId(id.into())).collect(),
+                left: left.map(|(at, opening)| Left { at: time(at), opening: Opening::of(&opening) }),
+            },
         };
         Ok(Self {
             id: tracked.id.into(),

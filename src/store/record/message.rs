@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::{
-    Body, CarrierError, CarrierId, Cause, Failure, Kind, Message, Receipt, ReceiptState, StaffId, Status,
+    Body, CarrierError, CarrierId, Cause, Clues, Failure, Kind, Likeness, Message, Opening, Receipt, ReceiptState,
+    StaffId, Status,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -236,6 +237,46 @@ pub struct ReceiptV1 {
     /// The carrier's code, and that of the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<(u16, u8)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spelling: Option<LikenessV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submitted_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opening: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum LikenessV1 {
+    Same,
+    OtherCase,
+    OtherZeros,
+    HexToDecimal,
+    DecimalToHex,
+}
+
+impl From<Likeness> for LikenessV1 {
+    fn from(likeness: Likeness) -> Self {
+        match likeness {
+            Likeness::Same => Self::Same,
+            Likeness::OtherCase => Self::OtherCase,
+            Likeness::OtherZeros => Self::OtherZeros,
+            Likeness::HexToDecimal => Self::HexToDecimal,
+            Likeness::DecimalToHex => Self::DecimalToHex,
+        }
+    }
+}
+
+impl From<LikenessV1> for Likeness {
+    fn from(likeness: LikenessV1) -> Self {
+        match likeness {
+            LikenessV1::Same => Self::Same,
+            LikenessV1::OtherCase => Self::OtherCase,
+            LikenessV1::OtherZeros => Self::OtherZeros,
+            LikenessV1::HexToDecimal => Self::HexToDecimal,
+            LikenessV1::DecimalToHex => Self::DecimalToHex,
+        }
+    }
 }
 
 impl From<&Receipt> for ReceiptV1 {
@@ -245,6 +286,9 @@ impl From<&Receipt> for ReceiptV1 {
             reference: receipt.reference,
             state: receipt.state.into(),
             error: receipt.error.map(|error| error_codes(Some(error))),
+            spelling: receipt.clues.spelling.map(LikenessV1::from),
+            submitted_at: receipt.clues.submitted_at.map(nanoseconds),
+            opening: receipt.clues.opening.as_ref().map(|opening| opening.expose().to_owned()),
         }
     }
 }
@@ -259,6 +303,11 @@ impl TryFrom<ReceiptV1> for Receipt {
             reference: receipt.reference,
             state: receipt.state.into(),
             error: error_of(code, cause.into())?,
+            clues: Clues {
+                spelling: receipt.spelling.map(Likeness::from),
+                submitted_at: receipt.submitted_at.map(time),
+                opening: receipt.opening.as_deref().map(Opening::of),
+            },
         })
     }
 }
