@@ -553,6 +553,71 @@ fn a_start_delivered_again_two_sessions_later_does_not_undo_the_stop_in_between(
 }
 
 #[test]
+fn a_text_that_comes_again_because_our_answer_was_late_shows_once_and_the_next_in_the_same_words_too() {
+    let mut scene = in_state("opted_in");
+    let began = scene.now - MINUTE * 180;
+    let words = Inbound { session_began: Some(began), ..scene.inbound("ok") };
+    let delivered = |number| Event::Received(Inbound { delivery: Some(DeliveryId(number)), ..words.clone() });
+    scene.event(delivered(1));
+    scene.event(Event::AnsweredLate(DeliveryId(1)));
+    let shown = scene.thread.len();
+    scene.restarts();
+    scene.later(MINUTE);
+    assert!(matches!(scene.event(delivered(2)), Outcome::Duplicate(_)));
+    // In the same session, and in time: the carrier had our answer to that.
+    scene.later(MINUTE);
+    assert_eq!(scene.event(delivered(3)), Outcome::Recorded);
+    assert_eq!(scene.thread.len(), shown + 1, "the patient said it twice");
+    scene.event(Event::AnsweredLate(DeliveryId(77)));
+    assert_eq!(scene.event(delivered(4)), Outcome::Recorded, "whose answer was late is long forgotten");
+}
+
+#[test]
+fn of_two_real_texts_whose_answers_were_both_late_both_show_once() {
+    let mut scene = in_state("opted_in");
+    let words = Inbound { session_began: Some(scene.now - MINUTE * 180), ..scene.inbound("ok") };
+    let shown = scene.thread.len();
+    for number in [1, 2] {
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(number)), ..words.clone() }));
+    }
+    assert_eq!(scene.thread.len(), shown + 2);
+    for number in [1, 2] {
+        scene.event(Event::AnsweredLate(DeliveryId(number)));
+    }
+    for number in [3, 4] {
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(number)), ..words.clone() }));
+    }
+    assert_eq!(scene.thread.len(), shown + 2, "each came again once");
+    scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(5)), ..words }));
+    assert_eq!(scene.thread.len(), shown + 3);
+}
+
+#[test]
+fn long_after_a_late_answer_the_same_words_are_another_text_but_a_start_is_not() {
+    for (text, minutes, shows) in [("ok", 9, 1), ("ok", 11, 2), ("START", 60 * 23, 1), ("START", 60 * 25, 2)] {
+        let mut scene = Scene::new();
+        let words = Inbound { session_began: Some(scene.now - MINUTE * 180), ..scene.inbound(text) };
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(1)), ..words.clone() }));
+        scene.event(Event::AnsweredLate(DeliveryId(1)));
+        scene.later(MINUTE * minutes);
+        scene.event(Event::Received(words));
+        assert_eq!(scene.messages(&Kind::Inbound), shows, "{text} after {minutes} minutes");
+    }
+}
+
+#[test]
+fn a_stop_that_comes_again_after_a_late_answer_stops_again_what_a_start_began() {
+    let mut scene = in_state("opted_in");
+    let stop = Inbound { delivery: Some(DeliveryId(1)), ..scene.inbound("STOP") };
+    scene.event(Event::Received(stop.clone()));
+    scene.event(Event::AnsweredLate(DeliveryId(1)));
+    scene.later(MINUTE);
+    scene.texts("START");
+    scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(2)), ..stop }));
+    assert_eq!(scene.consent(), "opted_out");
+}
+
+#[test]
 fn a_text_that_another_daemon_took_is_asked_about_before_it_is_decided() {
     let mut scene = in_state("opted_in");
     let first = scene.inbound("ok");

@@ -106,7 +106,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             places: Arc::new(Semaphore::new(settings.window)),
             given_back: Arc::default(),
             session: Session::connected(settings, now()),
-            deliveries: Deliveries::new(Arc::clone(&link.reception), Arc::clone(&link.patience)),
+            deliveries: Deliveries::new(
+                Arc::clone(&link.reception),
+                Arc::clone(&link.patience),
+                link.config.profile.answer_within,
+            ),
             sessions: Sessions { began: link.clock.now(), earlier_ended: earlier_session_ended },
             submissions,
             submit,

@@ -1,5 +1,7 @@
 //! Reads a carrier's profile: a file of its own, or one of those that come with Assent.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use super::Carrier;
@@ -91,6 +93,7 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
         destination: address(&mut reader, &mut root, "destination", strict.destination),
         validity_period: reader.choice(&mut root, "validity_period", strict.validity_period, &periods),
         segments_max: reader.number(&mut root, "segments_max", strict.segments_max, SEGMENTS_MAX),
+        answer_within: reader.duration(&mut root, "answer_within", strict.answer_within, ANSWER_WITHIN),
         refusals: refusals(&mut reader, &mut root, strict.refusals),
     };
     if profile.data_coding == UCS2 {
@@ -111,6 +114,8 @@ fn receipt_zone(reader: &mut Reader, root: &mut Section) -> ReceiptZone {
     }
 }
 
+/// How long a carrier can be said to wait for an answer.
+const ANSWER_WITHIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(10));
 /// SMPP 3.4 §5.2.19.
 const UCS2: u8 = 8;
 
@@ -215,6 +220,7 @@ mod tests {
             "validity_period",
             "segments_max",
             "receipt_time_zone",
+            "answer_within",
             "throttled_by",
             "[source]",
             "[destination]",
@@ -263,6 +269,7 @@ mod tests {
             validity_period = "relative"
             segments_max = 4
             receipt_time_zone = "Europe/Oslo"
+            answer_within = "30s"
             throttled_by = [0x58, 0x400]
             [destination]
             ton = 0
@@ -285,6 +292,7 @@ mod tests {
             destination: AddressForm { ton: 0, npi: 1 },
             validity_period: ValidityPeriod::Relative,
             segments_max: 4,
+            answer_within: Duration::from_secs(30),
             refusals: Refusals {
                 throttled_by: vec![0x58, 0x400],
                 overrides: vec![(0x401, Retry::WhenReady), (0x08, Retry::Never)],
@@ -302,6 +310,7 @@ mod tests {
             data_coding = 8
             segments_max = 11
             receipt_time_zone = "Mars"
+            answer_within = "1s"
             throttled_by = [0]
             id_base = "hex"
             [source]
@@ -324,6 +333,7 @@ mod tests {
             "receipt_time_zone: Mars is no time zone; one is \"America/New_York\"",
             "source.ton: must be a whole number from 0 to 255",
             "segments_max: must be a whole number from 1 to 10",
+            "answer_within: must be a duration from 5s to 600s, such as \"30s\"",
             "throttled_by: must be a list of up to 64 error codes other than 0, such as [0x58]",
             "retry.few_times: 0x58 stands in another list already",
             "retry.never: 0x08 stands in another list already",

@@ -11,7 +11,7 @@ use super::text::Segments;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
+    Failure, Fingerprint, Form, Inbound, Kind, Limits, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
     Refusal, Seq, Status, Summary,
 };
 
@@ -61,6 +61,8 @@ pub struct Arrival {
     pub taken_by: Option<BootId>,
     /// The delivery that brought it last, where that is known.
     pub delivery: Option<DeliveryId>,
+    /// When the answer to that delivery went out, if that was later than the carrier may have waited for it.
+    pub answered_late: Option<Timestamp>,
 }
 
 impl Arrival {
@@ -112,6 +114,7 @@ impl Conversation {
         turn.time_passed();
         let outcome = match event {
             Event::Received(inbound) => turn.received(inbound),
+            Event::AnsweredLate(delivery) => turn.answered_late(delivery),
             Event::SessionsEnded(ends) => turn.sessions_ended(ends),
             Event::Drafted(draft) => turn.drafted(draft),
             Event::SlotGranted(id) => turn.slot_granted(id),
@@ -191,14 +194,13 @@ impl Turn<'_> {
         }
         let reading = read(&inbound);
         // The same STOP again may be another: after a START in between it has to be heard.
-        if let Some((index, ended)) = self.delivered_before(&inbound)
-            && self.may_come_again(&inbound, ended, reading)
+        if let Some((index, doubted)) = self.delivered_before(&inbound)
+            && self.may_come_again(&inbound, doubted, reading)
         {
             // From here on it is the answer to this delivery that may be lost.
-            self.next.arrivals[index].at = self.now;
-            self.next.arrivals[index].taken_by = Some(self.policy.boot);
-            self.next.arrivals[index].delivery = inbound.delivery;
-            let of = self.message_id(self.next.arrivals[index].seq);
+            let Arrival { fingerprint, seq, .. } = self.next.arrivals[index];
+            self.next.arrivals[index] = self.arrival(fingerprint, inbound.delivery, seq);
+            let of = self.message_id(seq);
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
@@ -213,6 +215,14 @@ impl Turn<'_> {
             _ => self.said(inbound.text, inbound.form),
         }
         self.remember(inbound.fingerprint, inbound.delivery);
+        Outcome::Recorded
+    }
+
+    /// The carrier may not have waited for that answer, and deliver the text again, be it in the same session.
+    fn answered_late(&mut self, delivery: DeliveryId) -> Outcome {
+        if let Some(arrival) = self.next.arrivals.iter_mut().find(|arrival| arrival.delivery == Some(delivery)) {
+            arrival.answered_late = Some(self.now);
+        }
         Outcome::Recorded
     }
 
@@ -461,8 +471,8 @@ impl Turn<'_> {
 
     /// Whether a text in known words may be the known one. An opt-out always counts as another; what would opt in never
     /// does; anything else does once the carrier has had the time to deliver again what it had to since the session of
-    /// this text began, or since the session that `ended` left the known text in doubt.
-    fn may_come_again(&self, inbound: &Inbound, ended: Timestamp, reading: Reading) -> bool {
+    /// this text began, or since it was `doubted` that the answer to the known text had come to it.
+    fn may_come_again(&self, inbound: &Inbound, doubted: Timestamp, reading: Reading) -> bool {
         let is_recent = |at: Timestamp| self.now.duration_since(at) <= self.policy.limits.redelivery_begins;
         match reading.meaning {
             Meaning::OptOut => {
@@ -470,21 +480,22 @@ impl Turn<'_> {
                 !matches!(change, Change::OptsOut(_))
             }
             Meaning::Start | Meaning::OptIn => true,
-            Meaning::Help | Meaning::Other => is_recent(ended) || inbound.session_began.is_none_or(is_recent),
+            Meaning::Help | Meaning::Other => is_recent(doubted) || inbound.session_began.is_none_or(is_recent),
         }
     }
 
-    /// The place in `arrivals` of the delivery that this one may be again: one whose answer was given so shortly before
-    /// the end of some session that it may not have arrived. With it, the last such end.
+    /// The place in `arrivals` of the delivery that this one may be again: one whose answer was late, or was given so
+    /// shortly before the end of some session that it may not have arrived. With it, when that last was so.
     fn delivered_before(&self, inbound: &Inbound) -> Option<(usize, Timestamp)> {
-        let doubt = self.policy.limits.answer_doubt;
-        let ended = |arrival: &Arrival| {
-            let ends = self.next.session_ends.iter().filter(|end| end.puts_in_doubt(arrival, doubt));
-            ends.map(|end| end.at).max()
+        let Limits { answer_doubt, redelivery, .. } = self.policy.limits;
+        let doubted = |arrival: &Arrival| {
+            let ends = self.next.session_ends.iter().filter(|end| end.puts_in_doubt(arrival, answer_doubt));
+            let late = arrival.answered_late.filter(|at| self.now.duration_since(*at) < redelivery);
+            ends.map(|end| end.at).chain(late).max()
         };
         let known = |arrival: &Arrival| arrival.fingerprint == inbound.fingerprint;
         let arrivals = self.next.arrivals.iter().enumerate().rev();
-        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, ended(arrival)?)))
+        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, doubted(arrival)?)))
     }
 
     fn forget_old_session_ends(&mut self) {
@@ -506,8 +517,13 @@ impl Turn<'_> {
         if self.next.arrivals.len() == ARRIVALS_MAX {
             self.next.arrivals.remove(0);
         }
+        self.next.arrivals.push(self.arrival(fingerprint, delivery, self.next.last));
+    }
+
+    /// A text that is being taken.
+    fn arrival(&self, fingerprint: Fingerprint, delivery: Option<DeliveryId>, seq: Seq) -> Arrival {
         let taken_by = Some(self.policy.boot);
-        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last, taken_by, delivery });
+        Arrival { fingerprint, at: self.now, seq, taken_by, delivery, answered_late: None }
     }
 
     /// Queues a text of our own.

@@ -43,8 +43,9 @@ pub struct ConversationV1<'a> {
     partial: Vec<PartSetV1<'a>>,
 }
 
-/// Fingerprint, time, place, the boot that took it, and the delivery: there are up to 32 of them, so they are short. The
-/// last two are not in what was written by the first release; no delivery is known without the boot that took it.
+/// Fingerprint, time, place, the boot that took it, the delivery, and when that was answered if that was late: there are up
+/// to 32 of them, so they are short. The last three are not in what was written by the first release; none is known
+/// without the one before it.
 #[derive(Serialize, Deserialize)]
 struct ArrivalV1(
     String,
@@ -52,6 +53,7 @@ struct ArrivalV1(
     u64,
     #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<i64>,
 );
 
 /// Its time alone, or with the boot whose session it was.
@@ -210,19 +212,21 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
 
 impl From<&Arrival> for ArrivalV1 {
     fn from(arrival: &Arrival) -> Self {
-        let Arrival { fingerprint, at, seq, taken_by, delivery } = arrival;
+        let Arrival { fingerprint, at, seq, taken_by, delivery, answered_late } = arrival;
         let (taken_by, delivery) = (taken_by.map(|boot| boot.0), delivery.map(|delivery| delivery.0));
-        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by, delivery)
+        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by, delivery, answered_late.map(nanoseconds))
     }
 }
 
 impl TryFrom<ArrivalV1> for Arrival {
     type Error = ReadError;
 
-    fn try_from(ArrivalV1(fingerprint, at, seq, taken_by, delivery): ArrivalV1) -> Result<Self, ReadError> {
+    fn try_from(written: ArrivalV1) -> Result<Self, ReadError> {
+        let ArrivalV1(fingerprint, at, seq, taken_by, delivery, answered_late) = written;
         let fingerprint = Fingerprint(octets(&fingerprint)?);
         let (taken_by, delivery) = (taken_by.map(BootId), delivery.map(DeliveryId));
-        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by, delivery })
+        let answered_late = answered_late.map(time);
+        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by, delivery, answered_late })
     }
 }
 
