@@ -5,10 +5,11 @@
 #[path = "support/scene.rs"]
 mod scene;
 
+use assent::domain::letters::{Coding, Segment, Shifts};
 use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, BootId, CarrierId, Clues, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, MessageId,
-    OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status,
+    Answer, BootId, CarrierId, Clues, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, Mark, Marks,
+    MessageId, OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status, Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted, taken};
@@ -409,6 +410,65 @@ fn a_long_text_whose_end_never_comes_is_shown_as_far_as_it_goes() {
     scene.event(Event::Woken);
     assert_eq!(scene.thread.values().last().unwrap().text.expose(), "my knee  [part 2 of 2 missing]");
     assert_eq!(scene.conversation.unread, 2);
+}
+
+#[test]
+fn what_staff_should_know_of_a_text_stands_with_it() {
+    use Mark::{Binary, Flash, Partial, Replaced, SecondText};
+    let part = |number, total| Some(Part { reference: 7_u8.into(), number, total });
+    let marked = |marks: &[Mark]| Written { marks: marks.iter().copied().collect(), segment: None };
+    // The text, its form, its part, what was odd about it, and the marks with which it stands in the thread at once.
+    for (text, form, part, odd, marks) in [
+        ("hello", Form::Text, None, vec![], vec![]),
+        ("hello", Form::Text, None, vec![SecondText, Replaced], vec![Replaced, SecondText]),
+        ("hello", Form::Flash, None, vec![], vec![Flash]),
+        ("[binary 4 bytes]", Form::Binary, None, vec![], vec![Binary]),
+        ("hello", Form::Text, part(3, 255), vec![Replaced], vec![Partial, Replaced]),
+        ("STOP", Form::Text, part(1, 2), vec![], vec![Partial]),
+        ("hello", Form::Text, part(1, 1), vec![], vec![]),
+        ("hello", Form::Text, part(0, 0), vec![], vec![]),
+        ("hello", Form::Text, part(3, 2), vec![], vec![]),
+    ] {
+        let mut scene = in_state("opted_in");
+        let inbound = Inbound { form, part, written: marked(&odd), ..scene.inbound(text) };
+        scene.event(Event::Received(inbound));
+        let shown: Vec<_> = scene.thread.values().filter(|message| message.kind == Kind::Inbound).collect();
+        let last = shown.last().unwrap();
+        assert_eq!((last.text.expose(), last.marks.iter().collect::<Vec<_>>()), (text, marks), "{form:?} {part:?}");
+    }
+}
+
+#[test]
+fn a_text_that_came_in_part_is_marked_as_that_and_one_that_came_whole_is_not() {
+    let mut scene = in_state("opted_in");
+    scene.texts_part("my knee ", 7, 1, 2);
+    scene.texts_part("my back ", 8, 1, 2);
+    scene.texts_part("hurts", 8, 2, 2);
+    assert!(scene.thread.values().last().unwrap().marks.is_empty());
+    scene.texts_part("my hip ", 7, 1, 2);
+    let given_up = scene.thread.values().last().unwrap();
+    assert_eq!(given_up.text.expose(), "my knee  [part 2 of 2 missing]");
+    assert!(given_up.marks.contain(Mark::Partial), "its reference was used for another text");
+    scene.later(MINUTE * 11);
+    scene.event(Event::Woken);
+    let given_up = scene.thread.values().last().unwrap();
+    assert_eq!(given_up.text.expose(), "my hip  [part 2 of 2 missing]");
+    assert!(given_up.marks.contain(Mark::Partial));
+}
+
+#[test]
+fn a_character_that_was_cut_between_two_segments_reads_right_over_a_restart() {
+    let mut scene = in_state("opted_in");
+    let gsm7 = Coding::Gsm7(Shifts::default());
+    for (number, octets) in [(2, &b"e today"[..]), (1, b"It costs 5 \x1B")] {
+        let part = Some(Part { reference: 7_u8.into(), number, total: 2 });
+        let written = Written { marks: Marks::NONE, segment: Some(Segment::new(gsm7, octets)) };
+        let inbound = Inbound { part, written, ..scene.inbound(&gsm7.read(octets)) };
+        scene.event(Event::Received(inbound));
+        scene.restarts();
+    }
+    let whole = scene.thread.values().last().unwrap();
+    assert_eq!((whole.text.expose(), whole.marks), ("It costs 5 € today", Marks::NONE));
 }
 
 // --------------------------------------------------------------------------------------------------- redelivery

@@ -209,6 +209,7 @@ fn yes() -> Inbound {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Default::default(),
     }
 }
 

@@ -13,8 +13,11 @@ use super::short_message::{Address, ShortMessage};
 use super::text::Letters;
 use super::udh::{self, Header};
 use super::{receipt, text};
+use crate::domain::letters::{LOST, Segment};
 use crate::domain::text::DefaultAlphabet;
-use crate::domain::{Body, CarrierId, Clues, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
+use crate::domain::{
+    Body, CarrierId, Clues, DeliveryId, Fingerprint, Inbound, Mark, Marks, Part, Phone, Receipt, ReceiptState, Written,
+};
 use crate::ports::{DeadLetter, Delivery};
 
 /// The session that brings a delivery, and the end of the one before it.
@@ -80,14 +83,26 @@ pub fn alert(frame: &Frame) -> Option<Delivery> {
 fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: &Dialect) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
+    let mut marks = Marks::NONE;
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
-        true => udh::read(octets).unwrap_or((Header::default(), octets)),
+        true => udh::read(octets).unwrap_or_else(|| {
+            marks = marks.with(Mark::OddHeader);
+            (Header::default(), octets)
+        }),
         false => (Header::default(), octets),
     };
     let letters = Letters { default_alphabet: dialect.default_alphabet, shifts: header.shifts };
     let (text, form) = letters.decode(message.data_coding, words);
+    if text.contains(LOST) {
+        marks = marks.with(Mark::Replaced);
+    }
+    if has_second_text(message) {
+        marks = marks.with(Mark::SecondText);
+    }
     let part = header.part.or_else(|| sar(message));
+    let (coding, _) = letters.coding(message.data_coding);
+    let segment = coding.filter(|_| part.is_some()).map(|coding| Segment::new(coding, words));
     Inbound {
         text: Body::new(text),
         form,
@@ -96,7 +111,14 @@ fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: 
         delivery: Some(id),
         earlier_session_ended,
         session_began: Some(began),
+        written: Written { marks, segment },
     }
+}
+
+/// Both `short_message` and `message_payload`, where SMPP 3.4 §5.3.2.32 allows one.
+fn has_second_text(message: &ShortMessage) -> bool {
+    let has_payload = message.parameters.message_payload.as_deref().is_some_and(|octets| !octets.is_empty());
+    has_payload && !message.short_message.is_empty()
 }
 
 /// `message_payload` counts where both are there (SMPP 3.4 §5.3.2.32).
@@ -191,6 +213,7 @@ mod tests {
     use super::*;
     use crate::carrier::frame::{Framer, encode};
     use crate::carrier::short_message::Parameters;
+    use crate::domain::letters::{Coding, Shifts};
     use crate::domain::{Cause, Opening};
 
     /// 2026-07-08 09:10:11 UTC
@@ -332,6 +355,43 @@ mod tests {
 
         let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
+    }
+
+    #[test]
+    fn a_segment_is_known_as_it_came_and_a_text_that_is_whole_is_not() {
+        let cut = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x05\x00\x03\x07\x02\x015 \x1B") };
+        let inbound = text_of(cut);
+        assert_eq!(inbound.text.expose(), "5 \u{FFFD}");
+        assert_eq!(inbound.written.segment, Some(Segment::new(Coding::Gsm7(Shifts::default()), *b"5 \x1B")));
+        assert_eq!(text_of(message(b"5 \x1B")).written.segment, None);
+        let mut binary = ShortMessage { data_coding: 4, ..message(b"\x01") };
+        binary.parameters.sar_msg_ref_num = Some(1);
+        binary.parameters.sar_total_segments = Some(2);
+        binary.parameters.sar_segment_seqnum = Some(1);
+        assert_eq!(text_of(binary).written.segment, None, "what is no text is not joined as one");
+    }
+
+    #[test]
+    fn what_is_odd_about_a_text_is_marked() {
+        let with_payload = |short_message: &[u8], payload: &[u8]| {
+            let parameters = Parameters { message_payload: Some(payload.to_vec()), ..Default::default() };
+            ShortMessage { parameters, ..message(short_message) }
+        };
+        let headed = |octets: &[u8]| ShortMessage { esm_class: udh::INDICATOR, ..message(octets) };
+        for (message, text, marks) in [
+            (message(b"hello"), "hello", vec![]),
+            (message(b""), "", vec![]),
+            (with_payload(b"short", b"long"), "long", vec![Mark::SecondText]),
+            (with_payload(b"", b"long"), "long", vec![]),
+            (with_payload(b"short", b""), "short", vec![]),
+            (headed(b"\xC8\x01STOP"), "\u{FFFD}£STOP", vec![Mark::Replaced, Mark::OddHeader]),
+            (headed(b"\x00hello"), "hello", vec![]),
+            (message(b"a\x80"), "a\u{FFFD}", vec![Mark::Replaced]),
+            (ShortMessage { data_coding: 8, ..message(b"\0a\xD8\x3D") }, "a\u{FFFD}", vec![Mark::Replaced]),
+        ] {
+            let inbound = text_of(message);
+            assert_eq!((inbound.text.expose(), inbound.written.marks.iter().collect()), (text, marks));
+        }
     }
 
     #[test]

@@ -6,13 +6,13 @@ use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
-use super::reassembly::{Joined, Reassembly};
+use super::reassembly::{Joined, Piece, Reassembly, Words};
 use super::text::Segments;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Inbound, Kind, Limits, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
-    Refusal, Seq, Status, Summary,
+    Failure, Fingerprint, Form, Inbound, Kind, Limits, Mark, Marks, Message, MessageId, Outcome, Phone, Policy,
+    PracticeId, Receipt, Refusal, Seq, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -204,17 +204,20 @@ impl Turn<'_> {
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
-        match inbound.part {
+        let Inbound { text, form, part, fingerprint, delivery, mut written, .. } = inbound;
+        written.marks = written.marks.and(marks_of(form));
+        let piece = Piece { text, written };
+        match part {
             // A STOP does not wait for the rest of a long text.
-            Some(part) if Reassembly::can_join(part, &inbound.text) && reading.meaning != Meaning::OptOut => {
-                match self.next.reassembly.take(part, inbound.text, self.now) {
-                    Joined::Whole(text) => self.said(text, inbound.form),
-                    Joined::Waiting { given_up } => given_up.into_iter().for_each(|text| self.said(text, inbound.form)),
+            Some(part) if Reassembly::can_join(part, &piece) && reading.meaning != Meaning::OptOut => {
+                match self.next.reassembly.take(part, piece, self.now) {
+                    Joined::Whole(words) => self.said(words, form),
+                    Joined::Waiting { given_up } => given_up.into_iter().for_each(|words| self.said(words, form)),
                 }
             }
-            _ => self.said(inbound.text, inbound.form),
+            Some(_) | None => self.said(Words::alone(piece, part), form),
         }
-        self.remember(inbound.fingerprint, inbound.delivery);
+        self.remember(fingerprint, delivery);
         Outcome::Recorded
     }
 
@@ -238,9 +241,10 @@ impl Turn<'_> {
     }
 
     /// Shows a text, whatever it means, and does what it means.
-    fn said(&mut self, text: Body, form: Form) {
+    fn said(&mut self, words: Words, form: Form) {
+        let Words { text, marks } = words;
         let reading = read_as(&text, form);
-        let id = self.add(Kind::Inbound, text, Status::Received).id;
+        let id = self.add_marked(Kind::Inbound, text, Status::Received, marks).id;
         self.next.unread += 1;
         let invitation = match self.next.invitations.last() {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
@@ -435,8 +439,8 @@ impl Turn<'_> {
     /// Everything that follows from the time alone.
     fn time_passed(&mut self) {
         let limits = &self.policy.limits;
-        for text in self.next.reassembly.give_up(limits.partial_text, self.now) {
-            self.said(text, Form::Text);
+        for words in self.next.reassembly.give_up(limits.partial_text, self.now) {
+            self.said(words, Form::Text);
         }
         let finished = self.outbox(|outbox, step| outbox.doubt(|_| false, step));
         self.conclude(finished);
@@ -534,6 +538,10 @@ impl Turn<'_> {
 
     /// Adds a message to the thread. What is sent stands there as the patient gets it.
     fn add(&mut self, kind: Kind, text: Body, status: Status) -> Message {
+        self.add_marked(kind, text, status, Marks::NONE)
+    }
+
+    fn add_marked(&mut self, kind: Kind, text: Body, status: Status, marks: Marks) -> Message {
         let text = match kind {
             Kind::Inbound => text,
             Kind::StaffText { .. }
@@ -554,6 +562,7 @@ impl Turn<'_> {
             updated_at: self.now,
             segments,
             failure: None,
+            marks,
         };
         self.journal.push(Entry::Added(message.clone()));
         message
@@ -572,6 +581,15 @@ impl Turn<'_> {
 /// What a whole text, or a segment on its own, means for consent.
 fn read(inbound: &Inbound) -> Reading {
     read_as(&inbound.text, inbound.form)
+}
+
+/// What the form of a text has staff know.
+fn marks_of(form: Form) -> Marks {
+    match form {
+        Form::Text => Marks::NONE,
+        Form::Flash => Marks::NONE.with(Mark::Flash),
+        Form::Binary => Marks::NONE.with(Mark::Binary),
+    }
 }
 
 /// A flash text opts nobody in; what is not text means nothing.

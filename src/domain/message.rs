@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{CarrierError, ReceiptState, StaffId};
+use super::letters::Segment;
+use super::{CarrierError, Marks, ReceiptState, StaffId};
 
 /// The words of a text. `Debug` shows how long they are, never what they say.
 #[derive(Clone, PartialEq, Eq)]
@@ -142,6 +143,8 @@ pub struct Message {
     /// Segments that it takes on the wire.
     pub segments: u32,
     pub failure: Option<Failure>,
+    /// What staff should know of an inbound text besides its words.
+    pub marks: Marks,
 }
 
 /// A text that staff wrote, on its way in.
@@ -193,6 +196,13 @@ pub struct Part {
     pub number: u8,
 }
 
+impl Part {
+    /// Whether its numbers make sense, and say that there are others.
+    pub fn is_one_of_several(self) -> bool {
+        self.total > 1 && (1..=self.total).contains(&self.number)
+    }
+}
+
 /// A text, or a segment of one, as the carrier delivered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
@@ -207,6 +217,15 @@ pub struct Inbound {
     pub earlier_session_ended: Option<Timestamp>,
     /// When the session that carried this text began: what is delivered again comes soon after.
     pub session_began: Option<Timestamp>,
+    pub written: Written,
+}
+
+/// How an inbound text was written, beyond its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    pub marks: Marks,
+    /// A segment as it came, so that a character that was cut reads right once the text is whole.
+    pub segment: Option<Segment>,
 }
 
 /// One delivery by the carrier. A text that may have become durable is told again under the same id; what the carrier

@@ -9,6 +9,8 @@ mod effect;
 mod event;
 mod journal;
 pub mod keyword;
+pub mod letters;
+mod marks;
 mod message;
 pub mod meter;
 mod names;
@@ -29,9 +31,10 @@ pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Retry};
 pub use journal::Entry;
+pub use marks::{Mark, Marks};
 pub use message::{
     Body, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Part,
-    Reference, Seq, Status,
+    Reference, Seq, Status, Written,
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};

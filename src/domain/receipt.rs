@@ -137,7 +137,8 @@ impl Opening {
     /// How a text begins. White space is counted once: carriers make other of it.
     pub fn of(text: &str) -> Self {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self(Body::new(words.chars().take(Self::CHARS_MAX).collect::<String>()))
+        let first: String = words.chars().take(Self::CHARS_MAX).collect();
+        Self(Body::new(first.trim_end()))
     }
 
     /// The words, for the record.

@@ -94,7 +94,7 @@ pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Re
     let id = MessageId::parse(path.raw("message")).ok_or(Problem::NotFound)?;
     let key = the.conversation();
     let message = api.inbox.message(&key, id).await?.ok_or(Problem::NotFound)?;
-    Ok(answer::ok(MessageView::one(&api, &the.practice, &key, &message).await))
+    Ok(answer::ok(MessageView::whole(&api, &the.practice, &key, &message).await))
 }
 
 /// Reads a text that can be sent: it has words, and fits.

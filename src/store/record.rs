@@ -75,9 +75,12 @@ fn base64(octets: &[u8]) -> String {
 }
 
 fn octets<const N: usize>(text: &str) -> Result<[u8; N], ReadError> {
+    any_octets(text)?.try_into().map_err(|_| ReadError::Malformed)
+}
+
+fn any_octets(text: &str) -> Result<Vec<u8>, ReadError> {
     use base64::Engine;
-    let octets = base64::engine::general_purpose::STANDARD_NO_PAD.decode(text).map_err(|_| ReadError::Malformed)?;
-    octets.try_into().map_err(|_| ReadError::Malformed)
+    base64::engine::general_purpose::STANDARD_NO_PAD.decode(text).map_err(|_| ReadError::Malformed)
 }
 
 // ------------------------------------------------------------------------------------------- conversations
@@ -183,8 +186,8 @@ pub fn write_said(message: &Message) -> Vec<u8> {
     write(&SaidV1::from(message))
 }
 
-/// Kind and text of a message.
-pub fn read_said(octets: &[u8]) -> Result<(crate::domain::Kind, crate::domain::Body), ReadError> {
+/// Kind, text and marks of a message.
+pub fn read_said(octets: &[u8]) -> Result<(crate::domain::Kind, crate::domain::Body, crate::domain::Marks), ReadError> {
     read::<SaidV1<'_>>(octets)?.try_into()
 }
 
@@ -297,10 +300,8 @@ pub fn write_letter(at: Timestamp, reason: &str, raw: &[u8]) -> Vec<u8> {
 
 /// When, why, and the PDU as it came.
 pub fn read_dead_letter(octets: &[u8]) -> Result<(Timestamp, String, Vec<u8>), ReadError> {
-    use ::base64::Engine;
     let letter: DeadLetterV1<'_> = read(octets)?;
-    let raw = ::base64::engine::general_purpose::STANDARD_NO_PAD.decode(letter.raw);
-    Ok((time(letter.at), letter.reason.into_owned(), raw.map_err(|_| ReadError::Malformed)?))
+    Ok((time(letter.at), letter.reason.into_owned(), any_octets(&letter.raw)?))
 }
 
 // ------------------------------------------------------------------------------------------------- the audit
@@ -352,12 +353,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::letters::{Coding, Language, Segment, Shifts};
     use crate::domain::outbox::{Fate, Stage};
     use crate::domain::policy::BootId;
     use crate::domain::{
         Answer, Body, CarrierError, CarrierId, Cause, Clues, DeliveryId, Draft, Effect, Event, Fingerprint, Form,
-        Inbound, Kind, Likeness, Limits, Opening, OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState,
-        Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
+        Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy, Practice, Receipt,
+        ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId, Written,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -404,8 +406,9 @@ mod tests {
             (reference(), 2..4_u8, 1..4_u8).prop_map(|(reference, total, number)| Part { reference, total, number });
         let form = prop_oneof![4 => Just(Form::Text), 1 => Just(Form::Flash), 1 => Just(Form::Binary)];
         let ended = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
-        (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), any::<Option<u64>>(), ended).prop_map(
-            |(text, form, part, fingerprint, delivery, earlier_session_ended)| {
+        let part = proptest::option::weighted(0.3, part);
+        (words(), form, part, any::<[u8; 16]>(), any::<Option<u64>>(), ended, as_written()).prop_map(
+            |(text, form, part, fingerprint, delivery, earlier_session_ended, written)| {
                 let (fingerprint, delivery) = (Fingerprint(fingerprint), delivery.map(DeliveryId));
                 Event::Received(Inbound {
                     text,
@@ -415,9 +418,22 @@ mod tests {
                     delivery,
                     earlier_session_ended,
                     session_began: None,
+                    written,
                 })
             },
         )
+    }
+
+    fn as_written() -> impl Strategy<Value = Written> {
+        let marks = proptest::collection::vec(proptest::sample::select(Mark::ALL.to_vec()), 0..3);
+        let languages = (0..5_u8, 0..5_u8).prop_map(|(locking, single)| {
+            Coding::Gsm7(Shifts { locking: Language::of(locking), single: Language::of(single) })
+        });
+        let others = [Coding::Ascii, Coding::Latin1, Coding::Cyrillic, Coding::Hebrew, Coding::Utf16];
+        let coding = prop_oneof![languages, proptest::sample::select(others.to_vec())];
+        let segment = (coding, any::<Vec<u8>>()).prop_map(|(coding, octets)| Segment::new(coding, octets));
+        (marks, proptest::option::of(segment))
+            .prop_map(|(marks, segment)| Written { marks: marks.into_iter().collect(), segment })
     }
 
     /// So few that receipts fit.
@@ -539,7 +555,7 @@ mod tests {
                     match entry {
                         Entry::Added(message) => {
                             let read = read_said(&write_said(message)).unwrap();
-                            prop_assert_eq!(read, (message.kind.clone(), message.text.clone()));
+                            prop_assert_eq!(read, (message.kind.clone(), message.text.clone(), message.marks));
                         }
                         Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
                             prop_assert_eq!(&read_evident(&write_evident(entry).unwrap()).unwrap(), entry);
@@ -596,7 +612,8 @@ mod tests {
         assert!(matches!(outbox.tracked[0].fate, Fate::Unconfirmed { pdus: 3, left: None, .. }));
 
         let said = br#"1{"kind":{"staff_text":{"staff":null}},"text":"hello \"you\""}"#;
-        assert_eq!(read_said(said).unwrap(), (Kind::StaffText { staff: None }, Body::new("hello \"you\"")));
+        let read = read_said(said).unwrap();
+        assert_eq!(read, (Kind::StaffText { staff: None }, Body::new("hello \"you\""), Marks::NONE));
         let kept = br#"1{"request":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","conversation":{"practice":"riverside","phone":"+13035550123"},"message":[95,2]}"#;
         let answer = read_kept(IdempotencyKey("k".into()), kept).unwrap();
         assert_eq!((answer.request, answer.message.seq), ([7; 32], Seq(2)));

@@ -125,6 +125,7 @@ impl Scene {
             delivery: None,
             earlier_session_ended: None,
             session_began: None,
+            written: Default::default(),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use assent::domain::policy::BootId;
 use assent::domain::{
     Answer, Body, CarrierId, Clues, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint,
-    Form, Inbound, Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState,
-    SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember,
+    Form, Inbound, Limits, Mark, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt,
+    ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember, Written,
 };
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, InboxRow, KeptAnswer, OccurrenceId,
@@ -97,7 +97,9 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// A text of a patient's; of one with an emoji there is something to know.
 pub fn received(words: &str, fingerprint: [u8; 16]) -> Event {
+    let marks = [Mark::Replaced, Mark::SecondText].into_iter().filter(|_| !words.is_ascii()).collect();
     Event::Received(Inbound {
         text: Body::new(words),
         form: Form::Text,
@@ -106,6 +108,7 @@ pub fn received(words: &str, fingerprint: [u8; 16]) -> Event {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Written { marks, segment: None },
     })
 }
 

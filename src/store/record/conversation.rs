@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{KindV1, MessageV1, ReceiptV1};
-use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
+use super::message::{KindV1, MarksV1, MessageV1, ReceiptV1, read_marks, write_marks};
+use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, any_octets, base64, nanoseconds, octets, time};
+use crate::domain::letters::{Coding, Language, Segment, Shifts};
 use crate::domain::outbox::{
     Arrived, Asked, EarlyReceipt, Fate, Left, Outbox, Pause, Recalled, Stage, Tracked, Waiting,
 };
 use crate::domain::policy::BootId;
-use crate::domain::reassembly::{PartSet, Reassembly};
+use crate::domain::reassembly::{PartSet, Piece, Reassembly};
 use crate::domain::{
     Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Message, Opening, Reference, Seq,
-    SessionEnd,
+    SessionEnd, Written,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -140,6 +141,30 @@ struct PartSetV1<'a> {
     opened_at: i64,
     #[serde(borrow)]
     parts: Vec<Option<Cow<'a, str>>>,
+    /// How each was written, beyond its words; not known of those that the first release wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    written: Vec<WrittenV1>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct WrittenV1 {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    marks: MarksV1,
+    /// What its octets mean, and the octets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segment: Option<(CodingV1, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CodingV1 {
+    /// The national language identifiers of the locking and the single shift.
+    Gsm7(u8, u8),
+    Ascii,
+    Latin1,
+    Cyrillic,
+    Hebrew,
+    Utf16,
 }
 
 impl<'a> From<&'a Conversation> for ConversationV1<'a> {
@@ -205,7 +230,9 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             help_sent_at: written.help_sent_at.map(time),
             arrivals: written.arrivals.into_iter().map(Arrival::try_from).collect::<Result<_, _>>()?,
             session_ends: written.session_ends.into_iter().map(SessionEnd::from).collect(),
-            reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
+            reassembly: Reassembly {
+                sets: written.partial.into_iter().map(PartSet::try_from).collect::<Result<_, _>>()?,
+            },
         })
     }
 }
@@ -357,22 +384,78 @@ impl EarlyReceiptV1 {
 
 impl<'a> From<&'a PartSet> for PartSetV1<'a> {
     fn from(set: &'a PartSet) -> Self {
-        let parts = set.parts.iter().map(|part| part.as_ref().map(|text| text.expose().into())).collect();
+        let parts = set.parts.iter().map(|part| part.as_ref().map(|piece| piece.text.expose().into())).collect();
+        let is_plain = |piece: &Piece| piece.written == Written::default();
+        let written = match set.parts.iter().flatten().all(is_plain) {
+            true => Vec::new(),
+            false => set.parts.iter().map(|part| part.as_ref().map(WrittenV1::from).unwrap_or_default()).collect(),
+        };
         let (reference, wide) = match set.reference {
             Reference::Octet(reference) => (reference.into(), false),
             Reference::Word(reference) => (reference, true),
         };
-        Self { reference, wide, opened_at: nanoseconds(set.opened_at), parts }
+        Self { reference, wide, opened_at: nanoseconds(set.opened_at), parts, written }
     }
 }
 
-impl From<PartSetV1<'_>> for PartSet {
-    fn from(set: PartSetV1<'_>) -> Self {
-        let parts = set.parts.into_iter().map(|part| part.map(Body::new)).collect();
+impl From<&Piece> for WrittenV1 {
+    fn from(Piece { written: Written { marks, segment }, .. }: &Piece) -> Self {
+        let segment = segment.as_ref().map(|segment| (segment.coding.into(), base64(segment.expose())));
+        Self { marks: write_marks(*marks), segment }
+    }
+}
+
+impl TryFrom<WrittenV1> for Written {
+    type Error = ReadError;
+
+    fn try_from(written: WrittenV1) -> Result<Self, ReadError> {
+        let segment = |(coding, octets): (CodingV1, String)| Ok(Segment::new(coding.into(), any_octets(&octets)?));
+        Ok(Self { marks: read_marks(&written.marks)?, segment: written.segment.map(segment).transpose()? })
+    }
+}
+
+impl From<Coding> for CodingV1 {
+    fn from(coding: Coding) -> Self {
+        match coding {
+            Coding::Gsm7(Shifts { locking, single }) => Self::Gsm7(locking.identifier(), single.identifier()),
+            Coding::Ascii => Self::Ascii,
+            Coding::Latin1 => Self::Latin1,
+            Coding::Cyrillic => Self::Cyrillic,
+            Coding::Hebrew => Self::Hebrew,
+            Coding::Utf16 => Self::Utf16,
+        }
+    }
+}
+
+impl From<CodingV1> for Coding {
+    fn from(coding: CodingV1) -> Self {
+        match coding {
+            CodingV1::Gsm7(locking, single) => {
+                Self::Gsm7(Shifts { locking: Language::of(locking), single: Language::of(single) })
+            }
+            CodingV1::Ascii => Self::Ascii,
+            CodingV1::Latin1 => Self::Latin1,
+            CodingV1::Cyrillic => Self::Cyrillic,
+            CodingV1::Hebrew => Self::Hebrew,
+            CodingV1::Utf16 => Self::Utf16,
+        }
+    }
+}
+
+impl TryFrom<PartSetV1<'_>> for PartSet {
+    type Error = ReadError;
+
+    fn try_from(set: PartSetV1<'_>) -> Result<Self, ReadError> {
+        let written = set.written.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let piece = |(part, written): (Option<Cow<'_, str>>, Option<WrittenV1>)| {
+            let Some(text) = part else { return Ok(None) };
+            Ok(Some(Piece { text: Body::new(text), written: written.unwrap_or_default().try_into()? }))
+        };
+        let parts = set.parts.into_iter().zip(written).map(piece).collect::<Result<_, ReadError>>()?;
         let reference = match u8::try_from(set.reference) {
             Ok(reference) if !set.wide => Reference::Octet(reference),
             Ok(_) | Err(_) => Reference::Word(set.reference),
         };
-        Self { reference, opened_at: time(set.opened_at), parts }
+        Ok(Self { reference, opened_at: time(set.opened_at), parts })
     }
 }

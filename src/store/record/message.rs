@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::{
-    Body, CarrierError, CarrierId, Cause, Clues, Failure, Kind, Likeness, Message, Opening, Receipt, ReceiptState,
-    StaffId, Status,
+    Body, CarrierError, CarrierId, Cause, Clues, Failure, Kind, Likeness, Mark, Marks, Message, Opening, Receipt,
+    ReceiptState, StaffId, Status,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -59,19 +59,33 @@ pub struct SaidV1<'a> {
     kind: KindV1<'a>,
     #[serde(borrow)]
     text: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    marks: MarksV1,
+}
+
+/// Marks by their names.
+pub type MarksV1 = Vec<String>;
+
+pub fn write_marks(marks: Marks) -> MarksV1 {
+    marks.iter().map(|mark| mark.name().to_owned()).collect()
+}
+
+pub fn read_marks(written: &MarksV1) -> Result<Marks, ReadError> {
+    written.iter().map(|name| Mark::named(name).ok_or(ReadError::NotA("mark"))).collect()
 }
 
 impl<'a> From<&'a Message> for SaidV1<'a> {
     fn from(message: &'a Message) -> Self {
-        Self { kind: (&message.kind).into(), text: message.text.expose().into() }
+        let marks = write_marks(message.marks);
+        Self { kind: (&message.kind).into(), text: message.text.expose().into(), marks }
     }
 }
 
-impl TryFrom<SaidV1<'_>> for (Kind, Body) {
+impl TryFrom<SaidV1<'_>> for (Kind, Body, Marks) {
     type Error = ReadError;
 
     fn try_from(said: SaidV1<'_>) -> Result<Self, ReadError> {
-        Ok((said.kind.try_into()?, Body::new(said.text)))
+        Ok((said.kind.try_into()?, Body::new(said.text), read_marks(&said.marks)?))
     }
 }
 
@@ -106,7 +120,7 @@ impl TryFrom<MessageV1<'_>> for Message {
     type Error = ReadError;
 
     fn try_from(message: MessageV1<'_>) -> Result<Self, ReadError> {
-        let (kind, text) = message.said.try_into()?;
+        let (kind, text, marks) = message.said.try_into()?;
         Ok(Self {
             id: message.id.into(),
             kind,
@@ -116,6 +130,7 @@ impl TryFrom<MessageV1<'_>> for Message {
             updated_at: time(message.updated_at),
             segments: message.segments,
             failure: message.failure.map(|(code, detail)| failure_of(code, detail)).transpose()?,
+            marks,
         })
     }
 }

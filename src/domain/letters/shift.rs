@@ -24,12 +24,22 @@ pub enum Language {
 
 impl Language {
     /// The language of a national language identifier.
-    pub fn of(identifier: u8) -> Self {
+    pub const fn of(identifier: u8) -> Self {
         match identifier {
             1 => Self::Turkish,
             2 => Self::Spanish,
             3 => Self::Portuguese,
             _ => Self::Unshifted,
+        }
+    }
+
+    /// The national language identifier; 0 is the default one.
+    pub const fn identifier(self) -> u8 {
+        match self {
+            Self::Unshifted => 0,
+            Self::Turkish => 1,
+            Self::Spanish => 2,
+            Self::Portuguese => 3,
         }
     }
 
