@@ -7,6 +7,7 @@ mod scene;
 
 use assent::domain::letters::{Coding, Segment, Shifts};
 use assent::domain::outbox::Stage;
+use assent::domain::text::{DefaultAlphabet, Writing};
 use assent::domain::{
     Answer, BootId, CarrierId, Clues, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, Mark, Marks,
     MessageId, OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status, Written,
@@ -1040,6 +1041,16 @@ fn reading_clears_the_count_and_marking_unread_sets_it() {
 }
 
 // ------------------------------------------------------------------------------------- the budget of the day
+
+#[test]
+fn a_text_is_counted_as_the_dearest_link_writes_it_and_shown_as_the_usual_one_does() {
+    let mut scene = in_state("opted_in");
+    let ascii = Writing { default_alphabet: DefaultAlphabet::Ascii, ..Writing::default() };
+    scene.policy.writing = scene.policy.writing.with_stand_in(ascii);
+    let draft = accepted(scene.drafts(&"é".repeat(160)));
+    assert_eq!(scene.thread[&draft.seq].segments, 1);
+    assert_eq!(scene.asked_segments, Some(3), "whichever link it leaves by, no limit is exceeded");
+}
 
 /// Midnight on the Pacific coast after the scene begins, and the morning in Denver that follows.
 const DAY_ENDS: &str = "2026-03-03T08:00:00Z";

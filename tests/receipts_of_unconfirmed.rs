@@ -6,7 +6,7 @@
 #[allow(dead_code)]
 mod scene;
 
-use assent::domain::text::Carried;
+use assent::domain::text::Pdus;
 use assent::domain::{Answer, CarrierId, Cleared, Clues, Event, MessageId, Opening, Receipt, ReceiptState, Status};
 use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted};
@@ -121,19 +121,19 @@ fn of_two_receipts_that_fit_as_well_neither_settles_it() {
 
 #[test]
 fn a_long_text_is_settled_by_its_one_receipt_where_it_goes_as_one_pdu() {
-    for (carried, status) in [(Carried::Whole, Status::Delivered), (Carried::InSegments, Status::Unconfirmed)] {
+    for (pdus, status) in [(Pdus::PerText, Status::Delivered), (Pdus::PerSegment, Status::Unconfirmed)] {
         for by_reference in [true, false] {
             let mut scene = opted_in();
-            scene.policy.writing.carried = carried;
+            scene.policy.writing.pdus = pdus;
             let long = format!("{TEXT} {}", "and so on ".repeat(40));
             let (draft, cleared, left_at) = scene.loses(&long);
             // However texts are written from here on.
-            scene.policy.writing.carried = Carried::InSegments;
+            scene.policy.writing.pdus = Pdus::PerSegment;
             scene.restarts();
             let reference = by_reference.then(|| cleared.reference());
             let clues = if by_reference { Clues::default() } else { clues(left_at, &long) };
             scene.event(Event::Receipted(Receipt { reference, ..receipt(clues) }));
-            assert_eq!(scene.status(draft), status, "{carried:?}, by reference: {by_reference}");
+            assert_eq!(scene.status(draft), status, "{pdus:?}, by reference: {by_reference}");
         }
     }
 }

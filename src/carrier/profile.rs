@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::refusal::Refusals;
 use super::translate::Dialect;
-use crate::domain::text::{Carried, SEGMENTS_MAX, Writing};
+use crate::domain::text::{Pdus, SEGMENTS_MAX, Writing};
 
 /// A carrier's ways. The default is strict: what the specification says, and of what it leaves open the choice that most
 /// carriers take.
@@ -88,11 +88,11 @@ impl Profile {
             // The carrier may make a header of either size of a SAR reference of 16 bits: there is room for the larger.
             Concatenation::Udh16 | Concatenation::Sar => 7,
         };
-        let carried = match self.concatenation {
-            Concatenation::Udh8 | Concatenation::Udh16 | Concatenation::Sar => Carried::InSegments,
-            Concatenation::MessagePayload => Carried::Whole,
+        let pdus = match self.concatenation {
+            Concatenation::Udh8 | Concatenation::Udh16 | Concatenation::Sar => Pdus::PerSegment,
+            Concatenation::MessagePayload => Pdus::PerText,
         };
         let Self { dialect: Dialect { default_alphabet, .. }, segments_max, .. } = *self;
-        Writing { default_alphabet, header_octets, segments_max, carried }
+        Writing { default_alphabet, header_octets, segments_max, pdus, spread: None }
     }
 }

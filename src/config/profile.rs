@@ -47,7 +47,8 @@ pub fn read(reader: &mut Reader, section: &mut Section) -> Profile {
 }
 
 /// How each practice number's texts are written: in the ways of the link that is preferred of those that name it, else of
-/// those that name none. A link that stands in for it writes them in its own, and may take more segments for one.
+/// those that name none. A link that stands in for it writes them in its own, and may take more segments for one: that is
+/// what is counted, and no text is refused for it.
 pub fn writings(carriers: &[Carrier]) -> Writings {
     let mut carriers: Vec<&Carrier> = carriers.iter().collect();
     carriers.sort_by_key(|carrier| carrier.priority);
@@ -182,6 +183,7 @@ fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusa
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::domain::text::{Pdus, Spread};
 
     #[test]
     fn a_number_is_written_as_the_link_wants_it_that_it_goes_through() {
@@ -199,13 +201,41 @@ mod tests {
         let writings = writings(&Config::from_toml(&text(path)).unwrap().carriers);
         assert_eq!(writings.of(&Phone::parse("+13035550100").unwrap()), Writing::default());
         let one = writings.of(&Phone::parse("+13035550101").unwrap());
-        assert_eq!((one.header_octets, one.segments_max), (7, 3));
+        assert_eq!((one.header_octets, one.segments_max, one.spread), (7, 3, None));
 
         std::fs::write(profile.path(), "segments = 3").unwrap();
         let mistakes = Config::from_toml(&text(path)).unwrap_err().0;
         assert_eq!(mistakes, [format!("carrier[1].profile: {path}: segments: unknown key")]);
         let mistakes = Config::from_toml(&text("stirct")).unwrap_err().0;
         assert!(mistakes[0].ends_with("it is a file, or one of strict, sinch, smsportal, vonage"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_link_that_stands_in_is_counted_and_not_written_for() {
+        let link = |priority: u32, profile: &std::path::Path| {
+            format!(
+                "[[carrier]]\nname = \"{priority}\"\naddress = \"127.0.0.1:1\"\nsystem_id = \"a\"\npassword = \"b\"\n\
+                 priority = {priority}\nprofile = \"{}\"\n",
+                profile.display()
+            )
+        };
+        let [first, second] = [
+            "concatenation = \"message_payload\"\nsegments_max = 4",
+            "concatenation = \"udh16\"\ndefault_alphabet = \"ascii\"\nsegments_max = 2",
+        ]
+        .map(|profile| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), profile).unwrap();
+            file
+        });
+        let token = "auth.operator_token = \"0123456789abcdef0123456789abcdef\"\n";
+        // In whatever order they stand in the file.
+        let text = format!("{token}{}{}", link(2, second.path()), link(1, first.path()));
+        let writing = writings(&Config::from_toml(&text).unwrap().carriers).others;
+        let spread = Spread { default_alphabet: DefaultAlphabet::Ascii, header_octets_min: 6, header_octets_max: 7 };
+        let own = (writing.default_alphabet, writing.header_octets, writing.segments_max);
+        assert_eq!(own, (DefaultAlphabet::Gsm, 6, 4));
+        assert_eq!((writing.spread, writing.pdus), (Some(spread), Pdus::PerSegment));
     }
 
     #[test]

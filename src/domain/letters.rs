@@ -1,14 +1,13 @@
 //! Reads octets as letters (3GPP TS 23.038 §6.2, ISO 8859). Every octet string is some text: what can't be read becomes
 //! U+FFFD. What was cut into segments reads right once it is whole, wherever it was cut.
 
+pub mod gsm7;
 mod shift;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use shift::{Language, Shifts};
-
-use super::text::GSM7_ESCAPE;
 
 /// What octets mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl Coding {
     pub fn read(self, octets: &[u8]) -> String {
         let each = |read: fn(u8) -> char| octets.iter().copied().map(read).collect();
         match self {
-            Self::Gsm7(shifts) => gsm7(shifts, octets),
+            Self::Gsm7(shifts) => septets(shifts, octets),
             Self::Ascii => each(ascii),
             Self::Latin1 => each(char::from),
             Self::Cyrillic => each(cyrillic),
@@ -86,12 +85,12 @@ impl fmt::Debug for Segment {
 /// Stands for what can't be read.
 pub const LOST: char = char::REPLACEMENT_CHARACTER;
 
-fn gsm7(shifts: Shifts, octets: &[u8]) -> String {
+fn septets(shifts: Shifts, octets: &[u8]) -> String {
     let mut codes = octets.iter().copied();
     let mut text = String::with_capacity(octets.len());
     while let Some(code) = codes.next() {
         let character = match code {
-            GSM7_ESCAPE => codes.next().and_then(|code| shifts.escaped(code)),
+            gsm7::ESCAPE => codes.next().and_then(|code| shifts.escaped(code)),
             code => shifts.plain(code),
         };
         text.push(character.unwrap_or(LOST));

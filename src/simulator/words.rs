@@ -10,9 +10,10 @@ use smpp::values::{DataCoding, MessagePayload};
 use super::faults::{Faults, LongTexts};
 use crate::carrier::frame::{Frame, Framer, HEADER_OCTETS};
 use crate::carrier::short_message::ShortMessage;
-use crate::carrier::{text, udh};
-use crate::domain::Part;
+use crate::carrier::text::Letters;
+use crate::carrier::udh::{self, Header};
 use crate::domain::text::{Alphabet, Segments};
+use crate::domain::{self, Part};
 
 /// What `data_coding` 0 means here: SMPP leaves it to the carrier (SMPP 3.4 §5.2.19).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -22,6 +23,16 @@ pub enum DefaultAlphabet {
     Gsm7,
     Latin1,
     Ascii,
+}
+
+impl From<DefaultAlphabet> for domain::text::DefaultAlphabet {
+    fn from(alphabet: DefaultAlphabet) -> Self {
+        match alphabet {
+            DefaultAlphabet::Gsm7 => Self::Gsm,
+            DefaultAlphabet::Latin1 => Self::Latin1,
+            DefaultAlphabet::Ascii => Self::Ascii,
+        }
+    }
 }
 
 impl DefaultAlphabet {
@@ -75,13 +86,14 @@ fn as_submit_sm(frame: &Frame) -> Option<Frame> {
     framer.next_frame().ok().flatten()
 }
 
-/// The segment that it is, and its words. A header counts before the optional parameters.
+/// The segment that it is, and its words, in the national language that its header names. A header counts before the
+/// optional parameters.
 pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option<Part>, String) {
     let parameters = &message.parameters;
     let octets = parameters.message_payload.as_ref().unwrap_or(&message.short_message);
-    let (part, octets) = match message.esm_class & udh::INDICATOR != 0 {
-        true => udh::split(octets).unwrap_or((None, octets)),
-        false => (None, octets.as_slice()),
+    let (header, octets) = match message.esm_class & udh::INDICATOR != 0 {
+        true => udh::read(octets).unwrap_or((Header::default(), octets)),
+        false => (Header::default(), octets.as_slice()),
     };
     let sar = || {
         let reference = parameters.sar_msg_ref_num?;
@@ -91,12 +103,8 @@ pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> (Option
             number: parameters.sar_segment_seqnum?,
         })
     };
-    let data_coding = match (message.data_coding, alphabet) {
-        (0, DefaultAlphabet::Latin1) => 3,
-        (0, DefaultAlphabet::Ascii) => 1,
-        (data_coding, _) => data_coding,
-    };
-    (part.or_else(sar), text::decode(data_coding, octets).0)
+    let letters = Letters { default_alphabet: alphabet.into(), shifts: header.shifts };
+    (header.part.or_else(sar), letters.decode(message.data_coding, octets).0)
 }
 
 /// One `deliver_sm` of a text that a phone typed.
@@ -231,6 +239,16 @@ mod tests {
         check(DefaultAlphabet::Latin1, &"Δ".repeat(100), DataCoding::Ucs2);
         check(DefaultAlphabet::Ascii, "Yes @ 3", DataCoding::McSpecific);
         check(DefaultAlphabet::Ascii, "Señor 👍", DataCoding::Ucs2);
+    }
+
+    #[test]
+    fn a_text_is_read_in_the_language_that_its_header_names() {
+        let spanish = SubmitSm::builder()
+            .esm_class(EsmClass::from(udh::INDICATOR))
+            .short_message(OctetString::from_slice(b"\x03\x24\x01\x02S\x1Bi").unwrap())
+            .build();
+        let message = submitted(&frame(spanish)).unwrap();
+        assert_eq!(read(&message, DefaultAlphabet::Gsm7), (None, "Sí".to_owned()));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Scene {
     pub journal: Vec<Entry>,
     /// Slots asked for and not yet granted.
     pub slots: Vec<MessageId>,
+    /// For how many the last slot was asked for.
+    pub asked_segments: Option<u32>,
     /// What was handed to the carrier and is not answered.
     pub submitted: Vec<Cleared>,
     /// What the carrier was told to write no more of.
@@ -52,6 +54,7 @@ impl Scene {
             thread: BTreeMap::new(),
             journal: Vec::new(),
             slots: Vec::new(),
+            asked_segments: None,
             submitted: Vec::new(),
             recalled: Vec::new(),
             arrivals: 0,
@@ -79,7 +82,10 @@ impl Scene {
         }
         for effect in effects {
             match effect {
-                Effect::RequestSlot { id, .. } => self.slots.push(id),
+                Effect::RequestSlot { id, segments, .. } => {
+                    self.slots.push(id);
+                    self.asked_segments = Some(segments);
+                }
                 Effect::Submit(cleared) => self.submitted.push(cleared),
                 Effect::Recall { id, attempt } => self.recalled.push((id, attempt)),
                 Effect::Publish(_) => {}

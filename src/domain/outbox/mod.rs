@@ -199,7 +199,7 @@ impl Outbox {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
-                let pdus = policy.writing.pdus(waiting.message.segments);
+                let pdus = policy.writing.pdus.of(waiting.message.segments);
                 waiting.stage =
                     Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No, pdus };
                 waiting.become_(Status::Sending, None, step);
@@ -339,8 +339,10 @@ impl Outbox {
             return None;
         }
         *asked = Some(Asked { by: policy.boot, until: now + limits.slot_wait });
-        let Message { id, segments, .. } = waiting.message;
-        Some(Effect::RequestSlot { id, segments, precedence })
+        let Message { id, text, .. } = &waiting.message;
+        // Which link it will leave by is not known yet: no limit is exceeded by any of them.
+        let segments = policy.writing.segments_at_most(text.expose());
+        Some(Effect::RequestSlot { id: *id, segments, precedence })
     }
 
     /// Forgets the slots of those who asked for one and are gone.
