@@ -68,6 +68,7 @@ impl Caller {
             delivery: None,
             earlier_session_ended: None,
             session_began: None,
+            written: Default::default(),
         };
         let at = Ticks.now();
         let decision = self.now.handle(Event::Received(inbound), at, &self.policy);

@@ -90,6 +90,7 @@ fn received(words: &str) -> Event {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Default::default(),
     })
 }
 

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, Draw, Drawn, Entry, Inbound, Message,
-    MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt, Seq,
-    StaffId, StaffMember, Standing, Summary, Unused,
+    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Inbound,
+    Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt,
+    Seq, StaffId, StaffMember, Standing, Summary, Unused,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -426,8 +426,23 @@ pub enum Delivery {
     Receipt { number: Phone, phone: Phone, receipt: Receipt },
     /// A phone that a practice number could not reach can be reached again.
     Reachable { number: Phone, phone: Phone },
+    /// The answer to a text goes out later than the carrier may wait for one, so that it may bring the text again.
+    AnsweredLate { number: Phone, phone: Phone, delivery: DeliveryId },
     /// Something that can't be given to any conversation.
     Unroutable(DeadLetter),
+}
+
+impl Delivery {
+    /// What is to be said of it if its answer is late; nothing of what does no harm a second time.
+    pub fn answered_late(&self) -> Option<Self> {
+        match self {
+            Self::Text { from, to, inbound } => {
+                let (number, phone) = (to.clone(), from.clone());
+                inbound.delivery.map(|delivery| Self::AnsweredLate { number, phone, delivery })
+            }
+            Self::Receipt { .. } | Self::Reachable { .. } | Self::AnsweredLate { .. } | Self::Unroutable(_) => None,
+        }
+    }
 }
 
 /// Takes what the carrier brings.

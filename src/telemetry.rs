@@ -60,6 +60,10 @@ fn describe() {
     describe_counter!("assent_http_requests_total", "Requests by status");
     describe_counter!("assent_submit_total", "Texts submitted to carriers, by link and answer");
     describe_counter!("assent_deliver_total", "deliver_sm by link and whether they were made durable");
+    describe_counter!(
+        "assent_receipt_spelled_oddly_total",
+        "Receipts that spell their id in another way than most of their link's do"
+    );
     describe_counter!("assent_no_link_total", "Places asked for a number that no link serves");
     describe_counter!("assent_link_reconnects_total", "Reconnects by link");
     describe_counter!(

@@ -6,10 +6,12 @@
 #[allow(dead_code)]
 mod scene;
 
+use assent::domain::letters::{Coding, Segment, Shifts};
 use assent::domain::outbox::Stage;
+use assent::domain::text::{DefaultAlphabet, Writing};
 use assent::domain::{
-    Answer, BootId, CarrierId, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, MessageId,
-    OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status,
+    Answer, BootId, CarrierId, Clues, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, Mark, Marks,
+    MessageId, OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status, Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted, taken};
@@ -412,6 +414,65 @@ fn a_long_text_whose_end_never_comes_is_shown_as_far_as_it_goes() {
     assert_eq!(scene.conversation.unread, 2);
 }
 
+#[test]
+fn what_staff_should_know_of_a_text_stands_with_it() {
+    use Mark::{Binary, Flash, Partial, Replaced, SecondText};
+    let part = |number, total| Some(Part { reference: 7_u8.into(), number, total });
+    let marked = |marks: &[Mark]| Written { marks: marks.iter().copied().collect(), segment: None };
+    // The text, its form, its part, what was odd about it, and the marks with which it stands in the thread at once.
+    for (text, form, part, odd, marks) in [
+        ("hello", Form::Text, None, vec![], vec![]),
+        ("hello", Form::Text, None, vec![SecondText, Replaced], vec![Replaced, SecondText]),
+        ("hello", Form::Flash, None, vec![], vec![Flash]),
+        ("[binary 4 bytes]", Form::Binary, None, vec![], vec![Binary]),
+        ("hello", Form::Text, part(3, 255), vec![Replaced], vec![Partial, Replaced]),
+        ("STOP", Form::Text, part(1, 2), vec![], vec![Partial]),
+        ("hello", Form::Text, part(1, 1), vec![], vec![]),
+        ("hello", Form::Text, part(0, 0), vec![], vec![]),
+        ("hello", Form::Text, part(3, 2), vec![], vec![]),
+    ] {
+        let mut scene = in_state("opted_in");
+        let inbound = Inbound { form, part, written: marked(&odd), ..scene.inbound(text) };
+        scene.event(Event::Received(inbound));
+        let shown: Vec<_> = scene.thread.values().filter(|message| message.kind == Kind::Inbound).collect();
+        let last = shown.last().unwrap();
+        assert_eq!((last.text.expose(), last.marks.iter().collect::<Vec<_>>()), (text, marks), "{form:?} {part:?}");
+    }
+}
+
+#[test]
+fn a_text_that_came_in_part_is_marked_as_that_and_one_that_came_whole_is_not() {
+    let mut scene = in_state("opted_in");
+    scene.texts_part("my knee ", 7, 1, 2);
+    scene.texts_part("my back ", 8, 1, 2);
+    scene.texts_part("hurts", 8, 2, 2);
+    assert!(scene.thread.values().last().unwrap().marks.is_empty());
+    scene.texts_part("my hip ", 7, 1, 2);
+    let given_up = scene.thread.values().last().unwrap();
+    assert_eq!(given_up.text.expose(), "my knee  [part 2 of 2 missing]");
+    assert!(given_up.marks.contain(Mark::Partial), "its reference was used for another text");
+    scene.later(MINUTE * 11);
+    scene.event(Event::Woken);
+    let given_up = scene.thread.values().last().unwrap();
+    assert_eq!(given_up.text.expose(), "my hip  [part 2 of 2 missing]");
+    assert!(given_up.marks.contain(Mark::Partial));
+}
+
+#[test]
+fn a_character_that_was_cut_between_two_segments_reads_right_over_a_restart() {
+    let mut scene = in_state("opted_in");
+    let gsm7 = Coding::Gsm7(Shifts::default());
+    for (number, octets) in [(2, &b"e today"[..]), (1, b"It costs 5 \x1B")] {
+        let part = Some(Part { reference: 7_u8.into(), number, total: 2 });
+        let written = Written { marks: Marks::NONE, segment: Some(Segment::new(gsm7, octets)) };
+        let inbound = Inbound { part, written, ..scene.inbound(&gsm7.read(octets)) };
+        scene.event(Event::Received(inbound));
+        scene.restarts();
+    }
+    let whole = scene.thread.values().last().unwrap();
+    assert_eq!((whole.text.expose(), whole.marks), ("It costs 5 € today", Marks::NONE));
+}
+
 // --------------------------------------------------------------------------------------------------- redelivery
 
 #[test]
@@ -550,6 +611,71 @@ fn a_start_delivered_again_two_sessions_later_does_not_undo_the_stop_in_between(
     let second_ended = scene.now + MINUTE * 2;
     scene.later(MINUTE * 5);
     scene.event(Event::Received(Inbound { earlier_session_ended: Some(second_ended), ..start }));
+    assert_eq!(scene.consent(), "opted_out");
+}
+
+#[test]
+fn a_text_that_comes_again_because_our_answer_was_late_shows_once_and_the_next_in_the_same_words_too() {
+    let mut scene = in_state("opted_in");
+    let began = scene.now - MINUTE * 180;
+    let words = Inbound { session_began: Some(began), ..scene.inbound("ok") };
+    let delivered = |number| Event::Received(Inbound { delivery: Some(DeliveryId(number)), ..words.clone() });
+    scene.event(delivered(1));
+    scene.event(Event::AnsweredLate(DeliveryId(1)));
+    let shown = scene.thread.len();
+    scene.restarts();
+    scene.later(MINUTE);
+    assert!(matches!(scene.event(delivered(2)), Outcome::Duplicate(_)));
+    // In the same session, and in time: the carrier had our answer to that.
+    scene.later(MINUTE);
+    assert_eq!(scene.event(delivered(3)), Outcome::Recorded);
+    assert_eq!(scene.thread.len(), shown + 1, "the patient said it twice");
+    scene.event(Event::AnsweredLate(DeliveryId(77)));
+    assert_eq!(scene.event(delivered(4)), Outcome::Recorded, "whose answer was late is long forgotten");
+}
+
+#[test]
+fn of_two_real_texts_whose_answers_were_both_late_both_show_once() {
+    let mut scene = in_state("opted_in");
+    let words = Inbound { session_began: Some(scene.now - MINUTE * 180), ..scene.inbound("ok") };
+    let shown = scene.thread.len();
+    for number in [1, 2] {
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(number)), ..words.clone() }));
+    }
+    assert_eq!(scene.thread.len(), shown + 2);
+    for number in [1, 2] {
+        scene.event(Event::AnsweredLate(DeliveryId(number)));
+    }
+    for number in [3, 4] {
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(number)), ..words.clone() }));
+    }
+    assert_eq!(scene.thread.len(), shown + 2, "each came again once");
+    scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(5)), ..words }));
+    assert_eq!(scene.thread.len(), shown + 3);
+}
+
+#[test]
+fn long_after_a_late_answer_the_same_words_are_another_text_but_a_start_is_not() {
+    for (text, minutes, shows) in [("ok", 9, 1), ("ok", 11, 2), ("START", 60 * 23, 1), ("START", 60 * 25, 2)] {
+        let mut scene = Scene::new();
+        let words = Inbound { session_began: Some(scene.now - MINUTE * 180), ..scene.inbound(text) };
+        scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(1)), ..words.clone() }));
+        scene.event(Event::AnsweredLate(DeliveryId(1)));
+        scene.later(MINUTE * minutes);
+        scene.event(Event::Received(words));
+        assert_eq!(scene.messages(&Kind::Inbound), shows, "{text} after {minutes} minutes");
+    }
+}
+
+#[test]
+fn a_stop_that_comes_again_after_a_late_answer_stops_again_what_a_start_began() {
+    let mut scene = in_state("opted_in");
+    let stop = Inbound { delivery: Some(DeliveryId(1)), ..scene.inbound("STOP") };
+    scene.event(Event::Received(stop.clone()));
+    scene.event(Event::AnsweredLate(DeliveryId(1)));
+    scene.later(MINUTE);
+    scene.texts("START");
+    scene.event(Event::Received(Inbound { delivery: Some(DeliveryId(2)), ..stop }));
     assert_eq!(scene.consent(), "opted_out");
 }
 
@@ -854,8 +980,13 @@ fn a_receipt_that_came_before_a_crash_settles_what_the_crash_left_unconfirmed() 
     let mut scene = in_state("opted_in");
     let draft = accepted(scene.drafts("see you"));
     let cleared = scene.grant().unwrap();
-    let by_reference =
-        Receipt { carrier_id: None, reference: Some(cleared.reference()), state: ReceiptState::Delivered, error: None };
+    let by_reference = Receipt {
+        carrier_id: None,
+        reference: Some(cleared.reference()),
+        state: ReceiptState::Delivered,
+        error: None,
+        clues: Clues::default(),
+    };
     scene.event(Event::Receipted(by_reference));
     scene.restarts();
     assert_eq!(scene.status(draft), Status::Delivered);
@@ -911,6 +1042,16 @@ fn reading_clears_the_count_and_marking_unread_sets_it() {
 }
 
 // ------------------------------------------------------------------------------------- the budget of the day
+
+#[test]
+fn a_text_is_counted_as_the_dearest_link_writes_it_and_shown_as_the_usual_one_does() {
+    let mut scene = in_state("opted_in");
+    let ascii = Writing { default_alphabet: DefaultAlphabet::Ascii, ..Writing::default() };
+    scene.policy.writing = scene.policy.writing.with_stand_in(ascii);
+    let draft = accepted(scene.drafts(&"é".repeat(160)));
+    assert_eq!(scene.thread[&draft.seq].segments, 1);
+    assert_eq!(scene.asked_segments, Some(3), "whichever link it leaves by, no limit is exceeded");
+}
 
 /// Midnight on the Pacific coast after the scene begins, and the morning in Denver that follows.
 const DAY_ENDS: &str = "2026-03-03T08:00:00Z";

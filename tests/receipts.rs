@@ -7,11 +7,12 @@
 #[allow(dead_code)]
 mod scene;
 
-use assent::domain::outbox::EARLY_RECEIPTS_MAX;
+use assent::domain::outbox::{EARLY_RECEIPTS_MAX, reference};
 use assent::domain::{
-    Answer, CarrierError, CarrierId, Cause, Entry, Event, Failure, MessageId, Receipt, ReceiptState, Status,
+    Answer, CarrierError, CarrierId, Cause, Clues, Entry, Event, Failure, Likeness, MessageId, Receipt, ReceiptState,
+    Status,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -31,6 +32,13 @@ fn unconfirmed(text: &str) -> (Scene, MessageId, u16) {
     (scene, draft, cleared.reference())
 }
 
+/// 2026-07-08 09:10:11 UTC
+const START: Timestamp = Timestamp::constant(1_783_501_811, 0);
+
+fn submitted(at: Timestamp) -> Clues {
+    Clues { submitted_at: Some(at), ..Clues::default() }
+}
+
 impl Scene {
     fn sends(&mut self, text: &str, ids: &[&str]) -> MessageId {
         let draft = accepted(self.drafts(text));
@@ -42,7 +50,7 @@ impl Scene {
 
     fn hears(&mut self, carrier_id: Option<&str>, reference: Option<u16>, state: ReceiptState) {
         let carrier_id = carrier_id.map(id);
-        self.event(Event::Receipted(Receipt { carrier_id, reference, state, error: None }));
+        self.event(Event::Receipted(Receipt { carrier_id, reference, state, error: None, clues: Clues::default() }));
     }
 
     fn unmatched(&self) -> usize {
@@ -164,16 +172,50 @@ fn one_segment_that_did_not_arrive_is_enough() {
 fn the_nearest_spelling_of_an_id_counts_and_two_as_near_are_none() {
     let mut scene = Scene::new();
     scene.opts_in();
-    let hexadecimal = scene.sends("first", &["1A"]);
-    let decimal = scene.sends("second", &["26"]);
-    scene.hears(Some("26"), None, ReceiptState::Delivered);
-    assert_eq!((scene.status(hexadecimal), scene.status(decimal)), (Status::Sent, Status::Delivered));
-
-    let padded = scene.sends("third", &["001a"]);
+    let plain = scene.sends("first", &["1A"]);
+    let padded = scene.sends("second", &["001a"]);
     scene.hears(Some("01A"), None, ReceiptState::Delivered);
-    assert_eq!((scene.status(hexadecimal), scene.status(padded), scene.unmatched()), (Status::Sent, Status::Sent, 1));
+    assert_eq!((scene.status(plain), scene.status(padded), scene.unmatched()), (Status::Sent, Status::Sent, 1));
     scene.hears(Some("1a"), None, ReceiptState::Delivered);
-    assert_eq!((scene.status(hexadecimal), scene.status(padded)), (Status::Delivered, Status::Sent));
+    assert_eq!((scene.status(plain), scene.status(padded)), (Status::Delivered, Status::Sent));
+}
+
+/// A receipt about "26", where one text has that id and another the same number in hexadecimal.
+#[test]
+fn an_id_that_is_one_text_as_it_stands_and_another_as_a_number_settles_neither_by_itself() {
+    let later = SignedDuration::from_hours(1);
+    let told = |spelling| Clues { spelling: Some(spelling), ..Clues::default() };
+    for (case, clues, by_reference, settled) in [
+        ("nothing is known", Clues::default(), None, [false, false]),
+        ("the link gives back ids as they are", told(Likeness::Same), None, [false, true]),
+        ("the link makes them decimal", told(Likeness::HexToDecimal), None, [true, false]),
+        ("the link makes them hexadecimal", told(Likeness::DecimalToHex), None, [false, false]),
+        ("the carrier returns the first reference", Clues::default(), Some(0), [true, false]),
+        ("the carrier returns the second reference", told(Likeness::HexToDecimal), Some(1), [false, true]),
+        ("it says when the first was submitted", submitted(START), None, [true, false]),
+        ("it says when the second was submitted", submitted(START + later), None, [false, true]),
+        ("it says when neither was submitted", submitted(START - later), None, [false, false]),
+    ] {
+        let mut scene = Scene::new();
+        scene.opts_in();
+        scene.now = START;
+        let hexadecimal = scene.sends("first", &["1A"]);
+        scene.later(later);
+        let decimal = scene.sends("second", &["26"]);
+        let both = [hexadecimal, decimal];
+        let ours = by_reference.map(|which: usize| reference(both[which].seq));
+        scene.event(Event::Receipted(Receipt { reference: ours, clues, ..Receipt::delivered(id("26")) }));
+        let expected = settled.map(|settled| if settled { Status::Delivered } else { Status::Sent });
+        assert_eq!(both.map(|draft| scene.status(draft)), expected, "{case}");
+    }
+}
+
+#[test]
+fn an_id_in_other_digits_does_not_outweigh_our_own_reference() {
+    let (mut scene, unconfirmed, reference) = unconfirmed("see you");
+    let sent = scene.sends("second", &["1A"]);
+    scene.hears(Some("26"), Some(reference), ReceiptState::Delivered);
+    assert_eq!((scene.status(unconfirmed), scene.status(sent)), (Status::Delivered, Status::Sent));
 }
 
 #[test]
@@ -183,6 +225,33 @@ fn an_id_that_the_carrier_gave_twice_is_not_guessed_about() {
     let both = [scene.sends("first", &["7"]), scene.sends("second", &["7"])];
     scene.hears(Some("7"), None, ReceiptState::Delivered);
     assert_eq!((both.map(|draft| scene.status(draft)), scene.unmatched()), ([Status::Sent; 2], 1));
+    scene.hears(Some("7"), Some(reference(both[1].seq)), ReceiptState::Delivered);
+    assert_eq!(both.map(|draft| scene.status(draft)), [Status::Sent, Status::Delivered]);
+}
+
+#[test]
+fn no_receipt_makes_a_final_status_another() {
+    use ReceiptState::{Accepted, Deleted, Delivered, Enroute, Expired, Rejected, Undeliverable, Unknown};
+    let states = [Accepted, Deleted, Delivered, Enroute, Expired, Rejected, Undeliverable, Unknown];
+    for last in [Delivered, Deleted, Expired, Rejected, Undeliverable] {
+        for more in states {
+            let mut scene = Scene::new();
+            scene.opts_in();
+            let draft = scene.sends("see you", &["7"]);
+            scene.hears(Some("7"), None, last);
+            let settled = scene.status(draft);
+            assert!(matches!(settled, Status::Delivered | Status::Undelivered), "{last:?}");
+            scene.hears(Some("7"), Some(reference(draft.seq)), more);
+            assert_eq!(scene.status(draft), settled, "{last:?}, then {more:?}");
+        }
+    }
+    for more in [Accepted, Enroute, Unknown] {
+        let mut scene = Scene::new();
+        scene.opts_in();
+        let draft = scene.sends("see you", &["7"]);
+        scene.hears(Some("7"), None, more);
+        assert_eq!(scene.status(draft), Status::Sent, "{more:?}");
+    }
 }
 
 #[test]
@@ -192,6 +261,6 @@ fn why_a_text_did_not_arrive_is_kept_with_it() {
     let draft = scene.sends("see you", &["7"]);
     let error = Some(CarrierError { code: 27.try_into().unwrap(), cause: Some(Cause::Unreachable) });
     let state = ReceiptState::Undeliverable;
-    scene.event(Event::Receipted(Receipt { carrier_id: Some(id("7")), reference: None, state, error }));
+    scene.event(Event::Receipted(Receipt { state, error, ..Receipt::delivered(id("7")) }));
     assert_eq!(scene.thread[&draft.seq].failure, Some(Failure::NotDelivered { state, error }));
 }

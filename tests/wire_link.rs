@@ -17,9 +17,9 @@ use std::time::Duration;
 use assent::carrier::profile::{Concatenation, Profile};
 use assent::carrier::refusal::Refusals;
 use assent::carrier::{LinkConfig, LinkState, LinkStatus, Links};
-use assent::domain::{Answer, Phone, ReceiptState, Retry};
+use assent::domain::{Answer, Likeness, Phone, ReceiptState, Retry};
 use assent::ports::{Carrier, CarrierClosed, Clock, Delivery};
-use assent::simulator::{Faults, Receipts, Simulator, SimulatorConfig, WireDirection, WireEntry};
+use assent::simulator::{Faults, Ids, Receipts, Simulator, SimulatorConfig, WireDirection, WireEntry};
 use jiff::Timestamp;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -459,6 +459,28 @@ async fn a_receipt_that_comes_before_the_answer_is_delivered_all_the_same() {
     let log = wire.carrier.wire_log();
     let position = |command| log.iter().position(|entry| entry.command == command);
     assert!(position("deliver_sm") < position("submit_sm_resp"));
+}
+
+#[tokio::test]
+async fn a_link_learns_how_its_carrier_spells_ids_in_receipts_and_keeps_that_over_sessions() {
+    let mut wire = Wire::start().await;
+    let hexadecimal = Faults { answer_ids: Ids::UpperHex, receipt_ids: Some(Ids::Decimal), ..Faults::default() };
+    wire.carrier.set_faults(hexadecimal);
+    let spelled = async |wire: &mut Wire| {
+        assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
+        wire.receipt().await.clues.spelling
+    };
+    assert_eq!(spelled(&mut wire).await, None, "nothing is known yet");
+    // An id of one digit is the same in both, so it takes ten more until most are not.
+    for _ in 0..30 {
+        spelled(&mut wire).await;
+    }
+    assert_eq!(spelled(&mut wire).await, Some(Likeness::HexToDecimal));
+    wire.carrier.shutdown().await;
+    wire.until(LinkState::Unbound).await;
+    wire.carrier = carrier_on(wire.carrier.address()).await;
+    wire.until(LinkState::Bound).await;
+    assert_eq!(spelled(&mut wire).await, Some(Likeness::HexToDecimal));
 }
 
 #[tokio::test]

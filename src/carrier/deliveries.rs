@@ -23,9 +23,8 @@ pub const AT_ONCE_MAX: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two offers of a delivery.
 const PAUSE: Duration = Duration::from_secs(1);
-/// For how long a delivery is offered. Carriers wait between ten seconds and a minute for an answer; one that comes later
-/// is lost on them, and the text would come a second time.
-const OFFERED_FOR: Duration = Duration::from_secs(10);
+/// An answer that goes out so shortly before the carrier gives up may come to it after that.
+const ON_THE_WAY: Duration = Duration::from_secs(1);
 /// Deliveries of one phone that are kept: the one that was not taken, and those that wait for it.
 const HELD_MAX: usize = 8;
 /// Phones of which something was not taken. With as many the carrier is left at once.
@@ -61,6 +60,9 @@ pub struct Deliveries {
     /// Since when none was taken of those that came.
     all_since: Option<Instant>,
     patience: Arc<Mutex<Patience>>,
+    /// How long the carrier waits for an answer. As long as that a delivery is offered; a later answer is lost on the
+    /// carrier, and the text comes a second time.
+    answer_within: Duration,
     any: bool,
 }
 
@@ -90,7 +92,7 @@ impl Untaken {
 }
 
 impl Deliveries {
-    pub fn new(reception: Arc<dyn Reception>, patience: Arc<Mutex<Patience>>) -> Self {
+    pub fn new(reception: Arc<dyn Reception>, patience: Arc<Mutex<Patience>>, answer_within: Duration) -> Self {
         Self {
             reception,
             waiting: VecDeque::new(),
@@ -99,6 +101,7 @@ impl Deliveries {
             untaken: HashMap::new(),
             all_since: None,
             patience,
+            answer_within,
             any: false,
         }
     }
@@ -206,7 +209,7 @@ impl Deliveries {
         };
         let fresh = || Untaken { patience_ends: now + patience, again_at: None, held: VecDeque::new(), is_left: false };
         let untaken = self.untaken.entry(phone).or_insert_with(fresh);
-        if now + PAUSE < handed.came_at + OFFERED_FOR {
+        if now + PAUSE < handed.came_at + self.answer_within {
             untaken.held.push_front(handed);
             untaken.again_at = Some(now + PAUSE);
         } else {
@@ -239,11 +242,23 @@ impl Deliveries {
         self.busy.extend(source(&handed.delivery).cloned());
         let (reception, delivery) = (Arc::clone(&self.reception), handed.delivery.clone());
         // A task of its own: neither the end of the session nor a panic in there takes the other with it.
-        let work = tokio::spawn(async move { reception.deliver(delivery).await });
+        let late_from = handed.came_at + self.answer_within.saturating_sub(ON_THE_WAY);
+        let work = tokio::spawn(deliver(reception, delivery, late_from));
         self.running.push(Box::pin(async move {
             let result = work.await.unwrap_or(Err(NotTaken));
             Offered { handed, result }
         }));
+    }
+}
+
+/// Makes a delivery durable, and with it that its answer is late if it is: before the phone's next one is looked at, which
+/// may be the same again.
+async fn deliver(reception: Arc<dyn Reception>, delivery: Delivery, late_from: Instant) -> Result<(), NotTaken> {
+    let late = delivery.answered_late();
+    reception.deliver(delivery).await?;
+    match late.filter(|_| Instant::now() >= late_from) {
+        Some(late) => reception.deliver(late).await,
+        None => Ok(()),
     }
 }
 
@@ -255,7 +270,9 @@ fn lock(patience: &Mutex<Patience>) -> MutexGuard<'_, Patience> {
 fn source(delivery: &Delivery) -> Option<&Phone> {
     match delivery {
         Delivery::Text { from, .. } => Some(from),
-        Delivery::Receipt { phone, .. } | Delivery::Reachable { phone, .. } => Some(phone),
+        Delivery::Receipt { phone, .. } | Delivery::Reachable { phone, .. } | Delivery::AnsweredLate { phone, .. } => {
+            Some(phone)
+        }
         Delivery::Unroutable(_) => None,
     }
 }

@@ -27,6 +27,7 @@ use super::session::{Delivered, Input, Output, Reason, Session, Settings, ToWrit
 use super::translate::{self, Sessions};
 use super::window::{Submit, Token};
 use crate::domain::{Answer, DeliveryId};
+use crate::ports::Delivery;
 
 /// How long the window may take to drain at the end, and what was delivered to become durable.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -124,7 +125,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             places: Arc::new(Semaphore::new(settings.window)),
             given_back: Arc::default(),
             session: Session::connected(settings, now()),
-            deliveries: Deliveries::new(Arc::clone(&link.reception), Arc::clone(&link.patience)),
+            deliveries: Deliveries::new(
+                Arc::clone(&link.reception),
+                Arc::clone(&link.patience),
+                link.config.profile.answer_within,
+            ),
             sessions: Sessions { began: link.clock.now(), earlier_ended: earlier_session_ended },
             submissions,
             submit,
@@ -376,8 +381,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
         let id = DeliveryId(getrandom::u64().expect("the operating system has random numbers"));
-        let delivery =
+        let mut delivery =
             translate::delivery(delivered, id, self.link.clock.now(), self.sessions, &self.link.config.profile.dialect);
+        if let Delivery::Receipt { receipt, .. } = &mut delivery {
+            self.link.learn_spelling(receipt);
+        }
         let (request, came_at) = (delivered.frame.request(), Instant::now());
         self.deliveries.hand(Handed { request, command_status, id, delivery, came_at });
     }
@@ -398,6 +406,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.link.slow_down();
         }
         self.link.count_submit(&answer);
+        self.link.learn_ids(&answer);
         if let Some(asked) = self.asked.remove(&token) {
             // Whoever asked may have gone; the answer is the conversation's to miss.
             let _ = asked.answer.send(answer);

@@ -25,9 +25,10 @@ use super::pace::Pace;
 use super::patience::Patience;
 use super::pauses::Pauses;
 use super::profile::Profile;
+use super::receipt::spelling::Spelling;
 use super::session::Reason;
 use super::{Binds, LinkConfig};
-use crate::domain::{Answer, Phone};
+use crate::domain::{Answer, Likeness, Phone, Receipt};
 use crate::ports::{Clock, Reception};
 
 /// How long the next session waits for the end of this one to be written down.
@@ -67,6 +68,8 @@ pub(super) struct Link {
     pub dial_now: Notify,
     /// With phones whose deliveries are not taken.
     pub patience: Arc<Mutex<Patience>>,
+    /// How the carrier spells its ids, over all sessions.
+    spelling: Mutex<Spelling>,
     pub stop: CancellationToken,
     pub reception: Arc<dyn Reception>,
     pub clock: Arc<dyn Clock>,
@@ -133,6 +136,7 @@ impl Link {
             line: tokio::sync::Mutex::default(),
             dial_now: Notify::new(),
             patience: Arc::default(),
+            spelling: Mutex::default(),
             stop,
             reception,
             clock,
@@ -345,6 +349,31 @@ impl Link {
     pub fn slow_down(&self) {
         self.pace().throttled(Instant::now().into_std());
         metrics::counter!("assent_link_throttled_total", "link" => self.config.name.clone()).increment(1);
+    }
+
+    /// The carrier gave its segments these ids.
+    pub fn learn_ids(&self, answer: &Answer) {
+        let Answer::Taken { ids } = answer else { return };
+        let mut spelling = self.spelling.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().for_each(|id| spelling.given(id));
+    }
+
+    /// Says with a receipt how its link spells ids, and learns that from it.
+    pub fn learn_spelling(&self, receipt: &mut Receipt) {
+        let Some(id) = &receipt.carrier_id else { return };
+        let heard = self.spelling.lock().unwrap_or_else(PoisonError::into_inner).heard(id);
+        receipt.clues.spelling = heard.usual;
+        let Some(this) = heard.this else { return };
+        let link = &self.config.name;
+        if heard.usual.is_none() && this != Likeness::Same {
+            info!(link, spelling = ?this, "receipts spell the ids of answers in another way");
+        }
+        if heard.is_odd() {
+            metrics::counter!("assent_receipt_spelled_oddly_total", "link" => link.clone()).increment(1);
+            if heard.is_first {
+                warn!(link, usual = ?heard.usual, this = ?this, "receipt spells its id in another way than most");
+            }
+        }
     }
 
     /// Counts what became of a message.

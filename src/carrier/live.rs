@@ -124,7 +124,7 @@ pub async fn try_text(
         since: started,
         until: None,
         stage: Stage::Binding,
-        seen: Seen::default(),
+        seen: Seen { left_at: Some(at), ..Seen::default() },
         left_alone,
     };
     live.run(sockets).await.map_err(TrialError::NotBound)
@@ -305,6 +305,6 @@ impl Live<'_> {
         if self.left_alone > 0 {
             (self.tell)(Step::LeftAlone { deliveries: self.left_alone });
         }
-        Ok(quirks(&self.seen, self.text.reference))
+        Ok(quirks(&self.seen, self.text.reference, &self.config.profile.dialect))
     }
 }

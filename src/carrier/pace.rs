@@ -56,7 +56,8 @@ impl Pace {
         self.share = (self.share(now) / 2.0).max(SHARE_MIN);
         let until = now + PAUSE;
         self.throttled_until = Some(until);
-        self.due = until;
+        // A slow link may be further ahead of an even flow than the pause is long.
+        self.due = self.due.max(until);
     }
 
     /// What part of the contract's rate is ours now.
@@ -143,6 +144,19 @@ mod tests {
         link.throttled();
         assert_eq!(link.sends_for(PAUSE), 0);
         about(51, link.sends_for(SECOND));
+    }
+
+    #[test]
+    fn a_pause_does_not_let_a_slow_link_send_earlier_than_it_would_have() {
+        let mut link = Busy::with(1);
+        for _ in 0..10 {
+            link.throttled();
+            link.now += PAUSE;
+        }
+        assert!(link.pace.take(link.now).is_ok(), "and the next is due four seconds later");
+        link.throttled();
+        assert_eq!(link.sends_for(3 * SECOND), 0);
+        assert_eq!(link.sends_for(2 * SECOND), 1);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! How one carrier wants its texts: what SMPP 3.4 leaves open, and what carriers do each in their own way.
 
+use std::time::Duration;
+
 use super::refusal::Refusals;
 use super::translate::Dialect;
-use crate::domain::text::{SEGMENTS_MAX, Writing};
+use crate::domain::text::{Pdus, SEGMENTS_MAX, Writing};
 
 /// A carrier's ways. The default is strict: what the specification says, and of what it leaves open the choice that most
 /// carriers take.
@@ -18,8 +20,14 @@ pub struct Profile {
     pub validity_period: ValidityPeriod,
     /// Segments that a text of staff may take here, [`SEGMENTS_MAX`] at most.
     pub segments_max: u32,
+    /// How long the carrier waits for the answer to what it delivers, before it may deliver it again.
+    pub answer_within: Duration,
     pub refusals: Refusals,
 }
+
+/// Carriers wait between ten seconds and a minute. Of one of which nothing is known the least is assumed: the same words
+/// after an answer that was only thought to be late are taken for the same text.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How the carrier learns that segments are one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +74,7 @@ impl Default for Profile {
             destination: AddressForm::INTERNATIONAL,
             validity_period: ValidityPeriod::Absolute,
             segments_max: SEGMENTS_MAX,
+            answer_within: ANSWER_WITHIN,
             refusals: Refusals::default(),
         }
     }
@@ -79,6 +88,11 @@ impl Profile {
             // The carrier may make a header of either size of a SAR reference of 16 bits: there is room for the larger.
             Concatenation::Udh16 | Concatenation::Sar => 7,
         };
-        Writing { default_alphabet: self.dialect.default_alphabet, header_octets, segments_max: self.segments_max }
+        let pdus = match self.concatenation {
+            Concatenation::Udh8 | Concatenation::Udh16 | Concatenation::Sar => Pdus::PerSegment,
+            Concatenation::MessagePayload => Pdus::PerText,
+        };
+        let Self { dialect: Dialect { default_alphabet, .. }, segments_max, .. } = *self;
+        Writing { default_alphabet, header_octets, segments_max, pdus, spread: None }
     }
 }

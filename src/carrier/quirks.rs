@@ -1,14 +1,18 @@
 //! What a carrier does in its own way, told from one text that it was given and the receipts that came of it.
 
+use jiff::Timestamp;
+
 use super::short_message::ShortMessage;
 use super::translate::{Dialect, receipt, receipt_words};
-use crate::domain::{CarrierId, Likeness, ReceiptState};
+use crate::domain::{CarrierId, Clues, Likeness, ReceiptState};
 
 /// What was seen of one text.
 #[derive(Default)]
 pub struct Seen {
     /// The `message_id` of the answer; `None` while there is none.
     pub message_id: Option<String>,
+    /// When the text left.
+    pub left_at: Option<Timestamp>,
     pub receipts: Vec<SeenReceipt>,
 }
 
@@ -45,10 +49,11 @@ impl SeenReceipt {
 }
 
 /// Everything that differs from the specification or from most carriers, a sentence each.
-pub fn quirks(seen: &Seen, reference: u16) -> Vec<String> {
+pub fn quirks(seen: &Seen, reference: u16, dialect: &Dialect) -> Vec<String> {
     let mut quirks = seen.message_id.as_deref().map(of_the_answer).unwrap_or_default();
     for one in &seen.receipts {
-        let found = of_a_receipt(one, seen.message_id.as_deref(), reference);
+        let mut found = of_a_receipt(one, seen.message_id.as_deref(), reference);
+        found.extend(seen.left_at.and_then(|left_at| of_the_date(&receipt(&one.message, dialect).clues, left_at)));
         quirks.extend(found.into_iter().filter(|quirk| !quirks.contains(quirk)).collect::<Vec<_>>());
     }
     let last_words = seen.receipts.iter().filter(|receipt| receipt.is_final()).count();
@@ -94,7 +99,10 @@ fn of_a_receipt(seen: &SeenReceipt, answered: Option<&str>, reference: u16) -> V
     note(parameters.message_state.is_none(), "a receipt has no message_state: its state is in its text alone");
     match parameters.user_message_reference {
         Some(returned) => note(returned != reference, "a receipt has another user_message_reference than its text"),
-        None => note(true, "a receipt has no user_message_reference: it can't settle a text whose answer was lost"),
+        None => note(
+            true,
+            "a receipt has no user_message_reference: it settles a text whose answer was lost only by its date and words",
+        ),
     }
     quirks.extend(of_the_text(&receipt_words(message)));
     if let (Some(answered), Some(receipted)) = (answered, receipt(message, &Dialect::default()).carrier_id) {
@@ -112,6 +120,21 @@ fn of_the_text(words: &str) -> Option<String> {
     (!missing.is_empty()).then(|| format!("a receipt's text lacks {}", missing.join(", ")))
 }
 
+/// Dates in receipts name no time zone. Zones are a quarter of an hour apart at the least; what is nearer is a clock.
+fn of_the_date(clues: &Clues, left_at: Timestamp) -> Option<String> {
+    let minutes = clues.submitted_at?.duration_since(left_at).as_mins();
+    if clues.fit_time(left_at) {
+        return None;
+    }
+    let what_to_do = match minutes.abs() {
+        ..15 => "one of both clocks is wrong",
+        15.. => "set receipt_time_zone in the profile",
+    };
+    let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
+    let direction = if minutes < 0 { "before" } else { "after" };
+    Some(format!("the date of a receipt is {hours} h {rest} min {direction} its text left: {what_to_do}"))
+}
+
 /// How the id of the answer and that of the receipt differ.
 fn of_the_ids(answered: &str, receipted: &CarrierId) -> Option<&'static str> {
     if answered.is_empty() {
@@ -121,7 +144,7 @@ fn of_the_ids(answered: &str, receipted: &CarrierId) -> Option<&'static str> {
         Some(Likeness::Same) => None,
         Some(Likeness::OtherCase) => Some("the id of a receipt is that of the answer in another case"),
         Some(Likeness::OtherZeros) => Some("the id of a receipt is that of the answer with other zeros before it"),
-        Some(Likeness::OtherBase) => {
+        Some(Likeness::HexToDecimal | Likeness::DecimalToHex) => {
             Some("the ids of answer and receipt are one number, once in hexadecimal and once in decimal")
         }
         None => Some("the id of a receipt is another than that of the answer: receipts can't be matched by it"),
@@ -134,6 +157,8 @@ mod tests {
     use crate::carrier::short_message::{Address, Parameters};
 
     const REFERENCE: u16 = 7;
+    /// 2026-07-08 09:10:11 UTC
+    const LEFT_AT: Timestamp = Timestamp::constant(1_783_501_811, 0);
     const FULL: &str =
         "id:12345 sub:001 dlvrd:001 submit date:2607080910 done date:2607080911 stat:DELIVRD err:000 text:";
 
@@ -163,8 +188,8 @@ mod tests {
     fn check(message_id: &str, change: impl FnOnce(&mut SeenReceipt), expected: &[&str]) {
         let mut receipt = plain();
         change(&mut receipt);
-        let seen = Seen { message_id: Some(message_id.to_owned()), receipts: vec![receipt] };
-        let found = quirks(&seen, REFERENCE);
+        let seen = Seen { message_id: Some(message_id.to_owned()), left_at: Some(LEFT_AT), receipts: vec![receipt] };
+        let found = quirks(&seen, REFERENCE, &Dialect::default());
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (quirk, words) in found.iter().zip(expected) {
             assert!(quirk.contains(words), "{quirk:?} instead of {words:?}");
@@ -174,7 +199,7 @@ mod tests {
     #[test]
     fn a_carrier_that_keeps_to_the_specification_has_no_quirks() {
         check("12345", |_| {}, &[]);
-        assert_eq!(quirks(&Seen::default(), REFERENCE), Vec::<String>::new());
+        assert_eq!(quirks(&Seen::default(), REFERENCE, &Dialect::default()), Vec::<String>::new());
     }
 
     #[test]
@@ -199,6 +224,14 @@ mod tests {
             |receipt| receipt.message.short_message = b"id:12345 stat:DELIVRD".to_vec(),
             &["lacks sub, dlvrd, submit date, done date, err, text"],
         );
+        let at = |time: &'static str| {
+            move |receipt: &mut SeenReceipt| {
+                receipt.message.short_message = FULL.replace("2607080910", time).into_bytes();
+            }
+        };
+        check("12345", at("2607081110"), &["1 h 59 min after its text left: set receipt_time_zone"]);
+        check("12345", at("2607080410"), &["5 h 0 min before its text left: set receipt_time_zone"]);
+        check("12345", at("2607080917"), &["0 h 6 min after its text left: one of both clocks is wrong"]);
         check("", |_| {}, &["no message_id"]);
         check("99", |_| {}, &["can't be matched"]);
     }
@@ -218,8 +251,8 @@ mod tests {
     #[test]
     fn a_quirk_of_every_receipt_is_told_once_and_two_last_words_are_one() {
         let receipt = || SeenReceipt { came_before_the_answer: true, ..plain() };
-        let seen = Seen { message_id: Some("12345".into()), receipts: vec![receipt(), receipt()] };
-        let found = quirks(&seen, REFERENCE);
+        let seen = Seen { message_id: Some("12345".into()), left_at: None, receipts: vec![receipt(), receipt()] };
+        let found = quirks(&seen, REFERENCE, &Dialect::default());
         assert_eq!(found, ["a receipt comes before the answer to its text", "2 final receipts come for one segment"]);
     }
 }

@@ -1,10 +1,13 @@
 //! Reads the text of a delivery receipt (SMPP 3.4 appendix B), in any order and case and with anything missing.
 
 mod errors;
+pub mod spelling;
+
+use jiff::civil::DateTime;
 
 pub use errors::Errors;
 
-use crate::domain::ReceiptState;
+use crate::domain::{Opening, ReceiptState};
 
 /// What the text of a receipt says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,12 +16,18 @@ pub struct ReceiptText {
     pub state: Option<ReceiptState>,
     /// The number of the error, if there is one and it is a number.
     pub error: Option<u16>,
+    /// When the carrier got the text, by its own clocks.
+    pub submitted: Option<DateTime>,
+    /// How the text begins.
+    pub opening: Option<Opening>,
 }
 
-/// Finds `id:`, `stat:` and `err:`. What follows `text:` is the patient's message, and is not looked at.
+/// Finds `id:`, `submit date:`, `stat:` and `err:`, and takes what follows `text:` for the beginning of the text, whatever
+/// it says.
 pub fn read(text: &str) -> ReceiptText {
     let lower = text.to_ascii_lowercase();
-    let end = field(&lower, "text").map_or(lower.len(), |at| at - "text:".len());
+    let words = field(&lower, "text");
+    let end = words.map_or(lower.len(), |at| at - "text:".len());
     let value = |name: &str| {
         let at = field(&lower[..end], name)?;
         let word = text[at..end].split_whitespace().next()?;
@@ -29,7 +38,15 @@ pub fn read(text: &str) -> ReceiptText {
         id: value("id").map(str::to_owned),
         state: value("stat").map(state),
         error: value("err").and_then(|word| word.parse().ok()),
+        submitted: value("submit date").and_then(date),
+        opening: words.map(|at| Opening::of(&text[at..])).filter(|opening| !opening.expose().is_empty()),
     }
+}
+
+/// `YYMMDDhhmm`, and seconds where the carrier has them.
+fn date(word: &str) -> Option<DateTime> {
+    let format = if word.len() == 10 { "%y%m%d%H%M" } else { "%y%m%d%H%M%S" };
+    DateTime::strptime(format, word).ok()
 }
 
 /// What `message_state` says (SMPP 3.4 §5.2.28).
@@ -128,6 +145,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_date_and_the_words_of_the_text_are_read_where_they_are_there() {
+        let check = |text: &str, submitted: Option<&str>, opening: Option<&str>| {
+            let found = read(text);
+            assert_eq!(found.submitted, submitted.map(|date| date.parse().unwrap()), "{text}");
+            assert_eq!(found.opening.as_ref().map(Opening::expose), opening, "{text}");
+        };
+        let full = "id:1 submit date:2601021304 done date:2601021305 stat:DELIVRD err:000 Text:See you at 3 on Monday";
+        check(full, Some("2026-01-02T13:04"), Some("See you at 3 on Mond"));
+        check("submit date:260102130459 text:", Some("2026-01-02T13:04:59"), None);
+        check("submit date: 2601021304 text: ok ", Some("2026-01-02T13:04"), Some("ok"));
+        check("submit date:2613021304", None, None);
+        check("submit date:20260102T1304 stat:DELIVRD", None, None);
+        check("submit date: done date:2601021305", None, None);
+        check("text:submit date:2601021304", None, Some("submit date:26010213"));
+    }
+
     proptest! {
         #[test]
         fn any_text_is_some_receipt(text: String) {
@@ -136,7 +170,12 @@ mod tests {
 
         #[test]
         fn fields_in_any_order_read_the_same(fields in Just(["id:x1", "stat:EXPIRED", "err:0", "sub:001"]).prop_shuffle()) {
-            let expected = ReceiptText { id: Some("x1".into()), state: Some(ReceiptState::Expired), error: Some(0) };
+            let expected = ReceiptText {
+                id: Some("x1".into()),
+                state: Some(ReceiptState::Expired),
+                error: Some(0),
+                ..ReceiptText::default()
+            };
             prop_assert_eq!(read(&fields.join(" ")), expected);
         }
     }

@@ -193,6 +193,7 @@ mod tests {
             delivery: None,
             earlier_session_ended: None,
             session_began: None,
+            written: Default::default(),
         };
         let asked = Conversation::new(ConversationId(1), key, NOW).handle(Event::Received(help), NOW, &policy);
         let slot = asked.effects.iter().find_map(|effect| match effect {

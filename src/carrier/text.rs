@@ -1,12 +1,8 @@
-//! Reads the octets of an inbound text by its `data_coding` (SMPP 3.4 §5.2.19, 3GPP TS 23.038 §4). Every octet
-//! string is some text: what can't be read becomes U+FFFD.
-
-mod shift;
-
-pub use shift::{Language, Shifts};
+//! What the octets of an inbound text mean, by its `data_coding` (SMPP 3.4 §5.2.19, 3GPP TS 23.038 §4).
 
 use crate::domain::Form;
-use crate::domain::text::{DefaultAlphabet, GSM7_ESCAPE};
+use crate::domain::letters::{Coding, Shifts};
+use crate::domain::text::DefaultAlphabet;
 
 /// What the letters of a text mean, beyond its `data_coding`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,15 +15,11 @@ pub struct Letters {
 
 /// The alphabet that a `data_coding` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+enum Named {
     Default,
     Gsm7,
-    Ascii,
-    Latin1,
-    Cyrillic,
-    Hebrew,
-    Utf16,
     Binary,
+    Other(Coding),
 }
 
 /// The words, and how they presented themselves, where nothing but the `data_coding` says what the letters mean.
@@ -38,107 +30,61 @@ pub fn decode(data_coding: u8, octets: &[u8]) -> (String, Form) {
 impl Letters {
     /// The words, and how they presented themselves.
     pub fn decode(self, data_coding: u8, octets: &[u8]) -> (String, Form) {
-        let (coding, form) = meaning(data_coding);
-        let coding = match (coding, self.default_alphabet) {
-            (Coding::Default, DefaultAlphabet::Gsm) => Coding::Gsm7,
-            (Coding::Default, DefaultAlphabet::Latin1) => Coding::Latin1,
-            (Coding::Default, DefaultAlphabet::Ascii) => Coding::Ascii,
-            (named, _) => named,
+        match self.coding(data_coding) {
+            (Some(coding), form) => (coding.read(octets), form),
+            (None, form) => (format!("[binary {} bytes]", octets.len()), form),
+        }
+    }
+
+    /// What the octets mean, and how they present themselves; none where they are no text.
+    pub fn coding(self, data_coding: u8) -> (Option<Coding>, Form) {
+        let (named, form) = meaning(data_coding);
+        let gsm7 = Coding::Gsm7(self.shifts);
+        let coding = match named {
+            Named::Binary => None,
+            Named::Gsm7 => Some(gsm7),
+            Named::Other(coding) => Some(coding),
+            Named::Default => Some(match self.default_alphabet {
+                DefaultAlphabet::Gsm => gsm7,
+                DefaultAlphabet::Latin1 => Coding::Latin1,
+                DefaultAlphabet::Ascii => Coding::Ascii,
+            }),
         };
-        let each = |read: fn(u8) -> char| octets.iter().copied().map(read).collect();
-        let text = match coding {
-            Coding::Default | Coding::Gsm7 => gsm7(self.shifts, octets),
-            Coding::Ascii => each(ascii),
-            Coding::Latin1 => each(char::from),
-            Coding::Cyrillic => each(cyrillic),
-            Coding::Hebrew => each(hebrew),
-            Coding::Utf16 => utf16(octets),
-            Coding::Binary => return (format!("[binary {} bytes]", octets.len()), Form::Binary),
-        };
-        (text, form)
+        (coding, form)
     }
 }
 
-/// Stands for what can't be read.
-const LOST: char = char::REPLACEMENT_CHARACTER;
-
 /// SMPP gives 0 to 14 meanings of its own; the rest is TS 23.038 §4.
-fn meaning(data_coding: u8) -> (Coding, Form) {
+fn meaning(data_coding: u8) -> (Named, Form) {
     match data_coding {
-        0x00 => (Coding::Default, Form::Text),
-        0x01 => (Coding::Ascii, Form::Text),
-        0x03 => (Coding::Latin1, Form::Text),
-        0x06 => (Coding::Cyrillic, Form::Text),
-        0x07 => (Coding::Hebrew, Form::Text),
-        0x08 => (Coding::Utf16, Form::Text),
+        0x00 => (Named::Default, Form::Text),
+        0x01 => (Named::Other(Coding::Ascii), Form::Text),
+        0x03 => (Named::Other(Coding::Latin1), Form::Text),
+        0x06 => (Named::Other(Coding::Cyrillic), Form::Text),
+        0x07 => (Named::Other(Coding::Hebrew), Form::Text),
+        0x08 => (Named::Other(Coding::Utf16), Form::Text),
         // Octets, and the alphabets of Japan and Korea, that nobody here can read.
-        0x02 | 0x04 | 0x05 | 0x09..=0x0F => (Coding::Binary, Form::Binary),
+        0x02 | 0x04 | 0x05 | 0x09..=0x0F => (Named::Binary, Form::Binary),
         // General data coding: bits 3-2 the alphabet, bit 4 says that bits 1-0 are a class; bit 5 says compressed.
         0x10..=0x7F => {
             let form = if data_coding & 0x13 == 0x10 { Form::Flash } else { Form::Text };
             match (data_coding & 0x20 != 0, data_coding & 0x0C) {
-                (false, 0x00) => (Coding::Gsm7, form),
-                (false, 0x08) => (Coding::Utf16, form),
-                _ => (Coding::Binary, Form::Binary),
+                (false, 0x00) => (Named::Gsm7, form),
+                (false, 0x08) => (Named::Other(Coding::Utf16), form),
+                _ => (Named::Binary, Form::Binary),
             }
         }
-        0x80..=0xBF => (Coding::Binary, Form::Binary), // reserved
+        0x80..=0xBF => (Named::Binary, Form::Binary), // reserved
         // Message waiting: in GSM letters, or in UCS-2 for 0xE0.
-        0xC0..=0xDF => (Coding::Gsm7, Form::Text),
-        0xE0..=0xEF => (Coding::Utf16, Form::Text),
+        0xC0..=0xDF => (Named::Gsm7, Form::Text),
+        0xE0..=0xEF => (Named::Other(Coding::Utf16), Form::Text),
         // Class in bits 1-0, 8-bit data in bit 2.
         0xF0..=0xFF => match (data_coding & 0x04 != 0, data_coding & 0x03) {
-            (true, _) => (Coding::Binary, Form::Binary),
-            (false, 0) => (Coding::Gsm7, Form::Flash),
-            (false, _) => (Coding::Gsm7, Form::Text),
+            (true, _) => (Named::Binary, Form::Binary),
+            (false, 0) => (Named::Gsm7, Form::Flash),
+            (false, _) => (Named::Gsm7, Form::Text),
         },
     }
-}
-
-fn gsm7(shifts: Shifts, octets: &[u8]) -> String {
-    let mut codes = octets.iter().copied();
-    let mut text = String::with_capacity(octets.len());
-    while let Some(code) = codes.next() {
-        let character = match code {
-            GSM7_ESCAPE => codes.next().and_then(|code| shifts.escaped(code)),
-            code => shifts.plain(code),
-        };
-        text.push(character.unwrap_or(LOST));
-    }
-    text
-}
-
-fn ascii(octet: u8) -> char {
-    if octet.is_ascii() { char::from(octet) } else { LOST }
-}
-
-/// ISO 8859-5, of which all but three letters lie in Unicode as they do there.
-fn cyrillic(octet: u8) -> char {
-    match octet {
-        ..=0xA0 | 0xAD => char::from(octet),
-        0xF0 => '№',
-        0xFD => '§',
-        _ => char::from_u32(0x0360 + u32::from(octet)).unwrap_or(LOST),
-    }
-}
-
-/// The letters of ISO 8859-8, and below them what it shares with ASCII.
-fn hebrew(octet: u8) -> char {
-    match octet {
-        ..=0xA0 => char::from(octet),
-        0xE0..=0xFA => char::from_u32(0x05D0 + u32::from(octet - 0xE0)).unwrap_or(LOST),
-        _ => LOST,
-    }
-}
-
-fn utf16(octets: &[u8]) -> String {
-    let (pairs, odd) = octets.as_chunks::<2>();
-    let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
-    let mut text: String = char::decode_utf16(units).map(|read| read.unwrap_or(LOST)).collect();
-    if !odd.is_empty() {
-        text.push(LOST);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -146,6 +92,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::letters::Language;
 
     #[track_caller]
     fn check(data_coding: u8, octets: &[u8], text: &str, form: Form) {

@@ -2,6 +2,7 @@
 //! something for a person to look at.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::alert::Alert;
@@ -12,8 +13,11 @@ use super::short_message::{Address, ShortMessage};
 use super::text::Letters;
 use super::udh::{self, Header};
 use super::{receipt, text};
+use crate::domain::letters::{LOST, Segment};
 use crate::domain::text::DefaultAlphabet;
-use crate::domain::{Body, CarrierId, DeliveryId, Fingerprint, Inbound, Part, Phone, Receipt, ReceiptState};
+use crate::domain::{
+    Body, CarrierId, Clues, DeliveryId, Fingerprint, Inbound, Mark, Marks, Part, Phone, Receipt, ReceiptState, Written,
+};
 use crate::ports::{DeadLetter, Delivery};
 
 /// The session that brings a delivery, and the end of the one before it.
@@ -29,6 +33,18 @@ pub struct Dialect {
     pub default_alphabet: DefaultAlphabet,
     /// What the errors in its receipts mean.
     pub errors: Errors,
+    /// Of the clock whose time stands in its receipts.
+    pub receipt_zone: ReceiptZone,
+}
+
+/// The time zone of the dates in a carrier's receipts, which name none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptZone(pub TimeZone);
+
+impl Default for ReceiptZone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
 }
 
 /// What a `deliver_sm` or a `data_sm` brings. Everything is something: what no conversation can take is set aside with the reason.
@@ -67,14 +83,26 @@ pub fn alert(frame: &Frame) -> Option<Delivery> {
 fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: &Dialect) -> Inbound {
     let Sessions { began, earlier_ended: earlier_session_ended } = sessions;
     let octets = octets(message);
+    let mut marks = Marks::NONE;
     let (header, words) = match message.esm_class & udh::INDICATOR != 0 {
         // A header that makes no sense is shown with the text rather than dropped.
-        true => udh::read(octets).unwrap_or((Header::default(), octets)),
+        true => udh::read(octets).unwrap_or_else(|| {
+            marks = marks.with(Mark::OddHeader);
+            (Header::default(), octets)
+        }),
         false => (Header::default(), octets),
     };
     let letters = Letters { default_alphabet: dialect.default_alphabet, shifts: header.shifts };
     let (text, form) = letters.decode(message.data_coding, words);
+    if text.contains(LOST) {
+        marks = marks.with(Mark::Replaced);
+    }
+    if has_second_text(message) {
+        marks = marks.with(Mark::SecondText);
+    }
     let part = header.part.or_else(|| sar(message));
+    let (coding, _) = letters.coding(message.data_coding);
+    let segment = coding.filter(|_| part.is_some()).map(|coding| Segment::new(coding, words));
     Inbound {
         text: Body::new(text),
         form,
@@ -83,7 +111,14 @@ fn inbound(message: &ShortMessage, id: DeliveryId, sessions: Sessions, dialect: 
         delivery: Some(id),
         earlier_session_ended,
         session_began: Some(began),
+        written: Written { marks, segment },
     }
+}
+
+/// Both `short_message` and `message_payload`, where SMPP 3.4 §5.3.2.32 allows one.
+fn has_second_text(message: &ShortMessage) -> bool {
+    let has_payload = message.parameters.message_payload.as_deref().is_some_and(|octets| !octets.is_empty());
+    has_payload && !message.short_message.is_empty()
 }
 
 /// `message_payload` counts where both are there (SMPP 3.4 §5.3.2.32).
@@ -114,11 +149,14 @@ pub(super) fn receipt(message: &ShortMessage, dialect: &Dialect) -> Receipt {
     };
     let id = id.map(|id| id.chars().take(ID_CHARS_MAX).collect::<String>());
     let state = parameters.message_state.map(receipt::state_of).or(said.state);
+    let ReceiptZone(zone) = &dialect.receipt_zone;
+    let submitted_at = said.submitted.and_then(|at| at.to_zoned(zone.clone()).ok()).map(|at| at.timestamp());
     Receipt {
         carrier_id: id.filter(|id| !id.is_empty()).map(|id| CarrierId(id.into())),
         reference: parameters.user_message_reference,
         state: state.unwrap_or(ReceiptState::Unknown),
         error: dialect.errors.of(parameters.network_error_code, said.error),
+        clues: Clues { spelling: None, submitted_at, opening: said.opening },
     }
 }
 
@@ -175,7 +213,8 @@ mod tests {
     use super::*;
     use crate::carrier::frame::{Framer, encode};
     use crate::carrier::short_message::Parameters;
-    use crate::domain::Cause;
+    use crate::domain::letters::{Coding, Shifts};
+    use crate::domain::{Cause, Opening};
 
     /// 2026-07-08 09:10:11 UTC
     const NOW: Timestamp = Timestamp::constant(1_783_501_811, 0);
@@ -232,7 +271,8 @@ mod tests {
     #[test]
     fn a_receipt_whose_text_is_stop_is_a_receipt() {
         let receipt = receipt_of(ShortMessage { esm_class: 0x04, ..message(b"STOP") });
-        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state: ReceiptState::Unknown, error: None });
+        let (state, clues) = (ReceiptState::Unknown, Clues::default());
+        assert_eq!(receipt, Receipt { carrier_id: None, reference: None, state, error: None, clues });
     }
 
     #[test]
@@ -259,13 +299,27 @@ mod tests {
     #[test]
     fn a_carrier_has_its_own_default_alphabet_and_its_own_errors() {
         let errors = [(64, Cause::OverLimit)].into_iter().collect();
-        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors };
+        let dialect = Dialect { default_alphabet: DefaultAlphabet::Latin1, errors, ..Dialect::default() };
         let Delivery::Text { inbound, .. } = deliver_in(&dialect, message(b"S\xED")) else { panic!("a text") };
         assert_eq!(inbound.text.expose(), "Sí");
         let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7_f stat:UNDELIV err:064") };
         let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt) else { panic!("a receipt") };
         assert_eq!(receipt.carrier_id, Some(CarrierId("7_f".into())));
         assert_eq!(receipt.error.and_then(|error| error.cause), Some(Cause::OverLimit));
+    }
+
+    #[test]
+    fn the_time_in_a_receipt_is_of_the_carriers_own_zone() {
+        let receipt = ShortMessage { esm_class: 0x04, ..message(b"id:7 submit date:2607080310 text:See you") };
+        let of_zone = |name: &str| {
+            let receipt_zone = ReceiptZone(TimeZone::get(name).unwrap());
+            let dialect = Dialect { receipt_zone, ..Dialect::default() };
+            let Delivery::Receipt { receipt, .. } = deliver_in(&dialect, receipt.clone()) else { panic!("a receipt") };
+            assert_eq!(receipt.clues.opening.as_ref().map(Opening::expose), Some("See you"));
+            receipt.clues.submitted_at.map(|at| at.to_string())
+        };
+        assert_eq!(of_zone("UTC").as_deref(), Some("2026-07-08T03:10:00Z"));
+        assert_eq!(of_zone("America/Denver").as_deref(), Some("2026-07-08T09:10:00Z"));
     }
 
     #[test]
@@ -301,6 +355,43 @@ mod tests {
 
         let broken = ShortMessage { esm_class: udh::INDICATOR, data_coding: 3, ..message(b"\xC8STOP") };
         assert_eq!(text_of(broken).text.expose(), "\u{C8}STOP", "a header that is none is shown");
+    }
+
+    #[test]
+    fn a_segment_is_known_as_it_came_and_a_text_that_is_whole_is_not() {
+        let cut = ShortMessage { esm_class: udh::INDICATOR, ..message(b"\x05\x00\x03\x07\x02\x015 \x1B") };
+        let inbound = text_of(cut);
+        assert_eq!(inbound.text.expose(), "5 \u{FFFD}");
+        assert_eq!(inbound.written.segment, Some(Segment::new(Coding::Gsm7(Shifts::default()), *b"5 \x1B")));
+        assert_eq!(text_of(message(b"5 \x1B")).written.segment, None);
+        let mut binary = ShortMessage { data_coding: 4, ..message(b"\x01") };
+        binary.parameters.sar_msg_ref_num = Some(1);
+        binary.parameters.sar_total_segments = Some(2);
+        binary.parameters.sar_segment_seqnum = Some(1);
+        assert_eq!(text_of(binary).written.segment, None, "what is no text is not joined as one");
+    }
+
+    #[test]
+    fn what_is_odd_about_a_text_is_marked() {
+        let with_payload = |short_message: &[u8], payload: &[u8]| {
+            let parameters = Parameters { message_payload: Some(payload.to_vec()), ..Default::default() };
+            ShortMessage { parameters, ..message(short_message) }
+        };
+        let headed = |octets: &[u8]| ShortMessage { esm_class: udh::INDICATOR, ..message(octets) };
+        for (message, text, marks) in [
+            (message(b"hello"), "hello", vec![]),
+            (message(b""), "", vec![]),
+            (with_payload(b"short", b"long"), "long", vec![Mark::SecondText]),
+            (with_payload(b"", b"long"), "long", vec![]),
+            (with_payload(b"short", b""), "short", vec![]),
+            (headed(b"\xC8\x01STOP"), "\u{FFFD}£STOP", vec![Mark::Replaced, Mark::OddHeader]),
+            (headed(b"\x00hello"), "hello", vec![]),
+            (message(b"a\x80"), "a\u{FFFD}", vec![Mark::Replaced]),
+            (ShortMessage { data_coding: 8, ..message(b"\0a\xD8\x3D") }, "a\u{FFFD}", vec![Mark::Replaced]),
+        ] {
+            let inbound = text_of(message);
+            assert_eq!((inbound.text.expose(), inbound.written.marks.iter().collect()), (text, marks));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The user data header of a text: a list of information elements (3GPP TS 23.040 §9.2.3.24). What counts here is the
 //! place of a segment in its text, and the language that its letters are of.
 
-use super::text::{Language, Shifts};
+use crate::domain::letters::{Language, Shifts};
 use crate::domain::{Part, Reference};
 
 /// `esm_class`: the text begins with such a header (SMPP 3.4 §5.2.12).

@@ -1,13 +1,17 @@
 //! Reads a carrier's profile: a file of its own, or one of those that come with Assent.
 
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
 use super::reader::{Reader, Section};
 use super::traffic::Traffic;
 use crate::carrier::profile::{AddressForm, Concatenation, Profile, ValidityPeriod};
 use crate::carrier::receipt::Errors;
 use crate::carrier::refusal::{OVERRIDES_MAX, Refusals};
-use crate::carrier::translate::Dialect;
+use crate::carrier::translate::{Dialect, ReceiptZone};
 use crate::domain::text::{DefaultAlphabet, SEGMENTS_MAX, Writing};
-use crate::domain::{Cause, Retry, Writings};
+use crate::domain::{Cause, Phone, Retry, Writings};
 
 /// The profiles that need no file, by name.
 const KNOWN: [(&str, &str); 4] = [
@@ -43,16 +47,23 @@ pub fn read(reader: &mut Reader, section: &mut Section) -> Profile {
 }
 
 /// How each practice number's texts are written: in the ways of the link that is preferred of those that name it, else of
-/// those that name none. A link that stands in for it writes them in its own, and may take more segments for one.
+/// those that name none. A link that stands in for it writes them in its own, and may take more segments for one: that is
+/// what is counted, and no text is refused for it.
 pub fn writings<'a>(links: impl Iterator<Item = &'a Traffic>) -> Writings {
     let mut links: Vec<&Traffic> = links.collect();
     links.sort_by_key(|link| link.priority);
-    let named = links.iter().flat_map(|link| {
-        let writing = link.profile.writing();
-        link.numbers.iter().map(move |number| (number.clone(), writing))
-    });
-    let others = links.iter().find(|link| link.numbers.is_empty());
-    Writings { named: named.collect(), others: others.map_or_else(Writing::default, |link| link.profile.writing()) }
+    let numbers = links.iter().flat_map(|link| &link.numbers);
+    let naming = |number: &Phone| writing(links.iter().filter(|link| link.numbers.contains(number)));
+    Writings {
+        named: numbers.map(|number| (number.clone(), naming(number))).collect(),
+        others: writing(links.iter().filter(|link| link.numbers.is_empty())),
+    }
+}
+
+/// How a text is written that goes through one of these links, of which the first is preferred.
+fn writing<'a>(links: impl Iterator<Item = &'a &'a Traffic>) -> Writing {
+    let each = links.map(|link| link.profile.writing());
+    each.reduce(Writing::with_stand_in).unwrap_or_default()
 }
 
 /// Reads the text of a profile. What it leaves out is strict.
@@ -76,12 +87,14 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
         dialect: Dialect {
             default_alphabet: reader.choice(&mut root, "default_alphabet", DefaultAlphabet::default(), &alphabets),
             errors: errors(&mut reader, &mut root),
+            receipt_zone: receipt_zone(&mut reader, &mut root),
         },
         data_coding: reader.octet(&mut root, "data_coding", strict.data_coding),
         source: address(&mut reader, &mut root, "source", strict.source),
         destination: address(&mut reader, &mut root, "destination", strict.destination),
         validity_period: reader.choice(&mut root, "validity_period", strict.validity_period, &periods),
         segments_max: reader.number(&mut root, "segments_max", strict.segments_max, SEGMENTS_MAX),
+        answer_within: reader.duration(&mut root, "answer_within", strict.answer_within, ANSWER_WITHIN),
         refusals: refusals(&mut reader, &mut root, strict.refusals),
     };
     if profile.data_coding == UCS2 {
@@ -91,6 +104,19 @@ fn from_toml(text: &str) -> Result<Profile, Vec<String>> {
     if reader.mistakes.is_empty() { Ok(profile) } else { Err(reader.mistakes) }
 }
 
+fn receipt_zone(reader: &mut Reader, root: &mut Section) -> ReceiptZone {
+    let Some(name) = reader.text(root, "receipt_time_zone") else { return ReceiptZone::default() };
+    match TimeZone::get(&name) {
+        Ok(zone) => ReceiptZone(zone),
+        Err(_) => {
+            reader.wrong(root, "receipt_time_zone", format!("{name} is no time zone; one is \"America/New_York\""));
+            ReceiptZone::default()
+        }
+    }
+}
+
+/// How long a carrier can be said to wait for an answer.
+const ANSWER_WITHIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(10));
 /// SMPP 3.4 §5.2.19.
 const UCS2: u8 = 8;
 
@@ -157,7 +183,7 @@ fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusa
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::domain::Phone;
+    use crate::domain::text::{Pdus, Spread};
 
     #[test]
     fn a_number_is_written_as_the_link_wants_it_that_it_goes_through() {
@@ -175,13 +201,41 @@ mod tests {
         let writings = writings(Config::from_toml(&text(path)).unwrap().traffic());
         assert_eq!(writings.of(&Phone::parse("+13035550100").unwrap()), Writing::default());
         let one = writings.of(&Phone::parse("+13035550101").unwrap());
-        assert_eq!((one.header_octets, one.segments_max), (7, 3));
+        assert_eq!((one.header_octets, one.segments_max, one.spread), (7, 3, None));
 
         std::fs::write(profile.path(), "segments = 3").unwrap();
         let mistakes = Config::from_toml(&text(path)).unwrap_err().0;
         assert_eq!(mistakes, [format!("carrier[1].profile: {path}: segments: unknown key")]);
         let mistakes = Config::from_toml(&text("stirct")).unwrap_err().0;
         assert!(mistakes[0].ends_with("it is a file, or one of strict, sinch, smsportal, vonage"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_link_that_stands_in_is_counted_and_not_written_for() {
+        let link = |priority: u32, profile: &std::path::Path| {
+            format!(
+                "[[carrier]]\nname = \"{priority}\"\naddress = \"127.0.0.1:1\"\nsystem_id = \"a\"\npassword = \"b\"\n\
+                 priority = {priority}\nprofile = \"{}\"\n",
+                profile.display()
+            )
+        };
+        let [first, second] = [
+            "concatenation = \"message_payload\"\nsegments_max = 4",
+            "concatenation = \"udh16\"\ndefault_alphabet = \"ascii\"\nsegments_max = 2",
+        ]
+        .map(|profile| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), profile).unwrap();
+            file
+        });
+        let token = "auth.operator_token = \"0123456789abcdef0123456789abcdef\"\n";
+        // In whatever order they stand in the file.
+        let text = format!("{token}{}{}", link(2, second.path()), link(1, first.path()));
+        let writing = writings(Config::from_toml(&text).unwrap().traffic()).others;
+        let spread = Spread { default_alphabet: DefaultAlphabet::Ascii, header_octets_min: 6, header_octets_max: 7 };
+        let own = (writing.default_alphabet, writing.header_octets, writing.segments_max);
+        assert_eq!(own, (DefaultAlphabet::Gsm, 6, 4));
+        assert_eq!((writing.spread, writing.pdus), (Some(spread), Pdus::PerSegment));
     }
 
     #[test]
@@ -195,6 +249,8 @@ mod tests {
             "data_coding",
             "validity_period",
             "segments_max",
+            "receipt_time_zone",
+            "answer_within",
             "throttled_by",
             "[source]",
             "[destination]",
@@ -242,6 +298,8 @@ mod tests {
             data_coding = 3
             validity_period = "relative"
             segments_max = 4
+            receipt_time_zone = "Europe/Oslo"
+            answer_within = "30s"
             throttled_by = [0x58, 0x400]
             [destination]
             ton = 0
@@ -258,11 +316,13 @@ mod tests {
             dialect: Dialect {
                 default_alphabet: DefaultAlphabet::Latin1,
                 errors: Errors::from_iter([(5, Cause::UnknownNumber), (30, Cause::Landline), (31, Cause::Landline)]),
+                receipt_zone: ReceiptZone(TimeZone::get("Europe/Oslo").unwrap()),
             },
             data_coding: 3,
             destination: AddressForm { ton: 0, npi: 1 },
             validity_period: ValidityPeriod::Relative,
             segments_max: 4,
+            answer_within: Duration::from_secs(30),
             refusals: Refusals {
                 throttled_by: vec![0x58, 0x400],
                 overrides: vec![(0x401, Retry::WhenReady), (0x08, Retry::Never)],
@@ -279,6 +339,8 @@ mod tests {
             concatenation = "udh"
             data_coding = 8
             segments_max = 11
+            receipt_time_zone = "Mars"
+            answer_within = "1s"
             throttled_by = [0]
             id_base = "hex"
             [source]
@@ -298,8 +360,10 @@ mod tests {
             "errors.landline: 70000 is more than a receipt can say, which is 65535",
             "errors.over_limit: 30 means something else already",
             "errors.spam: unknown key",
+            "receipt_time_zone: Mars is no time zone; one is \"America/New_York\"",
             "source.ton: must be a whole number from 0 to 255",
             "segments_max: must be a whole number from 1 to 10",
+            "answer_within: must be a duration from 5s to 600s, such as \"30s\"",
             "throttled_by: must be a list of up to 64 error codes other than 0, such as [0x58]",
             "retry.few_times: 0x58 stands in another list already",
             "retry.never: 0x08 stands in another list already",

@@ -3,7 +3,7 @@
 import { freshId } from "./api.js";
 import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
 import { Preview } from "./preview.js";
-import { birthWords, consentWords, inOrder, kindWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
+import { birthWords, consentWords, inOrder, kindWords, markWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
 
 const PAGE = 50;
 
@@ -186,6 +186,18 @@ export class Conversation {
     }
   }
 
+  async #showAll(message) {
+    const open = this.#open;
+    try {
+      const whole = await this.#session.get(`${patientPath(open.patient)}/messages/${encodeURIComponent(message.id)}`);
+      if (open !== this.#open) return;
+      open.messages.set(whole.id, { ...whole, tick: open.messages.get(whole.id)?.tick ?? 0 });
+      keepPlaceBelow($("thread-scroll"), () => this.#render());
+    } catch (problem) {
+      this.#failed(open, problem);
+    }
+  }
+
   async #markRead() {
     const open = this.#open;
     if (!open || this.#reading || !this.#hasUnread()) return;
@@ -303,7 +315,10 @@ export class Conversation {
     setAttribute(node.querySelector("time"), "datetime", message.created_at);
     setText(node.querySelector(".message-text"), message.text);
     const segments = message.segments > 1 ? ` · ${message.segments} segments` : "";
-    setText(node.querySelector(".message-status"), message.direction === "inbound" ? "" : statusWords(message) + segments);
+    setText(node.querySelector(".message-status"), message.direction === "inbound" ? markWords(message) : statusWords(message) + segments);
+    const all = node.querySelector(".message-all");
+    all.hidden = !message.marks?.includes("shortened") || this.#open.patient === null;
+    all.onclick = () => this.#showAll(message);
     node.querySelector(".message-new").hidden = !isUnread;
   }
 }
@@ -316,7 +331,8 @@ function makeMessage(message) {
       el("time", {}),
       el("span", { class: "message-new", hidden: true }, "New")),
     el("p", { class: "message-text" }),
-    el("p", { class: "message-status" }));
+    el("p", { class: "message-status" }),
+    el("button", { type: "button", class: "plain message-all", hidden: true }, "Show all of it"));
 }
 
 function newest(messages, count) {

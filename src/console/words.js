@@ -15,6 +15,16 @@ const STATUS = {
   received: "Received",
 };
 
+const MARK = {
+  partial: "Part of a longer text; the rest has not come.",
+  replaced: "Some characters could not be read.",
+  "odd-header": "The carrier sent it with a header that could not be read; it may not begin with the patient’s words.",
+  "second-text": "The carrier sent it together with a second text, which is not shown.",
+  binary: "Not a text: the phone sent something else.",
+  flash: "Sent to be shown for a moment only; it can’t opt anybody in.",
+  shortened: "Only the beginning of a long text is shown.",
+};
+
 const KIND = {
   invitation: "Invitation",
   reminder: "Reminder",
@@ -28,6 +38,11 @@ export function statusWords(message) {
   const words = STATUS[message.status] ?? message.status;
   const reason = message.failure?.detail ?? message.failure?.code;
   return reason ? `${words}: ${reason}` : words;
+}
+
+// What staff should know of a text besides its words.
+export function markWords(message) {
+  return (message.marks ?? []).map((mark) => MARK[mark] ?? mark).join(" ");
 }
 
 export function kindWords(message) {

@@ -38,6 +38,9 @@ impl Reception for FrontDesk {
             Delivery::Reachable { number, phone } => {
                 directory.route(&number, phone, Event::Reachable, || b"alert_notification".to_vec()).await
             }
+            Delivery::AnsweredLate { number, phone, delivery } => {
+                directory.route(&number, phone, Event::AnsweredLate(delivery), || b"late answer".to_vec()).await
+            }
             Delivery::Unroutable(letter) => directory.keep(letter).await,
         }
     }

@@ -106,17 +106,17 @@ impl Step {
                 Held::Overtaken => self.load(Event::Overtaken).await?,
                 Held::Nothing => self.load(Event::Restored).await?,
             };
-            if let (Event::Received(inbound), OtherDaemons::Possible { .. }) =
-                (&mut event, self.store().other_daemons())
-            {
-                // It says nothing about what another daemon answered.
-                session_ended = inbound.earlier_session_ended.take().or(session_ended);
-                let taken = self.ask_core(|now, policy| held.conversation.taken_lately(inbound, now, policy))?;
-                if taken_elsewhere.replace(taken).is_some_and(|before| before < taken) {
-                    // Another daemon took the same words while these were being written down. They may be this delivery
-                    // or another: the carrier knows, and delivers again what it has no answer to.
-                    self.held = Held::Stored(held);
-                    return Err(AskError::Overloaded);
+            if let Event::Received(inbound) = &mut event {
+                if let OtherDaemons::Possible { .. } = self.store().other_daemons() {
+                    // It says nothing about what another daemon answered.
+                    session_ended = inbound.earlier_session_ended.take().or(session_ended);
+                    let taken = self.ask_core(|now, policy| held.conversation.taken_lately(inbound, now, policy))?;
+                    if taken_elsewhere.replace(taken).is_some_and(|before| before < taken) {
+                        // Another daemon took the same words while these were being written down. They may be this delivery
+                        // or another: the carrier knows, and delivers again what it has no answer to.
+                        self.held = Held::Stored(held);
+                        return Err(AskError::Overloaded);
+                    }
                 }
                 match self.learn_of_ended_sessions(held, inbound, session_ended).await? {
                     Some(learnt) => held = learnt,
@@ -184,8 +184,8 @@ impl Step {
     }
 
     /// Whether a text is another that the patient sent or the same delivered again depends on whether the answer to
-    /// the first may have been lost with a session, and sessions of another daemon are told by the store alone. `None`
-    /// when somebody else wrote meanwhile.
+    /// the first may have been lost with a session, and sessions of another daemon, and of earlier runs of this one, are
+    /// told by the store alone. `None` when somebody else wrote meanwhile.
     async fn learn_of_ended_sessions(
         &mut self,
         held: Stored,
@@ -199,6 +199,9 @@ impl Step {
         for other in others {
             let told = self.store().session_ends_of(other).await.map_err(unavailable)?;
             ends.extend(told.into_iter().map(|at| SessionEnd { at, of: Some(other) }));
+        }
+        if ends.is_empty() {
+            return Ok(Some(held));
         }
         let learnt = self.decide(&held.conversation, Event::SessionsEnded(ends))?;
         if learnt.next.session_ends == held.conversation.session_ends {

@@ -6,14 +6,14 @@ use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
-use super::reassembly::{Joined, Reassembly};
+use super::reassembly::{Joined, Piece, Reassembly, Words};
 use super::text::Segments;
 use super::texts::Occasion;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Preferences,
-    Receipt, Refusal, Resolution, Seq, Status, Summary,
+    Failure, Fingerprint, Form, Inbound, Kind, Limits, Mark, Marks, Message, MessageId, Outcome, Phone, Policy,
+    PracticeId, Preferences, Receipt, Refusal, Resolution, Seq, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -67,6 +67,8 @@ pub struct Arrival {
     pub taken_by: Option<BootId>,
     /// The delivery that brought it last, where that is known.
     pub delivery: Option<DeliveryId>,
+    /// When the answer to that delivery went out, if that was later than the carrier may have waited for it.
+    pub answered_late: Option<Timestamp>,
 }
 
 impl Arrival {
@@ -121,6 +123,7 @@ impl Conversation {
         turn.time_passed();
         let outcome = match event {
             Event::Received(inbound) => turn.received(inbound),
+            Event::AnsweredLate(delivery) => turn.answered_late(delivery),
             Event::SessionsEnded(ends) => turn.sessions_ended(ends),
             Event::Drafted(draft) => turn.drafted(draft),
             Event::TakenBack(id) => turn.taken_back(id),
@@ -202,29 +205,39 @@ impl Turn<'_> {
         }
         let reading = read(&inbound);
         // The same STOP again may be another: after a START in between it has to be heard.
-        if let Some((index, ended)) = self.delivered_before(&inbound)
-            && self.may_come_again(&inbound, ended, reading)
+        if let Some((index, doubted)) = self.delivered_before(&inbound)
+            && self.may_come_again(&inbound, doubted, reading)
         {
             // From here on it is the answer to this delivery that may be lost.
-            self.next.arrivals[index].at = self.now;
-            self.next.arrivals[index].taken_by = Some(self.policy.boot);
-            self.next.arrivals[index].delivery = inbound.delivery;
-            let of = self.message_id(self.next.arrivals[index].seq);
+            let Arrival { fingerprint, seq, .. } = self.next.arrivals[index];
+            self.next.arrivals[index] = self.arrival(fingerprint, inbound.delivery, seq);
+            let of = self.message_id(seq);
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
         self.next.heard_at = Some(self.now);
-        match inbound.part {
+        let Inbound { text, form, part, fingerprint, delivery, mut written, .. } = inbound;
+        written.marks = written.marks.and(marks_of(form));
+        let piece = Piece { text, written };
+        match part {
             // A STOP does not wait for the rest of a long text.
-            Some(part) if Reassembly::can_join(part, &inbound.text) && reading.meaning != Meaning::OptOut => {
-                match self.next.reassembly.take(part, inbound.text, self.now) {
-                    Joined::Whole(text) => self.said(text, inbound.form),
-                    Joined::Waiting { given_up } => given_up.into_iter().for_each(|text| self.said(text, inbound.form)),
+            Some(part) if Reassembly::can_join(part, &piece) && reading.meaning != Meaning::OptOut => {
+                match self.next.reassembly.take(part, piece, self.now) {
+                    Joined::Whole(words) => self.said(words, form),
+                    Joined::Waiting { given_up } => given_up.into_iter().for_each(|words| self.said(words, form)),
                 }
             }
-            _ => self.said(inbound.text, inbound.form),
+            Some(_) | None => self.said(Words::alone(piece, part), form),
         }
-        self.remember(inbound.fingerprint, inbound.delivery);
+        self.remember(fingerprint, delivery);
+        Outcome::Recorded
+    }
+
+    /// The carrier may not have waited for that answer, and deliver the text again, be it in the same session.
+    fn answered_late(&mut self, delivery: DeliveryId) -> Outcome {
+        if let Some(arrival) = self.next.arrivals.iter_mut().find(|arrival| arrival.delivery == Some(delivery)) {
+            arrival.answered_late = Some(self.now);
+        }
         Outcome::Recorded
     }
 
@@ -240,9 +253,10 @@ impl Turn<'_> {
     }
 
     /// Shows a text, whatever it means, and does what it means.
-    fn said(&mut self, text: Body, form: Form) {
+    fn said(&mut self, words: Words, form: Form) {
+        let Words { text, marks } = words;
         let reading = read_as(&text, form);
-        let id = self.add(Kind::Inbound, text, Status::Received).id;
+        let id = self.add_marked(Kind::Inbound, text, Status::Received, marks).id;
         self.next.unread += 1;
         let invitation = match self.next.invitations.last() {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
@@ -509,8 +523,8 @@ impl Turn<'_> {
     /// Everything that follows from the time alone.
     fn time_passed(&mut self) {
         let limits = &self.policy.limits;
-        for text in self.next.reassembly.give_up(limits.partial_text, self.now) {
-            self.said(text, Form::Text);
+        for words in self.next.reassembly.give_up(limits.partial_text, self.now) {
+            self.said(words, Form::Text);
         }
         let finished = self.outbox(|outbox, step| outbox.doubt(|_| false, step));
         self.conclude(finished);
@@ -551,8 +565,8 @@ impl Turn<'_> {
 
     /// Whether a text in known words may be the known one. An opt-out always counts as another; what would opt in never
     /// does; anything else does once the carrier has had the time to deliver again what it had to since the session of
-    /// this text began, or since the session that `ended` left the known text in doubt.
-    fn may_come_again(&self, inbound: &Inbound, ended: Timestamp, reading: Reading) -> bool {
+    /// this text began, or since it was `doubted` that the answer to the known text had come to it.
+    fn may_come_again(&self, inbound: &Inbound, doubted: Timestamp, reading: Reading) -> bool {
         let is_recent = |at: Timestamp| self.now.duration_since(at) <= self.policy.limits.redelivery_begins;
         match reading.meaning {
             Meaning::OptOut => {
@@ -560,21 +574,22 @@ impl Turn<'_> {
                 !matches!(change, Change::OptsOut(_))
             }
             Meaning::Start | Meaning::OptIn => true,
-            Meaning::Help | Meaning::Other => is_recent(ended) || inbound.session_began.is_none_or(is_recent),
+            Meaning::Help | Meaning::Other => is_recent(doubted) || inbound.session_began.is_none_or(is_recent),
         }
     }
 
-    /// The place in `arrivals` of the delivery that this one may be again: one whose answer was given so shortly before
-    /// the end of some session that it may not have arrived. With it, the last such end.
+    /// The place in `arrivals` of the delivery that this one may be again: one whose answer was late, or was given so
+    /// shortly before the end of some session that it may not have arrived. With it, when that last was so.
     fn delivered_before(&self, inbound: &Inbound) -> Option<(usize, Timestamp)> {
-        let doubt = self.policy.limits.answer_doubt;
-        let ended = |arrival: &Arrival| {
-            let ends = self.next.session_ends.iter().filter(|end| end.puts_in_doubt(arrival, doubt));
-            ends.map(|end| end.at).max()
+        let Limits { answer_doubt, redelivery, .. } = self.policy.limits;
+        let doubted = |arrival: &Arrival| {
+            let ends = self.next.session_ends.iter().filter(|end| end.puts_in_doubt(arrival, answer_doubt));
+            let late = arrival.answered_late.filter(|at| self.now.duration_since(*at) < redelivery);
+            ends.map(|end| end.at).chain(late).max()
         };
         let known = |arrival: &Arrival| arrival.fingerprint == inbound.fingerprint;
         let arrivals = self.next.arrivals.iter().enumerate().rev();
-        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, ended(arrival)?)))
+        arrivals.filter(|(_, arrival)| known(arrival)).find_map(|(index, arrival)| Some((index, doubted(arrival)?)))
     }
 
     fn forget_old_session_ends(&mut self) {
@@ -596,8 +611,13 @@ impl Turn<'_> {
         if self.next.arrivals.len() == ARRIVALS_MAX {
             self.next.arrivals.remove(0);
         }
+        self.next.arrivals.push(self.arrival(fingerprint, delivery, self.next.last));
+    }
+
+    /// A text that is being taken.
+    fn arrival(&self, fingerprint: Fingerprint, delivery: Option<DeliveryId>, seq: Seq) -> Arrival {
         let taken_by = Some(self.policy.boot);
-        self.next.arrivals.push(Arrival { fingerprint, at: self.now, seq: self.next.last, taken_by, delivery });
+        Arrival { fingerprint, at: self.now, seq, taken_by, delivery, answered_late: None }
     }
 
     /// Queues a text of our own.
@@ -608,6 +628,10 @@ impl Turn<'_> {
 
     /// Adds a message to the thread. What is sent stands there as the patient gets it.
     fn add(&mut self, kind: Kind, text: Body, status: Status) -> Message {
+        self.add_marked(kind, text, status, Marks::NONE)
+    }
+
+    fn add_marked(&mut self, kind: Kind, text: Body, status: Status, marks: Marks) -> Message {
         let text = match kind {
             Kind::Inbound => text,
             Kind::StaffText { .. }
@@ -629,6 +653,7 @@ impl Turn<'_> {
             updated_at: self.now,
             segments,
             failure: None,
+            marks,
         };
         self.journal.push(Entry::Added(message.clone()));
         message
@@ -647,6 +672,15 @@ impl Turn<'_> {
 /// What a whole text, or a segment on its own, means for consent.
 fn read(inbound: &Inbound) -> Reading {
     read_as(&inbound.text, inbound.form)
+}
+
+/// What the form of a text has staff know.
+fn marks_of(form: Form) -> Marks {
+    match form {
+        Form::Text => Marks::NONE,
+        Form::Flash => Marks::NONE.with(Mark::Flash),
+        Form::Binary => Marks::NONE.with(Mark::Binary),
+    }
 }
 
 /// A flash text opts nobody in; what is not text means nothing.

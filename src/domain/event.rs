@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
+use super::{BootId, CarrierId, DeliveryId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The patient texted.
     Received(Inbound),
+    /// Our answer to a text went out later than the carrier may have waited for it: the text may be delivered again.
+    AnsweredLate(DeliveryId),
     /// Link sessions ended, where several daemons have some: what was answered shortly before may be delivered again.
     SessionsEnded(Vec<SessionEnd>),
     /// Staff wrote.

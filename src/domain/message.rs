@@ -1,12 +1,12 @@
 //! What is said in a conversation, and what became of it.
 
 use std::fmt;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Preferences, StaffId};
+use super::letters::Segment;
+use super::{CarrierError, Marks, Preferences, ReceiptState, StaffId};
 
 /// The words of a text. `Debug` shows how long they are, never what they say.
 #[derive(Clone, PartialEq, Eq)]
@@ -153,6 +153,8 @@ pub struct Message {
     /// Segments that it takes on the wire.
     pub segments: u32,
     pub failure: Option<Failure>,
+    /// What staff should know of an inbound text besides its words.
+    pub marks: Marks,
 }
 
 /// A text that staff wrote, on its way in.
@@ -208,6 +210,13 @@ pub struct Part {
     pub number: u8,
 }
 
+impl Part {
+    /// Whether its numbers make sense, and say that there are others.
+    pub fn is_one_of_several(self) -> bool {
+        self.total > 1 && (1..=self.total).contains(&self.number)
+    }
+}
+
 /// A text, or a segment of one, as the carrier delivered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
@@ -222,142 +231,21 @@ pub struct Inbound {
     pub earlier_session_ended: Option<Timestamp>,
     /// When the session that carried this text began: what is delivered again comes soon after.
     pub session_began: Option<Timestamp>,
+    pub written: Written,
+}
+
+/// How an inbound text was written, beyond its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    pub marks: Marks,
+    /// A segment as it came, so that a character that was cut reads right once the text is whole.
+    pub segment: Option<Segment>,
 }
 
 /// One delivery by the carrier. A text that may have become durable is told again under the same id; what the carrier
 /// delivers again has another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryId(pub u64);
-
-/// The id that the carrier gave a segment.
-///
-/// SMPP 3.4 §5.2.23 makes it opaque, but carriers write one id in hexadecimal in the response and in
-/// decimal in the receipt, or pad it with zeros, or change its case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CarrierId(pub Arc<str>);
-
-impl CarrierId {
-    /// How two spellings may name the same segment; `None` when they do not.
-    pub fn likeness(&self, other: &Self) -> Option<Likeness> {
-        if self.0.is_empty() || other.0.is_empty() {
-            return None;
-        }
-        let without_zeros = |id: &Self| id.0.trim_start_matches('0').to_ascii_lowercase();
-        let (ours, theirs) = (without_zeros(self), without_zeros(other));
-        let hexadecimal = |id: &str| u128::from_str_radix(id, 16).ok();
-        let decimal = |id: &str| id.parse::<u128>().ok();
-        let same_number = |hex: &str, dec: &str| hexadecimal(hex).is_some() && hexadecimal(hex) == decimal(dec);
-        if self == other {
-            Some(Likeness::Same)
-        } else if self.0.eq_ignore_ascii_case(&other.0) {
-            Some(Likeness::OtherCase)
-        } else if ours == theirs {
-            Some(Likeness::OtherZeros)
-        } else if same_number(&ours, &theirs) || same_number(&theirs, &ours) {
-            Some(Likeness::OtherBase)
-        } else {
-            None
-        }
-    }
-}
-
-/// How far apart two spellings of an id are, the nearest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Likeness {
-    Same,
-    OtherCase,
-    OtherZeros,
-    /// One is hexadecimal and the other decimal.
-    OtherBase,
-}
-
-/// What a receipt says of a segment (`message_state`, SMPP 3.4 §5.2.28).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptState {
-    Enroute,
-    Delivered,
-    Expired,
-    Deleted,
-    Undeliverable,
-    Accepted,
-    Unknown,
-    Rejected,
-}
-
-/// A delivery receipt about one segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    pub carrier_id: Option<CarrierId>,
-    /// The `user_message_reference` that we gave the submit (SMPP 3.4 §5.3.2.17), when the carrier returns it.
-    pub reference: Option<u16>,
-    pub state: ReceiptState,
-    pub error: Option<CarrierError>,
-}
-
-impl Receipt {
-    /// That this segment arrived.
-    pub fn delivered(id: CarrierId) -> Self {
-        Self { carrier_id: Some(id), reference: None, state: ReceiptState::Delivered, error: None }
-    }
-}
-
-/// The error that a receipt names: `err` of its text (SMPP 3.4 appendix B) or `network_error_code` (§5.3.2.31).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CarrierError {
-    /// As the carrier counts its errors; 0 is none.
-    pub code: NonZeroU16,
-    /// What it means, where that is known.
-    pub cause: Option<Cause>,
-}
-
-/// Why a text did not arrive, as staff would say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Nobody has the number.
-    UnknownNumber,
-    /// The number has no texts.
-    Landline,
-    /// The phone was off, out of reach or full.
-    Unreachable,
-    /// The carrier lets nothing through from the practice's number, or to this phone.
-    BlockedByCarrier,
-    /// The patient opted out at the carrier.
-    OptedOutAtCarrier,
-    /// The practice's number has sent as much as the carrier allows.
-    OverLimit,
-    /// The carrier took the words for spam.
-    Content,
-}
-
-impl Cause {
-    pub const ALL: [Self; 7] = [
-        Self::UnknownNumber,
-        Self::Landline,
-        Self::Unreachable,
-        Self::BlockedByCarrier,
-        Self::OptedOutAtCarrier,
-        Self::OverLimit,
-        Self::Content,
-    ];
-
-    /// Its name in the API, and wherever an operator writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::UnknownNumber => "unknown-number",
-            Self::Landline => "landline",
-            Self::Unreachable => "unreachable",
-            Self::BlockedByCarrier => "blocked-by-carrier",
-            Self::OptedOutAtCarrier => "opted-out-at-carrier",
-            Self::OverLimit => "over-limit",
-            Self::Content => "content-refused",
-        }
-    }
-
-    /// The cause of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|cause| cause.name() == name)
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -371,36 +259,6 @@ mod tests {
         for bad in ["", "5f-12", "000000000000005F-12", "000000000000005f-012", "000000000000005f-", "x-1"] {
             assert_eq!(MessageId::parse(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn ids_that_carriers_spell_in_two_ways_are_the_same() {
-        let likeness = |left: &str, right: &str| CarrierId(left.into()).likeness(&CarrierId(right.into()));
-        for (left, right, expected) in [
-            ("7f_1", "7f_1", Likeness::Same),
-            ("abc", "ABC", Likeness::OtherCase),
-            ("3A55E36C-F10D-4B0A-8A14-1D0E9D1F5D3A", "3a55e36c-f10d-4b0a-8a14-1d0e9d1f5d3a", Likeness::OtherCase),
-            ("00B8BE19", "b8be19", Likeness::OtherZeros),
-            ("000", "0", Likeness::OtherZeros),
-            ("39F99DD5", "0972660181", Likeness::OtherBase),
-            ("972660181", "39f99dd5", Likeness::OtherBase),
-            ("11", "17", Likeness::OtherBase),
-            ("F0000000000000000000", "1133367955888714851287040", Likeness::OtherBase),
-        ] {
-            assert_eq!(likeness(left, right), Some(expected), "{left} and {right}");
-            assert_eq!(likeness(right, left), Some(expected), "{right} and {left}");
-        }
-        for (left, right) in [("abc", "abd"), ("", ""), ("", "0"), ("11", "12"), ("7f_1", "7f1")] {
-            assert_eq!(likeness(left, right), None, "{left} and {right}");
-        }
-    }
-
-    #[test]
-    fn a_cause_is_known_by_its_name() {
-        for cause in Cause::ALL {
-            assert_eq!(Cause::named(cause.name()), Some(cause));
-        }
-        assert_eq!(Cause::named("bad luck"), None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod event;
 pub mod hours;
 mod journal;
 pub mod keyword;
+pub mod letters;
+mod marks;
 mod message;
 pub mod meter;
 mod names;
@@ -19,6 +21,7 @@ mod phone;
 pub mod policy;
 mod practice;
 pub mod reassembly;
+mod receipt;
 mod staff;
 mod summary;
 pub mod text;
@@ -30,9 +33,10 @@ pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Resolution, Retry};
 pub use journal::Entry;
+pub use marks::{Mark, Marks};
 pub use message::{
-    Body, CarrierError, CarrierId, Cause, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind,
-    Likeness, Message, MessageId, Part, Receipt, ReceiptState, Reference, Seq, Status,
+    Body, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Part,
+    Reference, Seq, Status, Written,
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
@@ -40,5 +44,6 @@ pub use patient::{Patient, Preferences};
 pub use phone::{Phone, PhoneError};
 pub use policy::{BootId, Limits, Policy, Writings};
 pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
+pub use receipt::{CarrierError, CarrierId, Cause, Clues, Likeness, Opening, Receipt, ReceiptState};
 pub use staff::StaffMember;
 pub use summary::Summary;

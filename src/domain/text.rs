@@ -1,11 +1,12 @@
 //! How a text travels as SMS: its alphabet, and the segments that it is cut into.
 //!
-//! GSM 7-bit default alphabet with its extension table (3GPP TS 23.038 §6.2.1), else UCS-2 carried
-//! as UTF-16 (§6.2.3). A segment has 140 octets. Of a text that needs several, each gives some of them up for the header
+//! GSM 7-bit default alphabet ([`gsm7`]), else UCS-2 pdus as UTF-16 (3GPP TS 23.038 §6.2.3). A segment has 140 octets. Of a text that needs several, each gives some of them up for the header
 //! that joins it to the others (3GPP TS 23.040 §9.2.3.24): usually 6, which leaves 153 of 160 septets, or 67 of 70
 //! UTF-16 units.
 
 use unicode_segmentation::UnicodeSegmentation;
+
+use super::letters::gsm7;
 
 /// What a segment holds (3GPP TS 23.040 §9.2.3.24).
 const SEGMENT_OCTETS: usize = 140;
@@ -38,6 +39,54 @@ pub struct Writing {
     pub header_octets: usize,
     /// Segments that a text of staff may take.
     pub segments_max: u32,
+    pub pdus: Pdus,
+    /// How the links that may stand in differ, if they do.
+    pub spread: Option<Spread>,
+}
+
+/// The ways in which the links write that may have to take one text, as far as they decide how many segments it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// The poorest of their alphabets.
+    pub default_alphabet: DefaultAlphabet,
+    pub header_octets_min: usize,
+    pub header_octets_max: usize,
+}
+
+impl Spread {
+    fn with(self, other: Self) -> Self {
+        // Each has all characters of those before it.
+        let riches = |alphabet: DefaultAlphabet| match alphabet {
+            DefaultAlphabet::Ascii => 0,
+            DefaultAlphabet::Latin1 => 1,
+            DefaultAlphabet::Gsm => 2,
+        };
+        let alphabets = [self.default_alphabet, other.default_alphabet];
+        Self {
+            default_alphabet: alphabets.into_iter().min_by_key(|alphabet| riches(*alphabet)).unwrap_or_default(),
+            header_octets_min: self.header_octets_min.min(other.header_octets_min),
+            header_octets_max: self.header_octets_max.max(other.header_octets_max),
+        }
+    }
+}
+
+/// How many PDUs a text goes to the carrier as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pdus {
+    /// One for each segment.
+    PerSegment,
+    /// One, which the carrier cuts.
+    PerText,
+}
+
+impl Pdus {
+    /// How many a text of so many segments takes.
+    pub fn of(self, segments: u32) -> u32 {
+        match self {
+            Self::PerSegment => segments,
+            Self::PerText => 1,
+        }
+    }
 }
 
 /// As many segments as phones are sure to join.
@@ -45,14 +94,43 @@ pub const SEGMENTS_MAX: u32 = 10;
 
 impl Default for Writing {
     fn default() -> Self {
-        Self { default_alphabet: DefaultAlphabet::Gsm, header_octets: 6, segments_max: SEGMENTS_MAX }
+        Self {
+            default_alphabet: DefaultAlphabet::Gsm,
+            header_octets: 6,
+            segments_max: SEGMENTS_MAX,
+            pdus: Pdus::PerSegment,
+            spread: None,
+        }
     }
 }
 
 impl Writing {
+    /// How texts are written for a link for which another may stand in: in its own ways, and counted in the dearer.
+    #[must_use]
+    pub fn with_stand_in(self, other: Self) -> Self {
+        let spread = self.spread().with(other.spread());
+        // How many receipts are to come is known where it is the same for both; else it is taken for the more.
+        let pdus = if self.pdus == other.pdus { self.pdus } else { Pdus::PerSegment };
+        Self { pdus, spread: Some(spread).filter(|spread| *spread != Self { spread: None, ..self }.spread()), ..self }
+    }
+
+    /// As many segments as any link makes of a text that may have to take it: what one alphabet lacks takes UCS-2, which
+    /// never is fewer. A larger header may make fewer of a text, where a grapheme does not fit beside it and falls apart.
+    pub fn segments_at_most(self, text: &str) -> u32 {
+        let Spread { default_alphabet, header_octets_min, header_octets_max } = self.spread();
+        let number = |header_octets| Segments::written(text, Self { default_alphabet, header_octets, ..self }).number();
+        (header_octets_min..=header_octets_max).map(number).max().unwrap_or(1)
+    }
+
+    fn spread(self) -> Spread {
+        let Self { default_alphabet, header_octets, .. } = self;
+        let alone = Spread { default_alphabet, header_octets_min: header_octets, header_octets_max: header_octets };
+        self.spread.unwrap_or(alone)
+    }
+
     /// The alphabet that a text needs.
     pub fn alphabet_of(self, text: &str) -> Alphabet {
-        let has = |character| gsm7_codes(character).and_then(|codes| self.default_alphabet.octets(character, codes));
+        let has = |character| gsm7::codes(character).and_then(|codes| self.default_alphabet.octets(character, codes));
         if text.chars().all(|character| has(character).is_some()) { Alphabet::Gsm7 } else { Alphabet::Ucs2 }
     }
 }
@@ -82,71 +160,6 @@ impl DefaultAlphabet {
     }
 }
 
-/// The position of each character of the GSM default alphabet is its code; 0x1B is the escape.
-const GSM7: [char; 128] = [
-    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', 'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω',
-    'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', '\u{1b}', 'Æ', 'æ', 'ß', 'É', ' ', '!', '"', '#', '¤', '%', '&', '\'', '(', ')', '*', '+',
-    ',', '-', '.', '/', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<', '=', '>', '?', '¡', 'A', 'B',
-    'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y',
-    'Z', 'Ä', 'Ö', 'Ñ', 'Ü', '§', '¿', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p',
-    'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 'ä', 'ö', 'ñ', 'ü', 'à',
-];
-
-/// Characters that are written as the escape and one more code.
-const GSM7_EXTENSION: [(u8, char); 10] = [
-    (0x0A, '\u{0c}'),
-    (0x14, '^'),
-    (0x28, '{'),
-    (0x29, '}'),
-    (0x2F, '\\'),
-    (0x3C, '['),
-    (0x3D, '~'),
-    (0x3E, ']'),
-    (0x40, '|'),
-    (0x65, '€'),
-];
-
-/// The code that announces a character of the extension table.
-pub const GSM7_ESCAPE: u8 = 0x1B;
-
-/// The character that a GSM code stands for; `None` for the escape and above 127.
-pub fn gsm7_char(code: u8) -> Option<char> {
-    GSM7.get(usize::from(code)).copied().filter(|_| code != GSM7_ESCAPE)
-}
-
-/// The character that a code stands for after an escape.
-pub fn gsm7_extension_char(code: u8) -> Option<char> {
-    GSM7_EXTENSION.iter().find(|(known, _)| *known == code).map(|(_, character)| *character)
-}
-
-/// The codes of the characters below U+0080, which most texts are made of; [`GSM7_NONE`] where there is no single one.
-const GSM7_OF_ASCII: [u8; 128] = {
-    let mut codes = [GSM7_NONE; 128];
-    let mut code = 0;
-    while code < GSM7.len() {
-        if GSM7[code].is_ascii() && code != GSM7_ESCAPE as usize {
-            codes[GSM7[code] as usize] = code as u8;
-        }
-        code += 1;
-    }
-    codes
-};
-const GSM7_NONE: u8 = 0xFF;
-
-/// The codes of a character, one septet in each octet; `None` when the alphabet lacks it.
-fn gsm7_codes(character: char) -> Option<([u8; 2], usize)> {
-    let code = match GSM7_OF_ASCII.get(character as usize) {
-        Some(&GSM7_NONE) => None,
-        Some(code) => Some(*code),
-        None => (0..).zip(GSM7).find(|(_, known)| *known == character).map(|(code, _)| code),
-    };
-    if let Some(code) = code {
-        return Some(([code, 0], 1));
-    }
-    let (code, _) = GSM7_EXTENSION.iter().find(|(_, known)| *known == character)?;
-    Some(([GSM7_ESCAPE, *code], 2))
-}
-
 /// A text cut into the segments that travel: the octets of each, without any header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments {
@@ -164,7 +177,7 @@ impl Segments {
     /// Cuts a text. An escape pair, a surrogate pair or a grapheme is never torn apart, unless one
     /// grapheme alone is larger than a segment.
     pub fn written(text: &str, writing: Writing) -> Self {
-        let Writing { default_alphabet, header_octets, segments_max: _ } = writing;
+        let Writing { default_alphabet, header_octets, .. } = writing;
         let (alphabet, encoded) = match encode_gsm7(text, default_alphabet) {
             Some(encoded) => (Alphabet::Gsm7, encoded),
             None => (Alphabet::Ucs2, encode_ucs2(text, Alphabet::Ucs2.units(header_octets))),
@@ -239,7 +252,7 @@ fn encode_gsm7(text: &str, default_alphabet: DefaultAlphabet) -> Option<Encoded>
     let mut encoded = Encoded::with_capacity(text.len(), text.len());
     let mut before = None;
     for character in text.chars() {
-        let codes = gsm7_codes(character)?;
+        let codes = gsm7::codes(character)?;
         let (octets, used) = default_alphabet.octets(character, codes)?;
         if (before, character) == (Some('\r'), '\n') {
             encoded.ends.pop();
@@ -302,8 +315,8 @@ mod tests {
 
     #[test]
     fn no_two_characters_of_the_gsm_alphabet_are_one_grapheme_but_a_line_end() {
-        let extension = GSM7_EXTENSION.map(|(_, character)| character);
-        let characters: Vec<char> = (0..128).filter_map(gsm7_char).chain(extension).collect();
+        let extension = gsm7::EXTENSION.map(|(_, character)| character);
+        let characters: Vec<char> = (0..128).filter_map(gsm7::character).chain(extension).collect();
         for first in &characters {
             for second in &characters {
                 let pair = format!("{first}{second}");
@@ -323,6 +336,26 @@ mod tests {
         assert_eq!(written(&"a".repeat(160), 7), [160], "one segment has no header");
         assert_eq!(written(&"a".repeat(305), 7), [152, 152, 1]);
         assert_eq!(written(&"ж".repeat(133), 7), [132, 132, 2]);
+    }
+
+    #[test]
+    fn what_counts_is_what_the_dearest_link_makes_of_a_text() {
+        use DefaultAlphabet::{Ascii, Gsm, Latin1};
+        let of = |default_alphabet, header_octets| Writing { default_alphabet, header_octets, ..Writing::default() };
+        let accents = "é".repeat(160);
+        for (writing, text, own, most) in [
+            (of(Gsm, 6), accents.as_str(), 1, 1),
+            (of(Gsm, 6).with_stand_in(of(Gsm, 6)), &accents, 1, 1),
+            (of(Gsm, 6).with_stand_in(of(Ascii, 6)), &accents, 1, 3),
+            (of(Ascii, 6).with_stand_in(of(Gsm, 6)), &accents, 3, 3),
+            (of(Gsm, 6).with_stand_in(of(Latin1, 7)).with_stand_in(of(Ascii, 6)), &accents, 1, 3),
+            (of(Gsm, 6).with_stand_in(of(Gsm, 7)), &"a".repeat(306), 2, 3),
+        ] {
+            assert_eq!((Segments::written(text, writing).number(), writing.segments_at_most(text)), (own, most));
+        }
+        let payload = Writing { pdus: Pdus::PerText, ..Writing::default() };
+        assert_eq!(payload.with_stand_in(payload).pdus, Pdus::PerText);
+        assert_eq!(payload.with_stand_in(Writing::default()).pdus, Pdus::PerSegment);
     }
 
     #[test]
@@ -355,8 +388,8 @@ mod tests {
         let text = format!("{}€{}", "a".repeat(152), "b".repeat(20));
         check(&text, Alphabet::Gsm7, &[152, 22]);
         let segments = Segments::of(&text);
-        assert_ne!(segments.parts[0].last(), Some(&GSM7_ESCAPE));
-        assert_eq!(segments.parts[1][..2], [GSM7_ESCAPE, 0x65]);
+        assert_ne!(segments.parts[0].last(), Some(&gsm7::ESCAPE));
+        assert_eq!(segments.parts[1][..2], [gsm7::ESCAPE, 0x65]);
     }
 
     #[test]
@@ -379,19 +412,6 @@ mod tests {
         assert_eq!(segments.parts.iter().map(Vec::len).sum::<usize>(), 402);
     }
 
-    #[test]
-    fn the_alphabet_and_its_inverse_agree() {
-        for code in 0..128u8 {
-            let Some(character) = gsm7_char(code) else { continue };
-            assert_eq!(gsm7_codes(character), Some(([code, 0], 1)));
-        }
-        for (code, character) in GSM7_EXTENSION {
-            assert_eq!(gsm7_extension_char(code), Some(character));
-        }
-        assert_eq!(gsm7_char(GSM7_ESCAPE), None);
-        assert_eq!(gsm7_char(0x80), None);
-    }
-
     /// What a segment says on its own; `None` when something in it was torn apart.
     fn read(alphabet: Alphabet, default_alphabet: DefaultAlphabet, octets: &[u8]) -> Option<String> {
         match (alphabet, default_alphabet) {
@@ -405,8 +425,8 @@ mod tests {
                 let mut text = String::new();
                 while let Some(code) = codes.next() {
                     text.push(match *code {
-                        GSM7_ESCAPE => gsm7_extension_char(*codes.next()?)?,
-                        code => gsm7_char(code)?,
+                        gsm7::ESCAPE => gsm7::escaped(*codes.next()?)?,
+                        code => gsm7::character(code)?,
                     });
                 }
                 Some(text)
@@ -430,7 +450,27 @@ mod tests {
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
+    fn any_writing() -> impl Strategy<Value = Writing> {
+        let alphabets = vec![DefaultAlphabet::Gsm, DefaultAlphabet::Latin1, DefaultAlphabet::Ascii];
+        (prop::sample::select(alphabets), 6..=7_usize).prop_map(|(default_alphabet, header_octets)| Writing {
+            default_alphabet,
+            header_octets,
+            ..Writing::default()
+        })
+    }
+
     proptest! {
+        #[test]
+        fn no_link_writes_more_segments_than_are_counted(
+            text in any_text(),
+            writings in prop::collection::vec(any_writing(), 1..5),
+        ) {
+            let together = writings.iter().copied().reduce(Writing::with_stand_in).unwrap();
+            for writing in writings {
+                prop_assert!(Segments::written(&text, writing).number() <= together.segments_at_most(&text));
+            }
+        }
+
         #[test]
         fn nothing_is_torn_apart_and_nothing_is_lost(
             text in any_text(),
@@ -443,7 +483,7 @@ mod tests {
             let Segments { alphabet, parts } = Segments::written(&text, writing);
             let room = alphabet.units(if parts.len() == 1 { 0 } else { header_octets });
             let units_of = |text: &str| match alphabet {
-                Alphabet::Gsm7 => text.chars().map(|character| gsm7_codes(character).unwrap().1).sum(),
+                Alphabet::Gsm7 => text.chars().map(|character| gsm7::codes(character).unwrap().1).sum(),
                 Alphabet::Ucs2 => text.encode_utf16().count(),
             };
             let mut whole = String::new();

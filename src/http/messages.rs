@@ -97,7 +97,7 @@ pub async fn list(
 
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
     let message = message_of(&api, &the, &path).await?;
-    Ok(answer::ok(MessageView::one(&api, &the.practice, &the.conversation(), &message).await))
+    Ok(answer::ok(MessageView::whole(&api, &the.practice, &the.conversation(), &message).await))
 }
 
 /// The message that a path names.

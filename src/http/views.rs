@@ -10,7 +10,7 @@ use super::Api;
 use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
-    Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Kind, Message, Patient, Practice,
+    Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Kind, Mark, Message, Patient, Practice,
     PracticeId, ReceiptState, StaffMember, Status,
 };
 use crate::ports::{InboxRow, Unread};
@@ -194,7 +194,15 @@ pub struct MessageView {
     failure: Option<FailureView>,
     /// When what is queued is expected to go: an estimate, or `null` when nobody knows.
     expected_at: Option<String>,
+    /// What staff should know of it besides its words, by the names of [`Mark`](crate::domain::Mark), and [`SHORTENED`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<&'static str>,
 }
+
+/// Characters of a text that a list or an event shows. A carrier may bring 64 KiB in one text; all that we send is shorter.
+pub const SHOWN_CHARS_MAX: usize = 2_000;
+/// The mark of a text that is longer than what is shown of it.
+const SHORTENED: &str = "shortened";
 
 #[derive(Serialize)]
 struct FailureView {
@@ -215,6 +223,13 @@ impl MessageView {
         Self::of(message, expected.get(&message.id).copied())
     }
 
+    /// One message of a conversation, however long its text is.
+    pub async fn whole(api: &Api, practice: &Practice, key: &ConversationKey, message: &Message) -> Self {
+        let view = Self::one(api, practice, key, message).await;
+        let marks = view.marks.into_iter().filter(|mark| *mark != SHORTENED).collect();
+        Self { text: message.text.expose().to_owned(), marks, ..view }
+    }
+
     fn of(message: &Message, expected_at: Option<Timestamp>) -> Self {
         let (direction, kind, staff) = match &message.kind {
             Kind::Inbound => ("inbound", "text", None),
@@ -225,11 +240,14 @@ impl MessageView {
             Kind::Help => ("outbound", "help", None),
             Kind::AfterHours => ("outbound", "after_hours", None),
         };
+        let text = message.text.expose();
+        let cut = text.char_indices().nth(SHOWN_CHARS_MAX).map(|(at, _)| at);
+        let marks = message.marks.iter().map(Mark::name).chain(cut.map(|_| SHORTENED));
         Self {
             id: message.id.to_string(),
             direction,
             kind,
-            text: message.text.expose().to_owned(),
+            text: text[..cut.unwrap_or(text.len())].to_owned(),
             status: status(message.status),
             created_at: message.created_at.to_string(),
             updated_at: message.updated_at.to_string(),
@@ -237,6 +255,7 @@ impl MessageView {
             segments: message.segments,
             failure: message.failure.map(FailureView::of),
             expected_at: expected_at.map(|at| at.to_string()),
+            marks: marks.collect(),
         }
     }
 }

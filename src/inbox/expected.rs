@@ -101,6 +101,7 @@ mod tests {
                 updated_at: at(NOW),
                 segments: 1,
                 failure: None,
+                marks: Default::default(),
             },
             stage: Stage::Queued { not_before: at(not_before), pause: Pause::Short, asked: None, expires_at: at(NOW) },
             send_at: None,

@@ -10,9 +10,10 @@ use super::faults::{Faults, LongTexts};
 use super::forms;
 use crate::carrier::frame::Frame;
 use crate::carrier::short_message::ShortMessage;
-use crate::carrier::{text, udh};
-use crate::domain::Part;
+use crate::carrier::text::Letters;
+use crate::carrier::udh::{self, Header};
 use crate::domain::text::{Alphabet, Segments};
+use crate::domain::{self, Part};
 
 /// What `data_coding` 0 means here: SMPP leaves it to the carrier (SMPP 3.4 §5.2.19).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -22,6 +23,16 @@ pub enum DefaultAlphabet {
     Gsm7,
     Latin1,
     Ascii,
+}
+
+impl From<DefaultAlphabet> for domain::text::DefaultAlphabet {
+    fn from(alphabet: DefaultAlphabet) -> Self {
+        match alphabet {
+            DefaultAlphabet::Gsm7 => Self::Gsm,
+            DefaultAlphabet::Latin1 => Self::Latin1,
+            DefaultAlphabet::Ascii => Self::Ascii,
+        }
+    }
 }
 
 impl DefaultAlphabet {
@@ -56,33 +67,35 @@ pub(super) fn submitted(frame: &Frame) -> Option<ShortMessage> {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Segment {
     pub part: Option<Part>,
+    letters: Letters,
     data_coding: u8,
     octets: Vec<u8>,
 }
 
 impl Segment {
     pub fn words(&self) -> String {
-        text::decode(self.data_coding, &self.octets).0
+        self.letters.decode(self.data_coding, &self.octets).0
     }
 
     /// The words of all segments of a text. Some gateways cut amid a letter, so that its halves come together here.
     pub fn join(segments: &[Self]) -> String {
-        let of_one_coding = segments.chunk_by(|one, next| one.data_coding == next.data_coding);
+        let of_one_alphabet =
+            segments.chunk_by(|one, next| (one.letters, one.data_coding) == (next.letters, next.data_coding));
         let words = |segments: &[Self]| {
             let octets: Vec<u8> = segments.iter().flat_map(|segment| segment.octets.iter().copied()).collect();
-            text::decode(segments[0].data_coding, &octets).0
+            segments[0].letters.decode(segments[0].data_coding, &octets).0
         };
-        of_one_coding.map(words).collect()
+        of_one_alphabet.map(words).collect()
     }
 }
 
-/// What a text brings. A header counts before the optional parameters.
+/// What a text brings, in the national language that its header names. A header counts before the optional parameters.
 pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> Segment {
     let parameters = &message.parameters;
     let octets = parameters.message_payload.as_ref().unwrap_or(&message.short_message);
-    let (part, octets) = match message.esm_class & udh::INDICATOR != 0 {
-        true => udh::split(octets).unwrap_or((None, octets)),
-        false => (None, octets.as_slice()),
+    let (header, octets) = match message.esm_class & udh::INDICATOR != 0 {
+        true => udh::read(octets).unwrap_or((Header::default(), octets)),
+        false => (Header::default(), octets.as_slice()),
     };
     let sar = || {
         let reference = parameters.sar_msg_ref_num?;
@@ -92,12 +105,9 @@ pub(super) fn read(message: &ShortMessage, alphabet: DefaultAlphabet) -> Segment
             number: parameters.sar_segment_seqnum?,
         })
     };
-    let data_coding = match (message.data_coding, alphabet) {
-        (0, DefaultAlphabet::Latin1) => 3,
-        (0, DefaultAlphabet::Ascii) => 1,
-        (data_coding, _) => data_coding,
-    };
-    Segment { part: part.or_else(sar), data_coding, octets: octets.to_vec() }
+    let letters = Letters { default_alphabet: alphabet.into(), shifts: header.shifts };
+    let (data_coding, octets) = (message.data_coding, octets.to_vec());
+    Segment { part: header.part.or_else(sar), letters, data_coding, octets }
 }
 
 /// One `deliver_sm` of a text that a phone typed.
@@ -236,12 +246,25 @@ mod tests {
 
     #[test]
     fn a_letter_that_was_cut_in_two_is_whole_on_the_phone() {
-        let segment = |data_coding, octets: &[u8]| Segment { part: None, data_coding, octets: octets.to_vec() };
+        let segment = |data_coding, octets: &[u8]| {
+            let (letters, octets) = (Letters::default(), octets.to_vec());
+            Segment { part: None, letters, data_coding, octets }
+        };
         let emoji = [segment(8, &[0x00, b'a', 0xD8, 0x3D]), segment(8, &[0xDC, 0x4D])];
         assert_eq!(Segment::join(&emoji), "a👍");
         let euro = [segment(0, b"3 \x1B"), segment(0, b"e")];
         assert_eq!(Segment::join(&euro), "3 €");
         assert_eq!(Segment::join(&[segment(0, b"3"), segment(8, &[0x04, 0x16])]), "3Ж");
+    }
+
+    #[test]
+    fn a_text_is_read_in_the_language_that_its_header_names() {
+        let spanish = SubmitSm::builder()
+            .esm_class(EsmClass::from(udh::INDICATOR))
+            .short_message(OctetString::from_slice(b"\x03\x24\x01\x02S\x1Bi").unwrap())
+            .build();
+        let message = submitted(&frame(spanish)).unwrap();
+        assert_eq!(read(&message, DefaultAlphabet::Gsm7).words(), "Sí");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Embedded {
     cipher: Arc<Cipher>,
     clock: Arc<dyn Clock>,
     last_commit_before_start: Option<Timestamp>,
+    /// When earlier runs ended.
+    run_ends: Vec<Timestamp>,
     /// Nobody else is there to make any.
     news: broadcast::Sender<News>,
 }
@@ -72,9 +74,10 @@ impl Embedded {
         let cipher = Arc::new(opened.cipher);
         let readers = Readers::new(directory::database(&directory));
         let last_commit_before_start = opened.last_commit.map(record::time);
+        let run_ends = opened.run_ends.into_iter().map(record::time).collect();
         let backend = Backend::new(opened.database, lock, Arc::clone(&clock), bounds, opened.last_commit);
         let writer = Writer::start(backend).map_err(|source| OpenError::Directory { directory, source })?;
-        Ok(Self { readers, writer, cipher, clock, last_commit_before_start, news: broadcast::Sender::new(1) })
+        Ok(Self { readers, writer, cipher, clock, last_commit_before_start, run_ends, news: broadcast::Sender::new(1) })
     }
 
     /// Reads, unless the store is in doubt: consent is not served from one that could not be written.
@@ -249,7 +252,8 @@ impl Store for Embedded {
     }
 
     async fn session_ends_of(&self, _: BootId) -> Result<Vec<Timestamp>, StoreError> {
-        Ok(Vec::new())
+        // Of which run is not known, and need not be: one ended before the next began.
+        Ok(self.run_ends.clone())
     }
 
     async fn broken(&self) -> StoreError {

@@ -77,9 +77,12 @@ fn base64(octets: &[u8]) -> String {
 }
 
 fn octets<const N: usize>(text: &str) -> Result<[u8; N], ReadError> {
+    any_octets(text)?.try_into().map_err(|_| ReadError::Malformed)
+}
+
+fn any_octets(text: &str) -> Result<Vec<u8>, ReadError> {
     use base64::Engine;
-    let octets = base64::engine::general_purpose::STANDARD_NO_PAD.decode(text).map_err(|_| ReadError::Malformed)?;
-    octets.try_into().map_err(|_| ReadError::Malformed)
+    base64::engine::general_purpose::STANDARD_NO_PAD.decode(text).map_err(|_| ReadError::Malformed)
 }
 
 // ------------------------------------------------------------------------------------------- conversations
@@ -185,8 +188,8 @@ pub fn write_said(message: &Message) -> Vec<u8> {
     write(&SaidV1::from(message))
 }
 
-/// Kind and text of a message.
-pub fn read_said(octets: &[u8]) -> Result<(crate::domain::Kind, crate::domain::Body), ReadError> {
+/// Kind, text and marks of a message.
+pub fn read_said(octets: &[u8]) -> Result<(crate::domain::Kind, crate::domain::Body, crate::domain::Marks), ReadError> {
     read::<SaidV1<'_>>(octets)?.try_into()
 }
 
@@ -299,10 +302,8 @@ pub fn write_letter(at: Timestamp, reason: &str, raw: &[u8]) -> Vec<u8> {
 
 /// When, why, and the PDU as it came.
 pub fn read_dead_letter(octets: &[u8]) -> Result<(Timestamp, String, Vec<u8>), ReadError> {
-    use ::base64::Engine;
     let letter: DeadLetterV1<'_> = read(octets)?;
-    let raw = ::base64::engine::general_purpose::STANDARD_NO_PAD.decode(letter.raw);
-    Ok((time(letter.at), letter.reason.into_owned(), raw.map_err(|_| ReadError::Malformed)?))
+    Ok((time(letter.at), letter.reason.into_owned(), any_octets(&letter.raw)?))
 }
 
 // ------------------------------------------------------------------------------------------------- the audit
@@ -354,11 +355,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::letters::{Coding, Language, Segment, Shifts};
+    use crate::domain::outbox::{Fate, Stage};
     use crate::domain::policy::BootId;
     use crate::domain::{
-        Answer, Body, CarrierError, CarrierId, Cause, DeliveryId, Draft, Effect, Event, Fingerprint, Form, Inbound,
-        Kind, Limits, OtherDaemons, Part, Policy, Practice, Receipt, ReceiptState, Reference, Retry,
-        SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId,
+        Answer, Body, CarrierError, CarrierId, Cause, Clues, DeliveryId, Draft, Effect, Event, Fingerprint, Form,
+        Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy, Practice, Receipt,
+        ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId, Written,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -408,8 +411,9 @@ mod tests {
             (reference(), 2..4_u8, 1..4_u8).prop_map(|(reference, total, number)| Part { reference, total, number });
         let form = prop_oneof![4 => Just(Form::Text), 1 => Just(Form::Flash), 1 => Just(Form::Binary)];
         let ended = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
-        (words(), form, proptest::option::weighted(0.3, part), any::<[u8; 16]>(), any::<Option<u64>>(), ended).prop_map(
-            |(text, form, part, fingerprint, delivery, earlier_session_ended)| {
+        let part = proptest::option::weighted(0.3, part);
+        (words(), form, part, any::<[u8; 16]>(), any::<Option<u64>>(), ended, as_written()).prop_map(
+            |(text, form, part, fingerprint, delivery, earlier_session_ended, written)| {
                 let (fingerprint, delivery) = (Fingerprint(fingerprint), delivery.map(DeliveryId));
                 Event::Received(Inbound {
                     text,
@@ -419,9 +423,22 @@ mod tests {
                     delivery,
                     earlier_session_ended,
                     session_began: None,
+                    written,
                 })
             },
         )
+    }
+
+    fn as_written() -> impl Strategy<Value = Written> {
+        let marks = proptest::collection::vec(proptest::sample::select(Mark::ALL.to_vec()), 0..3);
+        let languages = (0..5_u8, 0..5_u8).prop_map(|(locking, single)| {
+            Coding::Gsm7(Shifts { locking: Language::of(locking), single: Language::of(single) })
+        });
+        let others = [Coding::Ascii, Coding::Latin1, Coding::Cyrillic, Coding::Hebrew, Coding::Utf16];
+        let coding = prop_oneof![languages, proptest::sample::select(others.to_vec())];
+        let segment = (coding, any::<Vec<u8>>()).prop_map(|(coding, octets)| Segment::new(coding, octets));
+        (marks, proptest::option::of(segment))
+            .prop_map(|(marks, segment)| Written { marks: marks.into_iter().collect(), segment })
     }
 
     /// So few that receipts fit.
@@ -440,9 +457,22 @@ mod tests {
         let error = (1..=u16::MAX, cause)
             .prop_map(|(code, cause)| CarrierError { code: code.try_into().expect("it is not 0"), cause });
         let error = proptest::option::of(error);
-        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state, error).prop_map(
-            |(carrier_id, reference, state, error)| Event::Receipted(Receipt { carrier_id, reference, state, error }),
+        (proptest::option::of(carrier_id()), proptest::option::of(1..9_u16), state, error, clues()).prop_map(
+            |(carrier_id, reference, state, error, clues)| {
+                Event::Receipted(Receipt { carrier_id, reference, state, error, clues })
+            },
         )
+    }
+
+    fn clues() -> impl Strategy<Value = Clues> {
+        let spelling = proptest::option::of(proptest::sample::select(Likeness::ALL.to_vec()));
+        let submitted_at = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
+        let opening = proptest::option::of(any::<String>().prop_map(|text| Opening::of(&text)));
+        (spelling, submitted_at, opening).prop_map(|(spelling, submitted_at, opening)| Clues {
+            spelling,
+            submitted_at,
+            opening,
+        })
     }
 
     fn answer() -> impl Strategy<Value = Answer> {
@@ -530,7 +560,7 @@ mod tests {
                     match entry {
                         Entry::Added(message) => {
                             let read = read_said(&write_said(message)).unwrap();
-                            prop_assert_eq!(read, (message.kind.clone(), message.text.clone()));
+                            prop_assert_eq!(read, (message.kind.clone(), message.text.clone(), message.marks));
                         }
                         Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
                             prop_assert_eq!(&read_evident(&write_evident(entry).unwrap()).unwrap(), entry);
@@ -576,8 +606,19 @@ mod tests {
         assert_eq!(conversation.outbox.waiting[0].message.kind, Kind::OptOutConfirmation);
         assert_eq!(String::from_utf8(write_conversation(&conversation)).unwrap(), written);
 
+        let sending = r#"{"sending":{"boot":1,"deadline":0,"expires_at":0,"recalled":false}}"#;
+        let queued =
+            r#"{"queued":{"not_before":1790000000000000000,"asked_until":null,"expires_at":1790000300000000000}}"#;
+        let unconfirmed = r#"{"unconfirmed":{"segments":3}}"#;
+        let written = written.replace(queued, sending).replace(r#""segments":1}"#, r#""segments":3}"#);
+        let written = written.replace(r#"{"sent":{"segments":[["a1",true],["a2",false]]}}"#, unconfirmed);
+        let outbox = read_conversation(written.as_bytes()).unwrap().outbox;
+        assert!(matches!(outbox.waiting[0].stage, Stage::Sending { pdus: 3, .. }), "one for each segment");
+        assert!(matches!(outbox.tracked[0].fate, Fate::Unconfirmed { pdus: 3, left: None, .. }));
+
         let said = br#"1{"kind":{"staff_text":{"staff":null}},"text":"hello \"you\""}"#;
-        assert_eq!(read_said(said).unwrap(), (Kind::StaffText { staff: None }, Body::new("hello \"you\"")));
+        let read = read_said(said).unwrap();
+        assert_eq!(read, (Kind::StaffText { staff: None }, Body::new("hello \"you\""), Marks::NONE));
         let kept = br#"1{"request":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","conversation":{"practice":"riverside","phone":"+13035550123"},"message":[95,2]}"#;
         let answer = read_kept(IdempotencyKey("k".into()), kept).unwrap();
         assert_eq!((answer.request, answer.message.seq), ([7; 32], Seq(2)));

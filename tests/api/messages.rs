@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use assent::domain::{Mark, Written};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -45,6 +46,37 @@ async fn the_first_draft_invites_and_waits() {
     world.receive(JANE, "Start").await;
     let statuses: Vec<String> = texts(&world, "jane").await.into_iter().map(|(_, status)| status).collect();
     assert_eq!(statuses, ["received", "queued", "queued", "queued"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_carries_marks_where_there_is_something_to_know_of_it() {
+    let world = World::start().await;
+    world.receive(JANE, "all is well").await;
+    let marks = [Mark::Partial, Mark::SecondText].into_iter().collect();
+    world.receive_written(JANE, "my knee", Written { marks, segment: None }).await;
+    let thread = world.get("/patients/jane/messages").await;
+    let messages = thread["messages"].as_array().unwrap();
+    assert_eq!(messages[0]["marks"], json!(["partial", "second-text"]));
+    assert_eq!(messages[1].get("marks"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_text_of_64_kib_lists_show_the_beginning_and_say_so_and_nothing_of_it_is_lost() {
+    let world = World::start().await;
+    let long = "é".repeat(32 * 1_024);
+    world.receive(JANE, &long).await;
+    let check = |message: &Value| {
+        assert_eq!(message["text"].as_str().unwrap(), "é".repeat(2_000));
+        assert_eq!(message["marks"], json!(["shortened"]));
+    };
+    let thread = world.get("/patients/jane/messages").await;
+    check(&thread["messages"][0]);
+    check(&world.get("/conversations").await["conversations"][0]["last_message"]);
+    let id = thread["messages"][0]["id"].as_str().unwrap();
+    let whole = world.get(&format!("/patients/jane/messages/{id}")).await;
+    assert_eq!((whole["text"].as_str(), whole.get("marks")), (Some(long.as_str()), None));
+    world.receive(JANE, &"é".repeat(2_000)).await;
+    assert_eq!(world.get("/patients/jane/messages").await["messages"][0].get("marks"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use assent::conversations::{Directory, Doors, Patience};
-use assent::domain::{Body, BootId, Fingerprint, Form, Inbound, Limits, Phone, Writings};
+use assent::domain::{Body, BootId, Fingerprint, Form, Inbound, Limits, Phone, Writings, Written};
 use assent::http;
 use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
@@ -326,6 +326,15 @@ impl World {
 
     /// A patient texts some number.
     pub async fn receive_at(&self, number: &str, from: &str, text: &str) {
+        self.bring(number, from, text, Written::default()).await;
+    }
+
+    /// A patient texts the practice, and there is something to know of it.
+    pub async fn receive_written(&self, from: &str, text: &str, written: Written) {
+        self.bring(NUMBER, from, text, written).await;
+    }
+
+    async fn bring(&self, number: &str, from: &str, text: &str, written: Written) {
         static FINGERPRINT: AtomicU64 = AtomicU64::new(1);
         let mut fingerprint = [0; 16];
         fingerprint[..8].copy_from_slice(&FINGERPRINT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -337,6 +346,7 @@ impl World {
             delivery: None,
             earlier_session_ended: None,
             session_began: None,
+            written,
         };
         let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(number).unwrap());
         self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();

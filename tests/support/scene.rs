@@ -22,6 +22,8 @@ pub struct Scene {
     pub journal: Vec<Entry>,
     /// Slots asked for and not yet granted.
     pub slots: Vec<MessageId>,
+    /// For how many the last slot was asked for.
+    pub asked_segments: Option<u32>,
     /// What was handed to the carrier and is not answered.
     pub submitted: Vec<Cleared>,
     /// What the carrier was told to write no more of.
@@ -57,6 +59,7 @@ impl Scene {
             thread: BTreeMap::new(),
             journal: Vec::new(),
             slots: Vec::new(),
+            asked_segments: None,
             submitted: Vec::new(),
             recalled: Vec::new(),
             arrivals: 0,
@@ -98,7 +101,10 @@ impl Scene {
         }
         for effect in effects {
             match effect {
-                Effect::RequestSlot { id, .. } => self.slots.push(id),
+                Effect::RequestSlot { id, segments, .. } => {
+                    self.slots.push(id);
+                    self.asked_segments = Some(segments);
+                }
                 Effect::Submit(cleared) => self.submitted.push(cleared),
                 Effect::Recall { id, attempt } => self.recalled.push((id, attempt)),
                 Effect::Publish(_) => {}
@@ -149,6 +155,7 @@ impl Scene {
             delivery: None,
             earlier_session_ended: None,
             session_began: None,
+            written: Default::default(),
         }
     }
 
@@ -181,7 +188,7 @@ impl Scene {
     pub fn receipt(&mut self, cleared: &Cleared, state: ReceiptState) {
         for id in carrier_ids(cleared) {
             let reference = Some(reference(cleared.id().seq));
-            self.event(Event::Receipted(Receipt { carrier_id: Some(id), reference, state, error: None }));
+            self.event(Event::Receipted(Receipt { reference, state, ..Receipt::delivered(id) }));
         }
     }
 

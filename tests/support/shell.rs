@@ -267,6 +267,7 @@ impl Shell {
             delivery: None,
             earlier_session_ended: None,
             session_began: None,
+            written: Default::default(),
         }
     }
 

@@ -72,6 +72,7 @@ pub fn text(words: &str) -> Event {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Default::default(),
     })
 }
 

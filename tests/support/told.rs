@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use assent::domain::policy::BootId;
 use assent::domain::{
-    Answer, Body, CarrierId, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint, Form,
-    Inbound, Limits, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState,
-    SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember,
+    Answer, Body, CarrierId, Clues, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint,
+    Form, Inbound, Limits, Mark, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt,
+    ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember, Written,
 };
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, InboxRow, KeptAnswer, OccurrenceId,
@@ -72,7 +72,13 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     let received = (words, any::<[u8; 16]>()).prop_map(|(words, fingerprint)| received(words, fingerprint));
     let receipted = (proptest::option::of("[ab]"), proptest::option::of(1..5_u16)).prop_map(|(id, reference)| {
         let carrier_id = id.map(|id| CarrierId(id.into()));
-        Event::Receipted(Receipt { carrier_id, reference, state: ReceiptState::Delivered, error: None })
+        Event::Receipted(Receipt {
+            carrier_id,
+            reference,
+            state: ReceiptState::Delivered,
+            error: None,
+            clues: Clues::default(),
+        })
     });
     let answer = prop_oneof![
         3 => "[ab]".prop_map(|id| Answer::Taken { ids: vec![CarrierId(id.into())] }),
@@ -94,7 +100,9 @@ pub fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// A text of a patient's; of one with an emoji there is something to know.
 pub fn received(words: &str, fingerprint: [u8; 16]) -> Event {
+    let marks = [Mark::Replaced, Mark::SecondText].into_iter().filter(|_| !words.is_ascii()).collect();
     Event::Received(Inbound {
         text: Body::new(words),
         form: Form::Text,
@@ -103,6 +111,7 @@ pub fn received(words: &str, fingerprint: [u8; 16]) -> Event {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Written { marks, segment: None },
     })
 }
 

@@ -206,6 +206,7 @@ pub fn yes() -> Inbound {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Default::default(),
     }
 }
 

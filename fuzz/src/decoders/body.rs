@@ -102,7 +102,7 @@ fn check_it_is_something(frame: Frame) {
             assert_eq!(kind, Some(0x04));
             assert!(receipt.carrier_id.is_none_or(|id| id.0.chars().count() <= 64), "an id of any length is kept");
         }
-        Delivery::Reachable { .. } => panic!("a text became an alert"),
+        Delivery::Reachable { .. } | Delivery::AnsweredLate { .. } => panic!("a text became something else"),
         Delivery::Unroutable(letter) => assert_eq!(letter.raw.len(), octets),
     }
 }

@@ -1,10 +1,12 @@
 //! User data headers and the segments behind them: any sequence is bounded and loses nothing, and a text that was cut
 //! comes together in any order.
 
-use assent::carrier::{text, udh};
-use assent::domain::reassembly::{Joined, PARTS_MAX, PartSet, Reassembly, SETS_MAX};
+use assent::carrier::text::Letters;
+use assent::carrier::udh;
+use assent::domain::letters::Segment;
+use assent::domain::reassembly::{Joined, PARTS_MAX, PartSet, Piece, Reassembly, SETS_MAX};
 use assent::domain::text::{Alphabet, Segments};
-use assent::domain::{Body, Part, Reference};
+use assent::domain::{Body, Part, Reference, Written};
 use jiff::{SignedDuration, Timestamp};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -36,31 +38,45 @@ fn hostile(mut data: &[u8]) {
         let Some((part, words)) = udh::split(segment) else { continue };
         assert!(segment.ends_with(words));
         assert_eq!(segment.len(), 1 + usize::from(segment[0]) + words.len());
-        let words = Body::new(text::decode(0, words).0);
-        let Some(part) = part.filter(|part| Reassembly::can_join(*part, &words)) else { continue };
-        take(&mut open, part, words, now);
+        let piece = piece(0, words);
+        let Some(part) = part.filter(|part| Reassembly::can_join(*part, &piece)) else { continue };
+        take(&mut open, part, piece, now);
     }
 }
 
 /// Takes a segment, and looks where it and all that was held before is.
-fn take(open: &mut Reassembly, part: Part, words: Body, now: Timestamp) {
+fn take(open: &mut Reassembly, part: Part, piece: Piece, now: Timestamp) {
     let mut expected = held(open);
-    expected.push(words.clone());
-    let came_out = match open.take(part, words, now) {
-        Joined::Whole(text) => vec![text],
+    expected.push(whole_characters(&piece));
+    let came_out = match open.take(part, piece, now) {
+        Joined::Whole(words) => vec![words],
         Joined::Waiting { given_up } => given_up,
     };
     let still_held = held(open);
     let is_there =
-        |words: &Body| still_held.contains(words) || came_out.iter().any(|text| text.expose().contains(words.expose()));
+        |words: &String| still_held.contains(words) || came_out.iter().any(|out| out.text.expose().contains(words));
     assert!(expected.iter().all(is_there), "a segment is lost");
     assert!(open.sets.len() <= SETS_MAX);
     let is_bounded = |set: &PartSet| set.parts.len() <= usize::from(PARTS_MAX) && set.parts.contains(&None);
     assert!(open.sets.iter().all(is_bounded), "a set is too large, or complete and still held");
 }
 
-fn held(open: &Reassembly) -> Vec<Body> {
-    open.sets.iter().flat_map(|set| set.parts.iter().flatten().cloned()).collect()
+fn held(open: &Reassembly) -> Vec<String> {
+    open.sets.iter().flat_map(|set| set.parts.iter().flatten().map(whole_characters)).collect()
+}
+
+/// What a segment says but for its first and its last character, which may be halves of others.
+fn whole_characters(piece: &Piece) -> String {
+    let characters: Vec<char> = piece.text.expose().chars().collect();
+    characters.get(1..characters.len().saturating_sub(1)).unwrap_or_default().iter().collect()
+}
+
+/// A segment as a link makes it.
+fn piece(data_coding: u8, octets: &[u8]) -> Piece {
+    let letters = Letters::default();
+    let (text, _) = letters.decode(data_coding, octets);
+    let segment = letters.coding(data_coding).0.map(|coding| Segment::new(coding, octets));
+    Piece { text: Body::new(text), written: Written { segment, ..Written::default() } }
 }
 
 /// A text, cut as we cut ours, in an order that the data choose, each segment but the last twice.
@@ -84,11 +100,11 @@ fn shuffled(data: &[u8]) {
             let segment = [udh::concatenation(part).as_slice(), octets].concat();
             let (read, words) = udh::split(&segment).expect("the header is whole");
             assert_eq!(read, Some(part));
-            let (words, _) = text::decode(data_coding, words);
+            let piece = piece(data_coding, words);
             let times = if place + 1 < segments.len() { 2 } else { 1 };
             for _ in 0..times {
-                match open.take(part, Body::new(words.clone()), NOW) {
-                    Joined::Whole(text) => whole.push(text),
+                match open.take(part, piece.clone(), NOW) {
+                    Joined::Whole(words) => whole.push(words.text),
                     Joined::Waiting { given_up } => assert_eq!(given_up, []),
                 }
             }

@@ -1,7 +1,8 @@
 //! Texts: any octets are some text, and what a text is written as reads back as the same.
 
 use assent::carrier::text;
-use assent::domain::text::{Alphabet, GSM7_ESCAPE, Segments};
+use assent::domain::letters::gsm7;
+use assent::domain::text::{Alphabet, Segments};
 
 const GSM7: u8 = 0;
 const UCS2: u8 = 8;
@@ -49,7 +50,7 @@ fn check_read_text_is_written_the_same(data_coding: u8, octets: &[u8]) {
         // UCS-2 that the GSM alphabet can say as well.
         assert_eq!(alphabet, Alphabet::Gsm7);
         assert_eq!(parts.iter().map(|part| text::decode(GSM7, part).0).collect::<String>(), read);
-    } else if data_coding == UCS2 || !octets.contains(&GSM7_ESCAPE) {
+    } else if data_coding == UCS2 || !octets.contains(&gsm7::ESCAPE) {
         assert_eq!(written, octets);
     } else {
         // An escape before a character that has no extension is shown as the character, and not written again.

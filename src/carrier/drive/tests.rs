@@ -33,6 +33,7 @@ enum Store {
     Takes,
     Fails,
     FailsUntil(Instant),
+    TakesWithin(Duration),
     /// Takes no text from this phone.
     FailsFor(&'static str),
     Panics,
@@ -57,6 +58,10 @@ impl Reception for TestReception {
             Store::FailsUntil(until) if Instant::now() >= *until => Ok(()),
             Store::FailsFor(_) if fails => Err(NotTaken),
             Store::Takes | Store::FailsFor(_) => Ok(()),
+            Store::TakesWithin(time) => {
+                tokio::time::sleep(*time).await;
+                Ok(())
+            }
             Store::Fails | Store::FailsUntil(_) => Err(NotTaken),
             Store::Panics => panic!("a test asked for this"),
             Store::Waits(permits) => {

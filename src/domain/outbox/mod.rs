@@ -1,6 +1,7 @@
 //! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
+mod about;
 mod decided;
 mod quiet;
 mod tracked;
@@ -9,13 +10,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, TRACKED_MAX, Tracked, reference};
+pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, Left, TRACKED_MAX, Tracked, reference};
 
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Precedence,
-    Retry, Status,
+    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Opening, Phone, Policy,
+    Precedence, Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
@@ -49,8 +50,9 @@ pub enum Stage {
     Scheduled { at: Timestamp },
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
     Queued { not_before: Timestamp, pause: Pause, asked: Option<Asked>, expires_at: Timestamp },
-    /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
-    Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled },
+    /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue. It is written
+    /// as so many PDUs, and as many receipts are to come.
+    Sending { boot: BootId, deadline: Timestamp, expires_at: Timestamp, recalled: Recalled, pdus: u32 },
 }
 
 /// Who waits for a message's slot, and until when nobody else asks for another.
@@ -229,7 +231,9 @@ impl Outbox {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
-                waiting.stage = Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No };
+                let pdus = policy.writing.pdus.of(waiting.message.segments);
+                waiting.stage =
+                    Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No, pdus };
                 waiting.become_(Status::Sending, None, step);
                 Some(cleared)
             }
@@ -290,8 +294,8 @@ impl Outbox {
                 None
             }
             Answer::Unknown => {
-                let segments = self.waiting[index].message.segments;
-                self.track(index, Fate::unconfirmed(segments), step);
+                let fate = self.waiting[index].unconfirmed();
+                self.track(index, fate, step);
                 None
             }
             Answer::NotSent => self.try_again(index, step),
@@ -323,16 +327,16 @@ impl Outbox {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
             Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
         })?;
-        let segments = self.waiting[index].message.segments;
-        self.track(index, Fate::unconfirmed(segments), step);
+        let fate = self.waiting[index].unconfirmed();
+        self.track(index, fate, step);
         self.replay_early_receipts(step)
     }
 
     /// Moves everything that waits to `unconfirmed`.
     pub(in crate::domain) fn doubt_everything(&mut self, step: &mut Step<'_>) {
         while let Some(first) = self.waiting.first() {
-            let segments = first.message.segments;
-            self.track(0, Fate::unconfirmed(segments), step);
+            let fate = first.unconfirmed();
+            self.track(0, fate, step);
         }
     }
 
@@ -367,8 +371,10 @@ impl Outbox {
             return None;
         }
         *asked = Some(Asked { by: policy.boot, until: now + limits.slot_wait });
-        let Message { id, segments, .. } = waiting.message;
-        Some(Effect::RequestSlot { id, segments, precedence })
+        let Message { id, text, .. } = &waiting.message;
+        // Which link it will leave by is not known yet: no limit is exceeded by any of them.
+        let segments = policy.writing.segments_at_most(text.expose());
+        Some(Effect::RequestSlot { id: *id, segments, precedence })
     }
 
     /// Forgets the slots of those who asked for one and are gone.
@@ -485,6 +491,20 @@ impl Waiting {
             Precedence::First => false,
             Precedence::InTurn | Precedence::FirstContact => true,
         }
+    }
+
+    /// What is known of it if it may have gone out. When and how is known of what was being sent alone.
+    fn unconfirmed(&self) -> Fate {
+        let (pdus, left) = match self.stage {
+            Stage::Sending { pdus, .. } => (pdus, Some(self.left())),
+            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } => (self.message.segments, None),
+        };
+        Fate::Unconfirmed { pdus, arrived: Vec::new(), left }
+    }
+
+    /// When and how it left, if it is being sent: nothing was written of it since it became so.
+    fn left(&self) -> Left {
+        Left { at: self.message.updated_at, opening: Opening::of(self.message.text.expose()) }
     }
 
     fn is_in_flight(&self, id: MessageId, attempt: u32) -> bool {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Finished, Outbox, Step};
-use crate::domain::{Answer, CarrierId, Entry, Failure, Kind, MessageId, Receipt, ReceiptState, Seq, Status};
+use crate::domain::{
+    Answer, CarrierId, Clues, Entry, Failure, Kind, MessageId, Opening, Receipt, ReceiptState, Seq, Status,
+};
 
 /// Messages whose receipt is awaited at the most; the oldest keeps the status that it has.
 pub const TRACKED_MAX: usize = 64;
@@ -27,8 +29,16 @@ pub struct Tracked {
 pub enum Fate {
     /// The carrier has all of it: its segments, and which of them arrived.
     Sent { segments: Vec<(CarrierId, Arrived)> },
-    /// Nobody knows; but the carrier reported under these ids that something of it arrived.
-    Unconfirmed { segments: u32, arrived: Vec<CarrierId> },
+    /// Nobody knows; but the carrier reported under these ids that something of it arrived. It was written as so many PDUs,
+    /// if it was.
+    Unconfirmed { pdus: u32, arrived: Vec<CarrierId>, left: Option<Left> },
+}
+
+/// When an unconfirmed text left, if it did, and how it begins: a receipt may repeat both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    pub at: Timestamp,
+    pub opening: Opening,
 }
 
 /// Whether a receipt said that a segment arrived.
@@ -108,7 +118,7 @@ impl Outbox {
             ReceiptState::Unknown => Some(None),
             ReceiptState::Enroute | ReceiptState::Accepted => {
                 // The carrier has it after all, and names it.
-                if let (Fate::Unconfirmed { segments: 1, .. }, Some(id)) = (&tracked.fate, &receipt.carrier_id) {
+                if let (Fate::Unconfirmed { pdus: 1, .. }, Some(id)) = (&tracked.fate, &receipt.carrier_id) {
                     tracked.fate = Fate::sent(vec![id.clone()]);
                     let id = tracked.id;
                     step.journal.push(Entry::Updated { id, status: Status::Sent, failure: None, at: step.now });
@@ -129,11 +139,11 @@ impl Outbox {
                         *arrived = Arrived::Yes;
                         segments.iter().all(|(_, arrived)| *arrived == Arrived::Yes)
                     }
-                    // One segment of an unconfirmed text arrived: the carrier had it after all. Of the others nothing is
+                    // One PDU of an unconfirmed text arrived: the carrier had it after all. Of the others nothing is
                     // known until there were as many receipts, each under an id of its own.
-                    Fate::Unconfirmed { segments, arrived } => {
+                    Fate::Unconfirmed { pdus, arrived, left: _ } => {
                         arrived.extend(receipt.carrier_id.clone().filter(|id| !arrived.contains(id)));
-                        *segments == 1 || u32::try_from(arrived.len()).is_ok_and(|arrived| arrived >= *segments)
+                        *pdus == 1 || u32::try_from(arrived.len()).is_ok_and(|arrived| arrived >= *pdus)
                     }
                 };
                 if !all_arrived {
@@ -159,15 +169,19 @@ impl Outbox {
 
     pub(super) fn replay_early_receipts(&mut self, step: &mut Step<'_>) -> Option<Finished> {
         let mut finished = None;
-        let early = std::mem::take(&mut self.early_receipts);
-        let mut unmatched = Vec::new();
-        for early in early {
-            match self.receipted(&early.receipt, step) {
-                Some(result) => finished = finished.or(result),
-                None => unmatched.push(early),
+        let mut index = 0;
+        // Each is looked at among the others: two that fit one text equally well are about neither.
+        while let Some(early) = self.early_receipts.get(index) {
+            let receipt = early.receipt.clone();
+            match self.receipted(&receipt, step) {
+                Some(result) => {
+                    finished = finished.or(result);
+                    self.early_receipts.remove(index);
+                }
+                None => index += 1,
             }
         }
-        for early in unmatched {
+        for early in std::mem::take(&mut self.early_receipts) {
             self.keep_early(early, step);
         }
         finished
@@ -194,27 +208,6 @@ impl Outbox {
         step.journal.push(Entry::Updated { id: tracked.id, status, failure, at: step.now });
         Finished { kind: tracked.kind.clone(), status }
     }
-
-    /// The message and segment that a receipt is about: by the id that is spelled most like the one that we know, else
-    /// by our own reference. Two candidates are no candidate.
-    fn find(&self, receipt: &Receipt) -> Option<(usize, usize)> {
-        let by_id = |id: &CarrierId| {
-            let segments = self.tracked.iter().enumerate().flat_map(|(index, tracked)| {
-                tracked.carrier_ids().enumerate().map(move |(segment, known)| (index, segment, known))
-            });
-            let alike: Vec<_> =
-                segments.filter_map(|(index, segment, known)| Some((known.likeness(id)?, (index, segment)))).collect();
-            let nearest = alike.iter().map(|(likeness, _)| *likeness).min()?;
-            let mut found = alike.into_iter().filter(|(likeness, _)| *likeness == nearest).map(|(_, place)| place);
-            found.next().filter(|_| found.next().is_none())
-        };
-        let by_reference = |ours: u16| {
-            let ours = self.tracked.iter().enumerate().filter(|(_, tracked)| reference(tracked.id.seq) == ours);
-            let mut found = ours.filter_map(|(index, tracked)| Some((index, tracked.without_id()?)));
-            found.next().filter(|_| found.next().is_none())
-        };
-        receipt.carrier_id.as_ref().and_then(by_id).or_else(|| receipt.reference.and_then(by_reference))
-    }
 }
 
 impl Fate {
@@ -222,10 +215,13 @@ impl Fate {
     pub(super) fn sent(ids: Vec<CarrierId>) -> Self {
         Self::Sent { segments: ids.into_iter().map(|id| (id, Arrived::NotYetKnown)).collect() }
     }
+}
 
-    /// Nothing is known.
-    pub(super) fn unconfirmed(segments: u32) -> Self {
-        Self::Unconfirmed { segments, arrived: Vec::new() }
+impl Left {
+    /// Whether what a receipt repeats is of this text.
+    pub(super) fn is_told_by(&self, clues: &Clues) -> bool {
+        let begins_so = clues.opening.as_ref().is_some_and(|told| self.opening.fits(told));
+        begins_so && clues.fit_time(self.at)
     }
 }
 
@@ -239,7 +235,7 @@ impl Tracked {
 
     /// The first segment that may be meant by a receipt whose id says nothing: one that the carrier gave none, as in the
     /// answer to a `deliver_sm` (SMPP 3.4 §4.6.2), or one of which nothing is known.
-    fn without_id(&self) -> Option<usize> {
+    pub(super) fn without_id(&self) -> Option<usize> {
         match &self.fate {
             Fate::Sent { segments } => {
                 segments.iter().position(|(id, arrived)| id.0.is_empty() && *arrived == Arrived::NotYetKnown)
@@ -248,7 +244,7 @@ impl Tracked {
         }
     }
 
-    fn carrier_ids(&self) -> impl Iterator<Item = &CarrierId> {
+    pub(super) fn carrier_ids(&self) -> impl Iterator<Item = &CarrierId> {
         match &self.fate {
             Fate::Sent { segments } => segments.as_slice(),
             Fate::Unconfirmed { .. } => &[],

@@ -213,6 +213,7 @@ fn text(words: &str, line: u8) -> Event {
         delivery: None,
         earlier_session_ended: None,
         session_began: None,
+        written: Default::default(),
     })
 }
 

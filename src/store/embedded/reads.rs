@@ -183,11 +183,12 @@ pub fn read_message(cipher: &Cipher, look_up: Lookup, row: &Row<'_>) -> Read<Mes
     };
     let (failure, detail): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
     let said: Vec<u8> = row.get(8)?;
-    let (kind, text) = record::read_said(&cipher.open(&Cipher::message(look_up, id), &said)?)?;
+    let (kind, text, marks) = record::read_said(&cipher.open(&Cipher::message(look_up, id), &said)?)?;
     Ok(Message {
         id,
         kind,
         text,
+        marks,
         status: record::status_of(row.get(2)?)?,
         created_at: time(row.get(6)?),
         updated_at: time(row.get(7)?),

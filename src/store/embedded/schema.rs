@@ -130,7 +130,12 @@ pub struct Opened {
     pub cipher: Cipher,
     /// When the last commit was made, in nanoseconds.
     pub last_commit: Option<i64>,
+    /// When earlier runs made their last commits, the last of them among these.
+    pub run_ends: Vec<i64>,
 }
+
+/// Ends of runs that are kept. Whoever is restarted more often within a minute of a text may be brought it once more.
+const RUN_ENDS_MAX: usize = 16;
 
 /// Opens the database in a directory that is claimed, and makes the tables where there are none.
 pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
@@ -160,9 +165,26 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
         .query_row("SELECT value FROM meta WHERE name = 'last_commit'", [], |row| row.get(0))
         .optional()
         .map_err(opening.failed())?;
+    let run_ends = note_run_end(&change, last_commit).map_err(opening.failed())?;
     change.commit().map_err(opening.failed())?;
     files::sync(directory).map_err(opening.unusable())?;
-    Ok(Opened { database, cipher: Cipher { ring, lookups }, last_commit })
+    Ok(Opened { database, cipher: Cipher { ring, lookups }, last_commit, run_ends })
+}
+
+/// Whoever opens the store ends the run before. What the carrier brings again may be of one before that.
+fn note_run_end(change: &Connection, last_commit: Option<i64>) -> rusqlite::Result<Vec<i64>> {
+    let mut known = change.prepare("SELECT value FROM meta WHERE name LIKE 'run_ended_%' ORDER BY value")?;
+    let mut ends = known.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let Some(last_commit) = last_commit.filter(|last| !ends.contains(last)) else { return Ok(ends) };
+    if ends.len() == RUN_ENDS_MAX {
+        ends.remove(0);
+    }
+    ends.push(last_commit);
+    for (number, end) in ends.iter().enumerate() {
+        let row = (format!("run_ended_{number}"), end);
+        change.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", row)?;
+    }
+    Ok(ends)
 }
 
 /// The copy that made a database; `None` when none did.

@@ -275,6 +275,7 @@ async fn a_store_in_doubt_is_not_read() {
         cipher: Arc::new(cipher),
         clock: scene.clock.clone(),
         last_commit_before_start: None,
+        run_ends: Vec::new(),
         news: broadcast::Sender::new(1),
     };
     assert!(store.load(&key).await.unwrap().is_some());

@@ -60,7 +60,7 @@ impl Transfer {
 
     fn open(directory: &Path, keys: &KeySource) -> Result<Self, OpenError> {
         let lock = directory::claim(directory)?;
-        let schema::Opened { database, cipher, last_commit: _ } = schema::open(directory, keys)?;
+        let schema::Opened { database, cipher, last_commit: _, run_ends: _ } = schema::open(directory, keys)?;
         Ok(Self {
             database,
             cipher,

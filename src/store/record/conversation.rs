@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{KindV1, MessageV1, ReceiptV1};
+use super::message::{KindV1, MarksV1, MessageV1, ReceiptV1, read_marks, write_marks};
 use super::wordings::LanguageV1;
-use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
-use crate::domain::outbox::{Arrived, Asked, EarlyReceipt, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
+use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, any_octets, base64, nanoseconds, octets, time};
+use crate::domain::letters::{Coding, Language, Segment, Shifts};
+use crate::domain::outbox::{
+    Arrived, Asked, EarlyReceipt, Fate, Left, Outbox, Pause, Recalled, Stage, Tracked, Waiting,
+};
 use crate::domain::policy::BootId;
-use crate::domain::reassembly::{PartSet, Reassembly};
+use crate::domain::reassembly::{PartSet, Piece, Reassembly};
 use crate::domain::{
-    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Preferences, Reference, Seq,
-    SessionEnd,
+    Arrival, Body, CarrierId, Conversation, ConversationId, DeliveryId, Fingerprint, Message, Opening, Preferences,
+    Reference, Seq, SessionEnd, Written,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -50,8 +53,9 @@ pub struct ConversationV1<'a> {
     partial: Vec<PartSetV1<'a>>,
 }
 
-/// Fingerprint, time, place, the boot that took it, and the delivery: there are up to 32 of them, so they are short. The
-/// last two are not in what was written by the first release; no delivery is known without the boot that took it.
+/// Fingerprint, time, place, the boot that took it, the delivery, and when that was answered if that was late: there are up
+/// to 32 of them, so they are short. The last three are not in what was written by the first release; none is known
+/// without the one before it.
 #[derive(Serialize, Deserialize)]
 struct ArrivalV1(
     String,
@@ -59,6 +63,7 @@ struct ArrivalV1(
     u64,
     #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")] Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<i64>,
 );
 
 /// Its time alone, or with the boot whose session it was.
@@ -103,6 +108,9 @@ enum StageV1 {
         deadline: i64,
         expires_at: i64,
         recalled: bool,
+        /// Without it, as many as the text has segments: the first release did not know of any other way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pdus: Option<u32>,
     },
 }
 
@@ -130,9 +138,13 @@ enum FateV1<'a> {
     /// The carrier's id of each segment, and whether it arrived.
     Sent { segments: Vec<(Cow<'a, str>, bool)> },
     Unconfirmed {
+        /// PDUs, which are as many.
         segments: u32,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         arrived: Vec<Cow<'a, str>>,
+        /// When it left, and how it begins.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<(i64, Cow<'a, str>)>,
     },
 }
 
@@ -145,6 +157,30 @@ struct PartSetV1<'a> {
     opened_at: i64,
     #[serde(borrow)]
     parts: Vec<Option<Cow<'a, str>>>,
+    /// How each was written, beyond its words; not known of those that the first release wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    written: Vec<WrittenV1>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct WrittenV1 {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    marks: MarksV1,
+    /// What its octets mean, and the octets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    segment: Option<(CodingV1, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CodingV1 {
+    /// The national language identifiers of the locking and the single shift.
+    Gsm7(u8, u8),
+    Ascii,
+    Latin1,
+    Cyrillic,
+    Hebrew,
+    Utf16,
 }
 
 impl<'a> From<&'a Conversation> for ConversationV1<'a> {
@@ -223,26 +259,30 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             },
             arrivals: written.arrivals.into_iter().map(Arrival::try_from).collect::<Result<_, _>>()?,
             session_ends: written.session_ends.into_iter().map(SessionEnd::from).collect(),
-            reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
+            reassembly: Reassembly {
+                sets: written.partial.into_iter().map(PartSet::try_from).collect::<Result<_, _>>()?,
+            },
         })
     }
 }
 
 impl From<&Arrival> for ArrivalV1 {
     fn from(arrival: &Arrival) -> Self {
-        let Arrival { fingerprint, at, seq, taken_by, delivery } = arrival;
+        let Arrival { fingerprint, at, seq, taken_by, delivery, answered_late } = arrival;
         let (taken_by, delivery) = (taken_by.map(|boot| boot.0), delivery.map(|delivery| delivery.0));
-        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by, delivery)
+        Self(base64(&fingerprint.0), nanoseconds(*at), seq.0, taken_by, delivery, answered_late.map(nanoseconds))
     }
 }
 
 impl TryFrom<ArrivalV1> for Arrival {
     type Error = ReadError;
 
-    fn try_from(ArrivalV1(fingerprint, at, seq, taken_by, delivery): ArrivalV1) -> Result<Self, ReadError> {
+    fn try_from(written: ArrivalV1) -> Result<Self, ReadError> {
+        let ArrivalV1(fingerprint, at, seq, taken_by, delivery, answered_late) = written;
         let fingerprint = Fingerprint(octets(&fingerprint)?);
         let (taken_by, delivery) = (taken_by.map(BootId), delivery.map(DeliveryId));
-        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by, delivery })
+        let answered_late = answered_late.map(time);
+        Ok(Self { fingerprint, at: time(at), seq: Seq(seq), taken_by, delivery, answered_late })
     }
 }
 
@@ -277,11 +317,12 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
                 asked_by: asked.map(|asked| asked.by.0),
                 expires_at: nanoseconds(expires_at),
             },
-            Stage::Sending { boot, deadline, expires_at, recalled } => StageV1::Sending {
+            Stage::Sending { boot, deadline, expires_at, recalled, pdus } => StageV1::Sending {
                 boot: boot.0,
                 deadline: nanoseconds(deadline),
                 expires_at: nanoseconds(expires_at),
                 recalled: recalled == Recalled::Yes,
+                pdus: Some(pdus),
             },
         };
         let send_at = waiting.send_at.map(nanoseconds);
@@ -293,6 +334,7 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
     type Error = ReadError;
 
     fn try_from(waiting: WaitingV1<'_>) -> Result<Self, ReadError> {
+        let message: Message = waiting.message.try_into()?;
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
             StageV1::Scheduled { at } => Stage::Scheduled { at: time(at) },
@@ -306,15 +348,16 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
                 asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },
-            StageV1::Sending { boot, deadline, expires_at, recalled } => Stage::Sending {
+            StageV1::Sending { boot, deadline, expires_at, recalled, pdus } => Stage::Sending {
                 boot: BootId(boot),
                 deadline: time(deadline),
                 expires_at: time(expires_at),
                 recalled: if recalled { Recalled::Yes } else { Recalled::No },
+                pdus: pdus.unwrap_or(message.segments),
             },
         };
         let send_at = waiting.send_at.map(time);
-        Ok(Self { message: waiting.message.try_into()?, stage, send_at, attempts: waiting.attempts })
+        Ok(Self { message, stage, send_at, attempts: waiting.attempts })
     }
 }
 
@@ -324,9 +367,11 @@ impl<'a> From<&'a Tracked> for TrackedV1<'a> {
             Fate::Sent { segments } => FateV1::Sent {
                 segments: segments.iter().map(|(id, arrived)| ((&*id.0).into(), *arrived == Arrived::Yes)).collect(),
             },
-            Fate::Unconfirmed { segments, arrived } => {
-                FateV1::Unconfirmed { segments: *segments, arrived: arrived.iter().map(|id| (&*id.0).into()).collect() }
-            }
+            Fate::Unconfirmed { pdus, arrived, left } => FateV1::Unconfirmed {
+                segments: *pdus,
+                arrived: arrived.iter().map(|id| (&*id.0).into()).collect(),
+                left: left.as_ref().map(|left| (nanoseconds(left.at), left.opening.expose().into())),
+            },
         };
         Self {
             id: tracked.id.into(),
@@ -347,9 +392,11 @@ impl TryFrom<TrackedV1<'_>> for Tracked {
         };
         let fate = match tracked.fate {
             FateV1::Sent { segments } => Fate::Sent { segments: segments.into_iter().map(segment).collect() },
-            FateV1::Unconfirmed { segments, arrived } => {
-                Fate::Unconfirmed { segments, arrived: arrived.into_iter().map(|id| CarrierId(id.into())).collect() }
-            }
+            FateV1::Unconfirmed { segments, arrived, left } => Fate::Unconfirmed {
+                pdus: segments,
+                arrived: arrived.into_iter().map(|id| CarrierId(id.into())).collect(),
+                left: left.map(|(at, opening)| Left { at: time(at), opening: Opening::of(&opening) }),
+            },
         };
         Ok(Self {
             id: tracked.id.into(),
@@ -375,22 +422,78 @@ impl EarlyReceiptV1 {
 
 impl<'a> From<&'a PartSet> for PartSetV1<'a> {
     fn from(set: &'a PartSet) -> Self {
-        let parts = set.parts.iter().map(|part| part.as_ref().map(|text| text.expose().into())).collect();
+        let parts = set.parts.iter().map(|part| part.as_ref().map(|piece| piece.text.expose().into())).collect();
+        let is_plain = |piece: &Piece| piece.written == Written::default();
+        let written = match set.parts.iter().flatten().all(is_plain) {
+            true => Vec::new(),
+            false => set.parts.iter().map(|part| part.as_ref().map(WrittenV1::from).unwrap_or_default()).collect(),
+        };
         let (reference, wide) = match set.reference {
             Reference::Octet(reference) => (reference.into(), false),
             Reference::Word(reference) => (reference, true),
         };
-        Self { reference, wide, opened_at: nanoseconds(set.opened_at), parts }
+        Self { reference, wide, opened_at: nanoseconds(set.opened_at), parts, written }
     }
 }
 
-impl From<PartSetV1<'_>> for PartSet {
-    fn from(set: PartSetV1<'_>) -> Self {
-        let parts = set.parts.into_iter().map(|part| part.map(Body::new)).collect();
+impl From<&Piece> for WrittenV1 {
+    fn from(Piece { written: Written { marks, segment }, .. }: &Piece) -> Self {
+        let segment = segment.as_ref().map(|segment| (segment.coding.into(), base64(segment.expose())));
+        Self { marks: write_marks(*marks), segment }
+    }
+}
+
+impl TryFrom<WrittenV1> for Written {
+    type Error = ReadError;
+
+    fn try_from(written: WrittenV1) -> Result<Self, ReadError> {
+        let segment = |(coding, octets): (CodingV1, String)| Ok(Segment::new(coding.into(), any_octets(&octets)?));
+        Ok(Self { marks: read_marks(&written.marks)?, segment: written.segment.map(segment).transpose()? })
+    }
+}
+
+impl From<Coding> for CodingV1 {
+    fn from(coding: Coding) -> Self {
+        match coding {
+            Coding::Gsm7(Shifts { locking, single }) => Self::Gsm7(locking.identifier(), single.identifier()),
+            Coding::Ascii => Self::Ascii,
+            Coding::Latin1 => Self::Latin1,
+            Coding::Cyrillic => Self::Cyrillic,
+            Coding::Hebrew => Self::Hebrew,
+            Coding::Utf16 => Self::Utf16,
+        }
+    }
+}
+
+impl From<CodingV1> for Coding {
+    fn from(coding: CodingV1) -> Self {
+        match coding {
+            CodingV1::Gsm7(locking, single) => {
+                Self::Gsm7(Shifts { locking: Language::of(locking), single: Language::of(single) })
+            }
+            CodingV1::Ascii => Self::Ascii,
+            CodingV1::Latin1 => Self::Latin1,
+            CodingV1::Cyrillic => Self::Cyrillic,
+            CodingV1::Hebrew => Self::Hebrew,
+            CodingV1::Utf16 => Self::Utf16,
+        }
+    }
+}
+
+impl TryFrom<PartSetV1<'_>> for PartSet {
+    type Error = ReadError;
+
+    fn try_from(set: PartSetV1<'_>) -> Result<Self, ReadError> {
+        let written = set.written.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let piece = |(part, written): (Option<Cow<'_, str>>, Option<WrittenV1>)| {
+            let Some(text) = part else { return Ok(None) };
+            Ok(Some(Piece { text: Body::new(text), written: written.unwrap_or_default().try_into()? }))
+        };
+        let parts = set.parts.into_iter().zip(written).map(piece).collect::<Result<_, ReadError>>()?;
         let reference = match u8::try_from(set.reference) {
             Ok(reference) if !set.wide => Reference::Octet(reference),
             Ok(_) | Err(_) => Reference::Word(set.reference),
         };
-        Self { reference, opened_at: time(set.opened_at), parts }
+        Ok(Self { reference, opened_at: time(set.opened_at), parts })
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::{
-    Body, CarrierError, CarrierId, Cause, Failure, Kind, Message, Receipt, ReceiptState, Seq, StaffId, Status,
+    Body, CarrierError, CarrierId, Cause, Clues, Failure, Kind, Likeness, Mark, Marks, Message, Opening, Receipt,
+    ReceiptState, Seq, StaffId, Status,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -61,19 +62,33 @@ pub struct SaidV1<'a> {
     kind: KindV1<'a>,
     #[serde(borrow)]
     text: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    marks: MarksV1,
+}
+
+/// Marks by their names.
+pub type MarksV1 = Vec<String>;
+
+pub fn write_marks(marks: Marks) -> MarksV1 {
+    marks.iter().map(|mark| mark.name().to_owned()).collect()
+}
+
+pub fn read_marks(written: &MarksV1) -> Result<Marks, ReadError> {
+    written.iter().map(|name| Mark::named(name).ok_or(ReadError::NotA("mark"))).collect()
 }
 
 impl<'a> From<&'a Message> for SaidV1<'a> {
     fn from(message: &'a Message) -> Self {
-        Self { kind: (&message.kind).into(), text: message.text.expose().into() }
+        let marks = write_marks(message.marks);
+        Self { kind: (&message.kind).into(), text: message.text.expose().into(), marks }
     }
 }
 
-impl TryFrom<SaidV1<'_>> for (Kind, Body) {
+impl TryFrom<SaidV1<'_>> for (Kind, Body, Marks) {
     type Error = ReadError;
 
     fn try_from(said: SaidV1<'_>) -> Result<Self, ReadError> {
-        Ok((said.kind.try_into()?, Body::new(said.text)))
+        Ok((said.kind.try_into()?, Body::new(said.text), read_marks(&said.marks)?))
     }
 }
 
@@ -108,7 +123,7 @@ impl TryFrom<MessageV1<'_>> for Message {
     type Error = ReadError;
 
     fn try_from(message: MessageV1<'_>) -> Result<Self, ReadError> {
-        let (kind, text) = message.said.try_into()?;
+        let (kind, text, marks) = message.said.try_into()?;
         Ok(Self {
             id: message.id.into(),
             kind,
@@ -118,6 +133,7 @@ impl TryFrom<MessageV1<'_>> for Message {
             updated_at: time(message.updated_at),
             segments: message.segments,
             failure: message.failure.map(|(code, detail)| failure_of(code, detail)).transpose()?,
+            marks,
         })
     }
 }
@@ -250,6 +266,46 @@ pub struct ReceiptV1 {
     /// The carrier's code, and that of the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<(u16, u8)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spelling: Option<LikenessV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    submitted_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opening: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum LikenessV1 {
+    Same,
+    OtherCase,
+    OtherZeros,
+    HexToDecimal,
+    DecimalToHex,
+}
+
+impl From<Likeness> for LikenessV1 {
+    fn from(likeness: Likeness) -> Self {
+        match likeness {
+            Likeness::Same => Self::Same,
+            Likeness::OtherCase => Self::OtherCase,
+            Likeness::OtherZeros => Self::OtherZeros,
+            Likeness::HexToDecimal => Self::HexToDecimal,
+            Likeness::DecimalToHex => Self::DecimalToHex,
+        }
+    }
+}
+
+impl From<LikenessV1> for Likeness {
+    fn from(likeness: LikenessV1) -> Self {
+        match likeness {
+            LikenessV1::Same => Self::Same,
+            LikenessV1::OtherCase => Self::OtherCase,
+            LikenessV1::OtherZeros => Self::OtherZeros,
+            LikenessV1::HexToDecimal => Self::HexToDecimal,
+            LikenessV1::DecimalToHex => Self::DecimalToHex,
+        }
+    }
 }
 
 impl From<&Receipt> for ReceiptV1 {
@@ -259,6 +315,9 @@ impl From<&Receipt> for ReceiptV1 {
             reference: receipt.reference,
             state: receipt.state.into(),
             error: receipt.error.map(|error| error_codes(Some(error))),
+            spelling: receipt.clues.spelling.map(LikenessV1::from),
+            submitted_at: receipt.clues.submitted_at.map(nanoseconds),
+            opening: receipt.clues.opening.as_ref().map(|opening| opening.expose().to_owned()),
         }
     }
 }
@@ -273,6 +332,11 @@ impl TryFrom<ReceiptV1> for Receipt {
             reference: receipt.reference,
             state: receipt.state.into(),
             error: error_of(code, cause.into())?,
+            clues: Clues {
+                spelling: receipt.spelling.map(Likeness::from),
+                submitted_at: receipt.submitted_at.map(time),
+                opening: receipt.opening.as_deref().map(Opening::of),
+            },
         })
     }
 }

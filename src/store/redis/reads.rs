@@ -90,11 +90,12 @@ pub fn message(cipher: &Cipher, look_up: Lookup, id: MessageId, fixed: &[u8], st
         (None, _) => None,
         (Some(_), None) => return Err(not_whole()),
     };
-    let (kind, text) = record::read_said(&cipher.open(&Cipher::message(look_up, id), said)?)?;
+    let (kind, text, marks) = record::read_said(&cipher.open(&Cipher::message(look_up, id), said)?)?;
     Ok(Message {
         id,
         kind,
         text,
+        marks,
         status: record::status_of(number(status)?)?,
         created_at: record::time(number(created_at)?),
         updated_at: record::time(number(updated_at)?),

@@ -83,6 +83,7 @@ async fn a_start_that_was_not_taken_does_not_come_after_the_stop_that_followed_i
 fn id(delivery: &Delivery) -> DeliveryId {
     match delivery {
         Delivery::Text { inbound, .. } => inbound.delivery.unwrap(),
+        Delivery::AnsweredLate { delivery, .. } => *delivery,
         Delivery::Receipt { .. } | Delivery::Reachable { .. } | Delivery::Unroutable(_) => {
             panic!("a text was expected")
         }
@@ -187,4 +188,31 @@ async fn one_unreadable_conversation_is_borne_longer_each_time_it_ended_a_sessio
         assert_eq!(started.elapsed().as_secs(), seconds);
     }
     assert_eq!(reception.begun.lock().unwrap().len(), 3 * (10 + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_carrier_may_not_have_waited_for_is_known_to_be_late_before_the_text_comes_again() {
+    for (seconds, late) in [(8, false), (9, true), (30, true)] {
+        let (link, reception) = link_and(Store::TakesWithin(Duration::from_secs(seconds)));
+        let (drive, mut peer) = drive(&link, 1_024);
+        let carrier = async {
+            peer.binds().await;
+            // The carrier brings it again before it has the answer to the first.
+            for sequence in [1, 2] {
+                peer.says(sequence, deliver_sm("13035550123")).await;
+            }
+            for sequence in [1, 2] {
+                assert_eq!(peer.hears().await.unwrap().sequence(), sequence);
+            }
+            drop(peer);
+        };
+        tokio::join!(drive.run(&[]), carrier);
+        let begun = reception.begun.lock().unwrap();
+        assert_eq!(begun.len(), if late { 4 } else { 3 }, "{seconds} seconds");
+        // The second waits for the first, so it is late in any case.
+        let ids: Vec<_> = begun.iter().map(id).collect();
+        let is_late = |index: usize| matches!(begun[index], Delivery::AnsweredLate { .. });
+        assert_eq!((is_late(1), is_late(begun.len() - 1)), (late, true));
+        assert_eq!((ids[0] == ids[1], ids[0] != ids[2]), (late, true));
+    }
 }

@@ -2,7 +2,7 @@
 //! in Turkey write with them. A table of a language that is not here reads as the default one: one letter is wrong
 //! then, and the rest of the text is not.
 
-use crate::domain::text::{GSM7_ESCAPE, gsm7_char, gsm7_extension_char};
+use super::gsm7;
 
 /// What the header of a text says about its letters: a locking shift is in force for all of it, a single shift for the
 /// one character behind an escape (TS 23.038 §6.2.1.2).
@@ -24,12 +24,22 @@ pub enum Language {
 
 impl Language {
     /// The language of a national language identifier.
-    pub fn of(identifier: u8) -> Self {
+    pub const fn of(identifier: u8) -> Self {
         match identifier {
             1 => Self::Turkish,
             2 => Self::Spanish,
             3 => Self::Portuguese,
             _ => Self::Unshifted,
+        }
+    }
+
+    /// The national language identifier; 0 is the default one.
+    pub const fn identifier(self) -> u8 {
+        match self {
+            Self::Unshifted => 0,
+            Self::Turkish => 1,
+            Self::Spanish => 2,
+            Self::Portuguese => 3,
         }
     }
 
@@ -57,15 +67,15 @@ impl Language {
 impl Shifts {
     /// The character of a code that stands alone; `None` for the escape and above 127.
     pub fn plain(self, code: u8) -> Option<char> {
-        find(self.locking.locking(), code).or_else(|| gsm7_char(code))
+        find(self.locking.locking(), code).or_else(|| gsm7::character(code))
     }
 
     /// The character of a code behind an escape. An unknown one shows as it would without the escape, and a further
     /// escape, to a table that is not defined yet, as a space (§6.2.1.1).
     pub fn escaped(self, code: u8) -> Option<char> {
         match code {
-            GSM7_ESCAPE => Some(' '),
-            _ => find(self.single.single(), code).or_else(|| gsm7_extension_char(code)).or_else(|| self.plain(code)),
+            gsm7::ESCAPE => Some(' '),
+            _ => find(self.single.single(), code).or_else(|| gsm7::escaped(code)).or_else(|| self.plain(code)),
         }
     }
 }
@@ -181,14 +191,13 @@ mod tests {
         assert_eq!(table(|code| portuguese.plain(code)), expected);
         for language in [Language::Unshifted, Language::Spanish] {
             let shifts = Shifts { locking: language, ..Shifts::default() };
-            assert_eq!(table(|code| shifts.plain(code)), table(gsm7_char));
+            assert_eq!(table(|code| shifts.plain(code)), table(gsm7::character));
         }
     }
 
     #[test]
     fn the_single_shift_tables_are_those_of_annex_a() {
-        let own =
-            |language: Language| table(|code| find(language.single(), code).or_else(|| gsm7_extension_char(code)));
+        let own = |language: Language| table(|code| find(language.single(), code).or_else(|| gsm7::escaped(code)));
         let turkish = "··········¶·····\n····^···········\n········{}·····\\\n············[~]·\n\
                        |······Ğ·İ······\n···Ş············\n···ç·€·ğ·ı······\n···ş············\n";
         assert_eq!(own(Language::Turkish), turkish);
@@ -205,7 +214,7 @@ mod tests {
         let shifts = Shifts { locking: Language::Turkish, single: Language::Spanish };
         assert_eq!(shifts.escaped(0x61), Some('á'));
         assert_eq!(shifts.escaped(0x60), Some('ç'), "from the locking table");
-        assert_eq!(shifts.escaped(GSM7_ESCAPE), Some(' '));
+        assert_eq!(shifts.escaped(gsm7::ESCAPE), Some(' '));
         assert_eq!(shifts.escaped(0x80), None);
     }
 
