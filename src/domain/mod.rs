@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod journal;
 pub mod keyword;
+pub mod ledger;
 mod message;
 pub mod meter;
 mod names;

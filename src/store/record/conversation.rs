@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::LedgerV1;
 use super::message::{KindV1, MessageV1, ReceiptV1};
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, base64, nanoseconds, octets, time};
 use crate::domain::outbox::{Arrived, Asked, EarlyReceipt, Fate, Outbox, Pause, Recalled, Stage, Tracked, Waiting};
@@ -38,6 +39,9 @@ pub struct ConversationV1<'a> {
     session_ends: Vec<SessionEndV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     partial: Vec<PartSetV1<'a>>,
+    /// Not in what was written before there was a ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    ledger: Option<LedgerV1<'a>>,
 }
 
 /// Fingerprint, time, place, the boot that took it, and the delivery: there are up to 32 of them, so they are short. The
@@ -145,6 +149,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             arrivals,
             session_ends,
             reassembly: Reassembly { sets },
+            ledger,
         } = conversation;
         Self {
             id: id.0,
@@ -161,6 +166,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             arrivals: arrivals.iter().map(ArrivalV1::from).collect(),
             session_ends: session_ends.iter().copied().map(SessionEndV1::from).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
+            ledger: LedgerV1::of(ledger),
         }
     }
 }
@@ -194,6 +200,7 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             arrivals: written.arrivals.into_iter().map(Arrival::try_from).collect::<Result<_, _>>()?,
             session_ends: written.session_ends.into_iter().map(SessionEnd::from).collect(),
             reassembly: Reassembly { sets: written.partial.into_iter().map(PartSet::from).collect() },
+            ledger: LedgerV1::read(written.ledger)?,
         })
     }
 }
