@@ -5,6 +5,7 @@ mod carrier;
 mod carrier_test;
 mod check;
 mod demo;
+mod export;
 mod progress;
 mod serve;
 mod store;
@@ -19,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Daemon, StartError};
 use crate::config::Mistakes;
-use crate::domain::PracticeId;
+use crate::domain::{PatientId, PracticeId};
 use crate::ports::{Record, StoreError};
 use crate::service;
 use crate::store::{AcceptError, Archive, CopyError, OpenError};
@@ -45,6 +46,7 @@ enum Command {
     CarrierTest(carrier_test::CarrierTest),
     Store(store::Store),
     Audit(audit::Audit),
+    Export(export::Export),
 }
 
 /// Runs the command that the arguments name.
@@ -57,6 +59,7 @@ pub fn run() -> ExitCode {
         Command::CarrierTest(test) => on_runtime(test.run()),
         Command::Store(store) => on_runtime(store.run()),
         Command::Audit(audit) => on_runtime(audit.run()),
+        Command::Export(export) => on_runtime(export.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +103,8 @@ enum Failure {
     Unreadable(#[source] StoreError),
     #[error("there is no practice {0} in the store: check its id")]
     NoPractice(PracticeId),
+    #[error("there is no patient {0} in the practice: check the id")]
+    NoPatient(PatientId),
     #[error(
         "the evidence is not as it was written ({} found): keep a copy of the store as it is, and find out who did it",
         findings
@@ -125,6 +130,7 @@ impl Failure {
             | Self::Read(_)
             | Self::Unreadable(_)
             | Self::NoPractice(_)
+            | Self::NoPatient(_)
             | Self::Altered { .. }
             | Self::CarrierTest(_)
             | Self::Copy(_)

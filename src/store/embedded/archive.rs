@@ -60,7 +60,7 @@ impl Archive for Archived {
     }
 
     async fn records(&mut self, practice: &PracticeId) -> Read<Vec<Record>> {
-        let (records, _) = reads::records(&self.database, &self.cipher)?;
+        let records = reads::every_record(&self.database, &self.cipher)?;
         Ok(records.into_iter().filter(|record| record.key().practice() == practice).collect())
     }
 

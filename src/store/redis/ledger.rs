@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::RedisError;
 use tokio::sync::Notify;
 
 use super::super::cipher::Lookup;
@@ -143,6 +142,6 @@ pub async fn seal(line: &Line, cipher: &Cipher, practice: &PracticeId) -> Result
             script.arg(sealer.seal(&cipher.ring, &written.line));
         }
         // Somebody else was faster, or the store went back: it is looked at anew.
-        line.ask(|mut wire| async move { Ok::<u64, RedisError>(script.invoke_async(&mut wire).await?) }).await?;
+        line.ask(|mut wire| async move { script.invoke_async::<u64>(&mut wire).await }).await?;
     }
 }
