@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicI64;
 
 use assent::domain::policy::BootId;
 use assent::ports::{Record, Store};
-use assent::store::{Done, KeySource, Location, copy, open};
+use assent::store::{Done, Finding, Flaw, KeySource, Location, copy, open};
 
 use crate::directories::Directory;
 use crate::home::Home;
-use crate::servers::Server;
+use crate::servers::{LEDGER, SEALS, Server};
 use crate::stage::{HandClock, Talk, at, draft, key, keys_in, policy, practice, text};
 
 fn clock() -> Arc<HandClock> {
@@ -134,14 +134,62 @@ async fn a_copy_keeps_the_ledger_and_verifies() {
     copies(&other, &place("c")).await;
 }
 
+async fn what_somebody_changed_is_not_copied<H: Home>() {
+    let (home, target) = (H::fresh().await, tempfile::tempdir().unwrap());
+    let store = home.open().await;
+    tell(&store).await;
+    home.close(store).await;
+    home.take_out(7).await;
+    let url = format!("file://{}", target.path().join("b").display());
+    let error = copy(&home.location(), &Location::new(url, KeySource::InDirectory), &*clock(), &mut |_| {}).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("assent audit verify"), "{error}");
+}
+
 #[tokio::test]
 async fn a_ledger_that_somebody_changed_is_not_signed_anew_by_a_copy() {
+    what_somebody_changed_is_not_copied::<Directory>().await;
+    what_somebody_changed_is_not_copied::<Server>().await;
+}
+
+/// A failover may lose the seals that came last and nothing else: a daemon makes the same again.
+#[tokio::test]
+async fn seals_that_are_lost_are_made_again_and_nothing_is_found() {
+    let home = Server::fresh().await;
+    let store = home.open().await;
+    tell(&store).await;
+    home.close(store).await;
+    let sealed: Vec<String> = home.ask(&["LRANGE", SEALS, "0", "-1"]).await;
+    home.ask::<String>(&["LTRIM", SEALS, "0", "9"]).await;
+    let found = home.verified().await;
+    assert_eq!((found.changes, found.unsealed, found.anchor, found.findings), (15, 5, Some(15), vec![]));
+    let line: String = home.ask(&["LINDEX", LEDGER, "12"]).await;
+    home.ask::<u64>(&["LREM", LEDGER, "1", &line]).await;
+    let found = home.verified().await;
+    let flaws: Vec<&Flaw> = found.findings.iter().map(|finding| &finding.flaw).collect();
+    assert!(flaws.contains(&&Flaw::CutBelowAnchor { seen: 15, found: 14 }), "{flaws:?}");
+    let after: String = home.ask(&["LINDEX", LEDGER, "12"]).await;
+    home.ask::<u64>(&["LINSERT", LEDGER, "BEFORE", &after, &line]).await;
+    let store = home.open().await;
+    home.close(store).await;
+    assert_eq!(home.ask::<Vec<String>>(&["LRANGE", SEALS, "0", "-1"]).await, sealed);
+    assert_eq!(home.verified().await.findings, []);
+}
+
+#[tokio::test]
+async fn what_is_no_line_is_found() {
+    let home = Server::fresh().await;
+    let store = home.open().await;
+    tell(&store).await;
+    home.close(store).await;
+    home.ask::<String>(&["LSET", LEDGER, "3", "nothing"]).await;
+    let found = home.verified().await.findings;
+    assert!(found.contains(&Finding { entry: Some(4), conversation: None, flaw: Flaw::Edited }), "{found:?}");
     let home = Directory::fresh().await;
     let store = home.open().await;
     tell(&store).await;
     drop(store);
-    home.take_out(7).await;
-    let url = format!("file://{}", home.directory.path().join("b").display());
-    let error = copy(&home.location(), &Location::new(url, KeySource::InDirectory), &*clock(), &mut |_| {}).await;
-    assert!(error.unwrap_err().to_string().contains("assent audit verify"));
+    home.database().execute("UPDATE ledger SET look_up = x'00' WHERE place = 4", []).unwrap();
+    let found = home.verified().await.findings;
+    assert!(found.contains(&Finding { entry: Some(4), conversation: None, flaw: Flaw::Edited }), "{found:?}");
 }

@@ -21,8 +21,8 @@ pub struct Server {
     runs: AtomicU64,
 }
 
-const LEDGER: &str = "assent:{riverside}:ledger";
-const SEALS: &str = "assent:{riverside}:ledger:seals";
+pub const LEDGER: &str = "assent:{riverside}:ledger";
+pub const SEALS: &str = "assent:{riverside}:ledger:seals";
 const CONVERSATIONS: &str = "assent:{riverside}:conversations";
 
 impl Server {

@@ -87,7 +87,7 @@ async fn it_says_the_same_as_the_other_formats() {
     let (before, _) = document.rsplit_once(",\"identifier\"").unwrap();
     assert_eq!(bundle["identifier"]["value"], sha256(before));
     assert_eq!(resources(&bundle, "Patient").len(), 4);
-    assert_eq!(resources(&bundle, "Communication").len(), 465);
+    assert_eq!(resources(&bundle, "Communication").len(), 265);
     // Those who share a phone have one each.
     let states: Vec<&str> =
         resources(&bundle, "Consent").iter().map(|consent| consent["status"].as_str().unwrap()).collect();

@@ -114,7 +114,9 @@ impl Archive for Archived {
         let mut rows = sql.query([look_up.0])?;
         let mut proofs = Vec::new();
         while let Some(row) = rows.next()? {
-            proofs.push(ledger::read(row)?.line.open(&self.cipher)?);
+            let line = ledger::read(row)?.line;
+            let line = line.ok_or_else(|| StoreError::Unreadable("a line of the ledger is none".into()))?;
+            proofs.push(line.open(&self.cipher)?);
         }
         Ok(proofs)
     }

@@ -138,15 +138,16 @@ pub fn seal_at(database: &Connection, practice: i64, place: u64) -> rusqlite::Re
 
 /// A line, from the columns that [`COLUMNS`] names.
 pub fn read(row: &Row<'_>) -> rusqlite::Result<Placed> {
-    Ok(Placed {
-        place: row.get::<_, i64>("place")?.cast_unsigned(),
-        line: Line {
-            look_up: Lookup(row.get("look_up")?),
-            conversation: row.get::<_, i64>("conversation")?.cast_unsigned(),
-            seq: row.get::<_, i64>("seq")?.cast_unsigned(),
-            signature: row.get("signature")?,
-            proof: Some(row.get("proof")?),
-            seal: Some(row.get("seal")?),
-        },
+    Ok(Placed { place: row.get::<_, i64>("place")?.cast_unsigned(), line: line(row).ok() })
+}
+
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line {
+        look_up: Lookup(row.get("look_up")?),
+        conversation: row.get::<_, i64>("conversation")?.cast_unsigned(),
+        seq: row.get::<_, i64>("seq")?.cast_unsigned(),
+        signature: row.get("signature")?,
+        proof: Some(row.get("proof")?),
+        seal: Some(row.get("seal")?),
     })
 }

@@ -156,11 +156,12 @@ impl Transfer {
         let (practice, placed) = (row.get("practice")?, ledger::read(row)?);
         let before = ledger::seal_at(&self.database, practice, placed.place.saturating_sub(1))?;
         let mut sealer = Sealer::after(practice, placed.place.saturating_sub(1), before);
-        if !sealer.check(&self.cipher.ring, &placed.line, placed.line.seal.as_deref().unwrap_or_default()) {
+        let mut follows = |line: &Line| sealer.check(&self.cipher.ring, line, line.seal.as_deref().unwrap_or_default());
+        let Some(line) = placed.line.filter(|line| follows(line)) else {
             let reason = "it does not follow from what is before it: see `assent audit verify`";
             return Err(StoreError::Unreadable(reason.into()));
-        }
-        Ok(Item::Proof(Box::new(placed.line.open(&self.cipher)?)))
+        };
+        Ok(Item::Proof(Box::new(line.open(&self.cipher)?)))
     }
 
     /// The practice that has a number in the tables, which is a hash. Its record says which one it is.

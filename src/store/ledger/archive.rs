@@ -13,7 +13,8 @@ use crate::ports::{Record, StoreError, Stored};
 /// A line with its place in the ledger of its practice, counted from 1.
 pub struct Placed {
     pub place: u64,
-    pub line: Line,
+    /// None where what stands there is no line.
+    pub line: Option<Line>,
 }
 
 /// A conversation as it is stored, or why it can't be read.

@@ -153,14 +153,19 @@ impl Walk<'_> {
     }
 
     fn line(&mut self, Placed { place, line }: Placed) {
-        let (conversation, seq) = (line.conversation, line.seq);
-        let found = |flaw| Finding { entry: Some(place), conversation: Some(conversation), flaw };
+        let conversation = line.as_ref().map(|line| line.conversation);
+        let found = |flaw| Finding { entry: Some(place), conversation, flaw };
         let missing = place - self.place - 1;
         if missing > 0 {
             self.verified.findings.push(found(Flaw::Deleted { missing }));
         }
         self.place = place;
         self.verified.changes += 1;
+        let Some(line) = line else {
+            self.verified.findings.push(found(Flaw::Edited));
+            return;
+        };
+        let (conversation, seq) = (line.conversation, line.seq);
         if !self.is_ahead_of_seals {
             self.seal(place, &line);
         }
@@ -197,31 +202,43 @@ impl Walk<'_> {
         if !follows && !follows_a_gap {
             self.verified.findings.push(found(Flaw::Reordered));
         }
-        let seen = self.anchor.as_ref().filter(|anchor| anchor.place == place);
-        if seen.is_some_and(|anchor| anchor.seal != *seal) {
-            self.verified.findings.push(found(Flaw::OtherAnchor));
-        }
         self.verified.newest = Some((place, seal.clone()));
+        self.compare(place, line.conversation, seal);
     }
 
-    /// The seals of lines that were not sealed yet when they were read.
+    /// Whether that is what this machine has seen in this place.
+    fn compare(&mut self, place: u64, conversation: u64, seal: &str) {
+        let seen = self.anchor.as_ref().filter(|anchor| anchor.place == place);
+        if seen.is_some_and(|anchor| anchor.seal != *seal) {
+            let flaw = Flaw::OtherAnchor;
+            self.verified.findings.push(Finding { entry: Some(place), conversation: Some(conversation), flaw });
+        }
+    }
+
+    /// The seals of lines that were not sealed yet when they were read. The seal that a line will get follows from what is
+    /// there, so it can be held against what this machine has seen: a failover may have lost no more than seals.
     async fn late_seals(&mut self) -> Result<(), StoreError> {
-        self.is_ahead_of_seals = false;
-        loop {
-            let page = self.archive.lines(self.practice, self.sealer.next - 1, PAGE).await?;
+        if !std::mem::take(&mut self.is_ahead_of_seals) {
+            return Ok(());
+        }
+        let mut after = self.sealer.next - 1;
+        while after < self.place {
+            let page = self.archive.lines(self.practice, after, PAGE.min(self.place - after)).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.place;
             for Placed { place, line } in &page {
-                if *place <= self.place {
+                let Some(line) = line else { continue };
+                if !self.is_ahead_of_seals {
                     self.seal(*place, line);
                 }
-                if self.is_ahead_of_seals || *place >= self.place {
-                    self.verified.unsealed = self.place.saturating_sub(self.sealer.next - 1);
-                    return Ok(());
+                if self.is_ahead_of_seals {
+                    self.verified.unsealed += 1;
+                    let seal = self.sealer.seal(&self.archive.cipher().ring, line);
+                    self.compare(*place, line.conversation, &seal);
                 }
             }
-            if page.is_empty() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     /// Every conversation, against what the ledger tells of it.
@@ -292,7 +309,7 @@ impl Walk<'_> {
             flaw: Flaw::ConversationGone { changes: known.seq },
         }));
         if let Some(anchor) = &anchor
-            && anchor.place > verified.newest.as_ref().map_or(0, |(place, _)| *place)
+            && anchor.place > place
         {
             let flaw = Flaw::CutBelowAnchor { seen: anchor.place, found: place };
             verified.findings.push(Finding { entry: None, conversation: None, flaw });

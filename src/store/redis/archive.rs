@@ -69,7 +69,8 @@ impl Archived {
         let mut heads = Vec::with_capacity(look_ups.len());
         for (look_up, fields) in look_ups.into_iter().zip(found) {
             let Some(id) = &fields.0 else { continue };
-            let conversation = reads::number(id)?;
+            // One that is none shows where the rest is opened.
+            let conversation = reads::number(id).unwrap_or(0);
             let stored = reads::stored(&self.cipher, look_up, fields);
             let stored = stored.and_then(|stored| stored.ok_or_else(|| unreadable("a conversation is not there")));
             heads.push(Head { look_up, conversation, stored });
@@ -116,17 +117,20 @@ impl Archive for Archived {
         let mut lines = Vec::with_capacity(texts.len());
         let mut question = redis::pipe();
         for (place, text) in (after + 1..).zip(&texts) {
-            let Written { line, index } =
-                Written::parse(text).ok_or_else(|| unreadable(&format!("line {place} of the ledger is none")))?;
-            let Some(index) = index.checked_sub(1) else { return Err(unreadable("a line of the ledger is none")) };
-            question.cmd("LINDEX").arg(of.proofs(line.look_up)).arg(index);
-            lines.push(Placed { place, line });
+            let written = Written::parse(text).filter(|written| written.index > 0);
+            if let Some(Written { line, index }) = &written {
+                question.cmd("LINDEX").arg(of.proofs(line.look_up)).arg(index - 1);
+            }
+            lines.push(Placed { place, line: written.map(|written| written.line) });
         }
         let proofs: Vec<Option<Vec<u8>>> = self.ask(question).await?;
-        let mut seals = seals.into_iter();
-        for (placed, proof) in lines.iter_mut().zip(proofs) {
-            placed.line.proof = proof;
-            placed.line.seal = seals.next();
+        let (mut seals, mut proofs) = (seals.into_iter(), proofs.into_iter());
+        for placed in &mut lines {
+            let seal = seals.next();
+            if let Some(line) = &mut placed.line {
+                line.proof = proofs.next().flatten();
+                line.seal = seal;
+            }
         }
         Ok(lines)
     }
@@ -141,8 +145,8 @@ impl Archive for Archived {
         question.cmd("LRANGE").arg(Of(practice).all_conversations()).arg(from).arg(last);
         let (look_ups,): (Vec<Vec<u8>>,) = self.ask(question).await?;
         let next = (!look_ups.is_empty()).then_some(from + look_ups.len() as u64);
-        let look_up = |hex: &Vec<u8>| keys::look_up(hex).ok_or_else(|| unreadable("a look-up is none"));
-        let look_ups = look_ups.iter().map(look_up).collect::<Read<Vec<Lookup>>>()?;
+        // What is no look-up leads to no conversation: one that the ledger knows is found to be gone.
+        let look_ups = look_ups.iter().filter_map(|hex| keys::look_up(hex)).collect();
         Ok(Heads { heads: self.heads_of(practice, look_ups).await?, next })
     }
 
