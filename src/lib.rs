@@ -38,6 +38,7 @@
 //! | [`carrier`] | the wire: SMPP links, texts and receipts |
 //! | [`simulator`] | a simulated carrier, for the demo and for tests |
 //! | [`http`] | the API; its route table is the table of contents |
+//! | [`export`] | what was said and what proves consent, as one document |
 //! | [`console`] | the page |
 //! | [`config`] | what the operator decides |
 //! | [`telemetry`] | logs and metrics, without personal data |
@@ -59,6 +60,7 @@
 //! - No constructor of [`domain::Cleared`] outside the consent gate, and no carrier that takes anything else.
 //! - No clock in [`domain`], and no serde: what is stored has a written form of its own, in [`store`].
 //! - No retry of what may have gone out.
+//! - No way to take a change of consent back out: [`domain::ledger`] holds what proves each, and `assent audit verify` finds gaps.
 //! - No `Display` on a phone or a text: whoever wants the words asks for `expose()`.
 //!
 //! `tests/tidy.rs` holds the directions between the modules.
@@ -72,6 +74,7 @@ pub mod config;
 pub mod console;
 pub mod conversations;
 pub mod domain;
+pub mod export;
 pub mod http;
 pub mod inbox;
 pub mod ports;

@@ -177,7 +177,7 @@ impl Changed {
                 Entry::Updated { id, .. } => Self::MessageUpdated(id.seq),
                 Entry::ConsentChanged { .. } => Self::Consent,
                 Entry::UnreadChanged { .. } => Self::Unread,
-                Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => continue,
+                Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } | Entry::Proved(_) => continue,
             };
             if !changes.contains(&change) {
                 changes.push(change);

@@ -1,9 +1,12 @@
 //! The command line: one file per command.
 
+mod audit;
 mod carrier;
 mod carrier_test;
 mod check;
 mod demo;
+mod export;
+mod progress;
 mod serve;
 mod store;
 
@@ -18,9 +21,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::{Daemon, StartError};
 use crate::carrier::TlsFileError;
 use crate::config::Mistakes;
-use crate::ports::StoreError;
+use crate::domain::{PatientId, PracticeId};
+use crate::ports::{Record, StoreError};
 use crate::service;
-use crate::store::{AcceptError, CopyError};
+use crate::store::{AcceptError, Archive, CopyError, OpenError};
 use crate::telemetry::LogError;
 
 /// Two-way patient texting: consent first, over SMPP.
@@ -42,6 +46,8 @@ enum Command {
     Carrier(carrier::Carrier),
     CarrierTest(carrier_test::CarrierTest),
     Store(store::Store),
+    Audit(audit::Audit),
+    Export(export::Export),
 }
 
 /// Runs the command that the arguments name.
@@ -53,6 +59,8 @@ pub fn run() -> ExitCode {
         Command::Carrier(carrier) => on_runtime(carrier.run()),
         Command::CarrierTest(test) => on_runtime(test.run()),
         Command::Store(store) => on_runtime(store.run()),
+        Command::Audit(audit) => on_runtime(audit.run()),
+        Command::Export(export) => on_runtime(export.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -96,6 +104,19 @@ enum Failure {
     #[error(transparent)]
     Accept(#[from] AcceptError),
     #[error(transparent)]
+    Read(OpenError),
+    #[error("the store can't be read: {0}")]
+    Unreadable(#[source] StoreError),
+    #[error("there is no practice {0} in the store: check its id")]
+    NoPractice(PracticeId),
+    #[error("there is no patient {0} in the practice: check the id")]
+    NoPatient(PatientId),
+    #[error(
+        "the evidence is not as it was written ({} found): keep a copy of the store as it is, and find out who did it",
+        findings
+    )]
+    Altered { findings: usize },
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -112,10 +133,29 @@ impl Failure {
             | Self::Check { .. }
             | Self::Unmet(_)
             | Self::Accept(_)
+            | Self::Read(_)
+            | Self::Unreadable(_)
+            | Self::NoPractice(_)
+            | Self::NoPatient(_)
+            | Self::Altered { .. }
             | Self::CarrierTest(_)
             | Self::Copy(_)
             | Self::Io(_) => ExitCode::FAILURE,
         }
+    }
+}
+
+/// The id of a practice, as it is typed.
+fn practice(text: &str) -> Result<PracticeId, String> {
+    PracticeId::parse(text).map_err(|error| error.to_string())
+}
+
+/// A name that is mistyped is not taken for a practice of which there is nothing.
+async fn is_known(archive: &mut dyn Archive, practice: &PracticeId) -> Result<Vec<Record>, Failure> {
+    let records = archive.records(practice).await.map_err(Failure::Unreadable)?;
+    match records.iter().any(|record| matches!(record, Record::Practice(_))) {
+        true => Ok(records),
+        false => Err(Failure::NoPractice(practice.clone())),
     }
 }
 

@@ -1,19 +1,16 @@
 //! `assent store`: what an operator does to a store.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 
 use super::Failure;
+use super::progress::Progress;
 use crate::app::{self, SystemClock};
 use crate::config::{self, Config, StoreFiles};
 use crate::store::{self, Compared, CopyError, Done, KeySource, Location, Loss, Step};
 use crate::telemetry;
-
-/// How often a copy says how far it is where there is no terminal, in percent.
-const PERCENT_PER_LINE: u64 = 5;
 
 /// Work on a store
 #[derive(clap::Args)]
@@ -139,7 +136,7 @@ impl Copy {
         let to = location(self.to, self.to_config, of_target)?;
         telemetry::start_logging("warn")?;
         let mut progress = Progress::default();
-        let done = store::copy(&from, &to, &SystemClock, &mut |step| progress.step(step)).await;
+        let done = store::copy(&from, &to, &SystemClock, &mut |step| show(&mut progress, step)).await;
         progress.finish();
         match done {
             Ok(Done::Already) => println!("the copy was finished before; nothing was changed"),
@@ -178,52 +175,16 @@ fn print(compared: &Compared) {
     }
 }
 
-/// Shows how far it is: a bar on a terminal, a line now and then elsewhere.
-#[derive(Default)]
-struct Progress {
-    phase: Option<(&'static str, ProgressBar)>,
-    /// In percent.
-    said: u64,
-}
-
-impl Progress {
-    fn step(&mut self, step: Step) {
-        let (name, done, total) = match step {
-            Step::Copied { done, total } => ("copied", done, total),
-            Step::Compared { done, total } => ("compared", done, total),
-            Step::StaysBehind { audit } => {
-                self.finish();
-                return println!(
-                    "{} entries of the audit, of what operators accepted, stay in the source: keep it for as long as they count",
-                    HumanCount(audit)
-                );
-            }
-        };
-        if self.phase.as_ref().is_none_or(|(phase, _)| *phase != name) {
-            self.finish();
-            self.phase = Some((name, bar(name, total)));
-            self.said = 0;
-        }
-        if let Some((_, bar)) = &self.phase {
-            bar.set_position(done);
-        }
-        let percent = (done * 100).checked_div(total).unwrap_or(100);
-        if !std::io::stderr().is_terminal() && percent >= self.said + PERCENT_PER_LINE {
-            self.said = percent - percent % PERCENT_PER_LINE;
-            eprintln!("{name} {} % of {}", self.said, HumanCount(total));
+fn show(progress: &mut Progress, step: Step) {
+    match step {
+        Step::Copied { done, total } => progress.step("copied", done, total),
+        Step::Compared { done, total } => progress.step("compared", done, total),
+        Step::StaysBehind { audit } => {
+            progress.finish();
+            println!(
+                "{} entries of the audit, of what operators accepted, stay in the source: keep it for as long as they count",
+                HumanCount(audit)
+            );
         }
     }
-
-    fn finish(&mut self) {
-        if let Some((_, bar)) = self.phase.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// A bar that is drawn to standard error, and nowhere if that is no terminal.
-fn bar(name: &'static str, total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:>8} [{bar:40}] {human_pos} of {human_len}, {eta} left");
-    let style = style.expect("the template is well formed").progress_chars("=> ");
-    ProgressBar::new(total).with_style(style).with_message(name)
 }

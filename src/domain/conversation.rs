@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
+use super::ledger::{self, Ledger};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Piece, Reassembly, Words};
 use super::text::Segments;
@@ -53,6 +54,7 @@ pub struct Conversation {
     /// before may come again.
     pub session_ends: Vec<SessionEnd>,
     pub reassembly: Reassembly,
+    pub ledger: Ledger,
 }
 
 /// An inbound text that may be delivered again.
@@ -113,6 +115,7 @@ impl Conversation {
             arrivals: Vec::new(),
             session_ends: Vec::new(),
             reassembly: Reassembly::default(),
+            ledger: Ledger::default(),
         }
     }
 
@@ -550,6 +553,9 @@ impl Turn<'_> {
         if self.next.unread != before.unread {
             self.journal.push(Entry::UnreadChanged { unread: self.next.unread });
         }
+        let (number, memory) = (&self.policy.practice.number, self.policy.limits.invitation_memory);
+        let proofs = ledger::enter(&mut self.next, before.consent, &self.journal, number, memory);
+        self.journal.extend(proofs);
         if !self.journal.is_empty() {
             self.effects.push(Effect::Publish(self.next.summary()));
         }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::ledger::Proof;
 use super::{Consent, Failure, Fingerprint, Message, MessageId, Receipt, Status};
 
 /// One thing that happened, in the order in which it did.
@@ -13,6 +14,8 @@ pub enum Entry {
     Updated { id: MessageId, status: Status, failure: Option<Failure>, at: Timestamp },
     /// Consent changed, or was proved anew.
     ConsentChanged { consent: Consent, at: Timestamp },
+    /// A change of consent was entered in the ledger. It comes after everything else of its step.
+    Proved(Box<Proof>),
     /// The count of unread texts changed.
     UnreadChanged { unread: u32 },
     /// The carrier delivered a text a second time; it is not shown again.

@@ -10,6 +10,7 @@ mod event;
 pub mod hours;
 mod journal;
 pub mod keyword;
+pub mod ledger;
 pub mod letters;
 mod marks;
 mod message;

@@ -47,7 +47,10 @@ impl Stage {
     fn of(error: &OpenError) -> Self {
         match error {
             OpenError::UnknownScheme { .. } | OpenError::NoDirectory | OpenError::Redis(_) => Self::Url,
-            OpenError::InUse { .. } | OpenError::Directory { .. } | OpenError::NoStore { .. } => Self::Directory,
+            OpenError::InUse { .. }
+            | OpenError::Directory { .. }
+            | OpenError::NoStore { .. }
+            | OpenError::Ledger(_) => Self::Directory,
             OpenError::Database { .. }
             | OpenError::Damaged { .. }
             | OpenError::NotOurs { .. }

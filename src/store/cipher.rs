@@ -58,6 +58,8 @@ pub struct KeyRing {
 struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
+    /// Signs and seals the evidence ledger.
+    ledger: Hmac<Sha256>,
 }
 
 impl KeyRing {
@@ -124,6 +126,25 @@ impl KeyRing {
     }
 }
 
+/// What proves that the holder of a key wrote something, without hiding it. Its keys follow from the same ring.
+impl KeyRing {
+    /// With the newest key, whose id comes first.
+    pub fn authenticate(&self, written: &Identity) -> (&str, [u8; 32]) {
+        let key = &self.keys[0];
+        let mut mac = key.ledger.clone();
+        mac.update(&written.0);
+        (&key.id, mac.finalize().into_bytes().into())
+    }
+
+    /// Whether the key of this id authenticated it. A key that is not in the ring proves nothing.
+    pub fn is_authentic(&self, written: &Identity, key: &str, mac: &[u8; 32]) -> bool {
+        let Some(key) = self.keys.iter().find(|known| known.id == key) else { return false };
+        let mut expected = key.ledger.clone();
+        expected.update(&written.0);
+        expected.verify_slice(mac).is_ok()
+    }
+}
+
 /// A sealed value, taken apart.
 struct Sealed<'a> {
     key_id: &'a [u8],
@@ -155,7 +176,10 @@ impl Key {
         let mut derived = derive(octets.expose_secret(), "assent seal 1");
         let cipher = XChaCha20Poly1305::new(&derived.into());
         derived.zeroize();
-        Some(Self { id: id.to_owned(), cipher })
+        let mut derived = derive(octets.expose_secret(), "assent ledger 1");
+        let ledger = <Hmac<Sha256> as KeyInit>::new_from_slice(&derived).expect("HMAC takes a key of any length");
+        derived.zeroize();
+        Some(Self { id: id.to_owned(), cipher, ledger })
     }
 }
 
@@ -341,6 +365,20 @@ mod tests {
         let sealed_after = both.seal(&place(), b"yes");
         assert_eq!(old.open(&place(), &sealed_after), Err(OpenSealError::UnknownKey("k2".into())));
         assert_eq!(ring(&[("k2", 9)]).open(&place(), &sealed_after), Err(OpenSealError::Forged));
+    }
+
+    #[test]
+    fn what_was_authenticated_is_known_again_by_every_key_of_the_ring_and_by_no_other() {
+        let old = ring(&[("k1", 1)]);
+        let both = ring(&[("k2", 2), ("k1", 1)]);
+        let (key, mac) = old.authenticate(&place());
+        assert!(both.is_authentic(&place(), key, &mac));
+        assert!(!both.is_authentic(&Identity::of("thread"), key, &mac));
+        assert!(!both.is_authentic(&place(), "k2", &mac));
+        assert!(!ring(&[("k1", 9)]).is_authentic(&place(), key, &mac));
+        let (key, mac) = both.authenticate(&place());
+        assert_eq!(key, "k2");
+        assert!(!old.is_authentic(&place(), key, &mac), "a key that is not there proves nothing");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The store of one machine: SQLite, one writer, a few readers.
 
+mod archive;
 mod directory;
+mod ledger;
 mod meters;
 mod reads;
 mod schema;
@@ -9,13 +11,15 @@ mod tests;
 mod transfer;
 mod writes;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use super::files;
+use super::ledger::Kept;
 use super::record;
 use super::sealed::{Cipher, answers_kept_since};
 use super::writer::Writer;
@@ -28,8 +32,10 @@ use crate::ports::{
     News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
     Version,
 };
+pub use archive::Archived;
 pub use transfer::Transfer;
 
+use ledger::Notary;
 use reads::Readers;
 use writes::{Answer, Backend, Request};
 
@@ -58,12 +64,14 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    pub fn open(directory: PathBuf, keys: &KeySource, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        Self::open_with(directory, keys, clock, BOUNDS)
+    /// `own` is the directory in which this daemon remembers what it has seen.
+    pub fn open(directory: PathBuf, own: &Path, keys: &KeySource, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_with(directory, own, keys, clock, BOUNDS)
     }
 
     fn open_with(
         directory: PathBuf,
+        own: &Path,
         keys: &KeySource,
         clock: Arc<dyn Clock>,
         bounds: Bounds,
@@ -75,7 +83,10 @@ impl Embedded {
         let readers = Readers::new(directory::database(&directory));
         let last_commit_before_start = opened.last_commit.map(record::time);
         let run_ends = opened.run_ends.into_iter().map(record::time).collect();
-        let backend = Backend::new(opened.database, lock, Arc::clone(&clock), bounds, opened.last_commit);
+        files::create(own).map_err(|source| OpenError::Directory { directory: own.to_owned(), source })?;
+        let kept = Kept::open(own, &cipher.lookups.name(), 0)?;
+        let notary = Notary::new(Arc::clone(&cipher), kept);
+        let backend = Backend::new(opened.database, lock, Arc::clone(&clock), bounds, opened.last_commit, notary);
         let writer = Writer::start(backend).map_err(|source| OpenError::Directory { directory, source })?;
         Ok(Self { readers, writer, cipher, clock, last_commit_before_start, run_ends, news: broadcast::Sender::new(1) })
     }

@@ -9,13 +9,14 @@ mod cipher;
 mod copy;
 mod embedded;
 mod files;
+mod ledger;
 mod record;
 mod redis;
 mod sealed;
 mod writer;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -26,6 +27,7 @@ use crate::ports::{Clock, Store};
 pub use check::{Checked, check};
 pub use cipher::KeyRingError;
 pub use copy::{Compared, CopyError, Digest, Done, Kind, Step, Watch, copy};
+pub use ledger::{Archive, Finding, Flaw, Verified, VerifyStep, open_archive, verify};
 pub use redis::{AcceptError, Accepted, Loss};
 
 /// Where the keys come from that seal what is at rest.
@@ -56,7 +58,7 @@ pub struct Location {
     pub keys: KeySource,
     /// The rest is for stores on a server.
     pub durability: Durability,
-    /// Where this daemon remembers how far it has seen the store.
+    /// Where this daemon remembers how far it has seen the store, and its evidence ledger.
     pub directory: PathBuf,
     /// In place of the one in the url.
     pub password: Option<SecretString>,
@@ -64,6 +66,9 @@ pub struct Location {
     pub authority: Option<PathBuf>,
     pub plaintext: Plaintext,
 }
+
+/// Where a daemon remembers how far it has seen its store, if it is not told otherwise.
+const DIRECTORY: &str = "/var/lib/assent";
 
 /// Where to what is stored may travel unencrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +93,17 @@ impl Location {
             url: url.into(),
             keys,
             durability: Durability::Enforced,
-            directory: PathBuf::from("/var/lib/assent"),
+            directory: PathBuf::from(DIRECTORY),
             password: None,
             authority: None,
             plaintext: Plaintext::OnThisMachine,
         }
+    }
+
+    /// Where a daemon on an embedded store in that directory remembers what it has seen: beside the store, unless a place of
+    /// its own was named.
+    fn own_directory(&self, store: &Path) -> PathBuf {
+        if self.directory == Path::new(DIRECTORY) { store.to_owned() } else { self.directory.clone() }
     }
 
     fn is_on_redis(&self) -> bool {
@@ -105,6 +116,8 @@ impl Location {
 pub enum OpenError {
     #[error(transparent)]
     Redis(#[from] redis::OpenRedisError),
+    #[error(transparent)]
+    Ledger(#[from] ledger::KeptError),
     #[error(
         "store url has the scheme {scheme:?}: write file:///DIRECTORY, redis://, rediss://, redis+sentinel:// or redis+cluster://"
     )]
@@ -146,8 +159,9 @@ pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) ->
         return Ok(Arc::new(redis::open(location, daemon, clock).await?));
     }
     let (directory, keys) = (directory_of(&location.url)?, location.keys.clone());
+    let own = location.own_directory(&directory);
     // Reading the whole database to check it takes a while.
-    let opened = tokio::task::spawn_blocking(move || embedded::Embedded::open(directory, &keys, clock)).await;
+    let opened = tokio::task::spawn_blocking(move || embedded::Embedded::open(directory, &own, &keys, clock)).await;
     let store = opened.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
     Ok(Arc::new(store))
 }

@@ -5,6 +5,7 @@
 
 mod conversation;
 mod hours;
+mod ledger;
 mod message;
 mod roll;
 mod wordings;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::redis::Accepted;
+use crate::domain::ledger::Proof;
 use crate::domain::{
     Consent, Conversation, ConversationId, ConversationKey, Entry, Evidence, Message, MessageId, Phone, PracticeId, Seq,
 };
@@ -221,7 +223,7 @@ pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
         Entry::ReceiptUnmatched { receipt, at } => {
             EvidentV1::ReceiptUnmatched { receipt: receipt.into(), at: nanoseconds(*at) }
         }
-        Entry::Added(_) | Entry::Updated { .. } | Entry::UnreadChanged { .. } => return None,
+        Entry::Added(_) | Entry::Updated { .. } | Entry::UnreadChanged { .. } | Entry::Proved(_) => return None,
     };
     Some(write(&written))
 }
@@ -239,6 +241,16 @@ pub fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
             Entry::ReceiptUnmatched { receipt: receipt.try_into()?, at: time(at) }
         }
     })
+}
+
+// ----------------------------------------------------------------------------------------------- the ledger
+
+pub fn write_proof(proof: &Proof) -> Vec<u8> {
+    write(&ledger::ProofV1::from(proof))
+}
+
+pub fn read_proof(octets: &[u8]) -> Result<Proof, ReadError> {
+    read::<ledger::ProofV1<'_>>(octets)?.try_into()
 }
 
 // --------------------------------------------------------------------------- kept answers and dead letters
@@ -567,6 +579,12 @@ mod tests {
                         }
                         Entry::Updated { .. } | Entry::UnreadChanged { .. } => {
                             prop_assert_eq!(write_evident(entry), None);
+                        }
+                        Entry::Proved(proof) => {
+                            prop_assert_eq!(write_evident(entry), None);
+                            let read = read_proof(&write_proof(proof)).unwrap();
+                            prop_assert_eq!(read.link(), proof.link());
+                            prop_assert_eq!(&read, &**proof);
                         }
                     }
                 }

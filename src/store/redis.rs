@@ -6,8 +6,10 @@
 
 mod accept;
 mod address;
+mod archive;
 mod copied;
 mod keys;
+mod ledger;
 mod line;
 mod meters;
 mod news;
@@ -32,7 +34,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
 use super::record::{self, nanoseconds};
-use super::sealed::{Cipher, SealedCommit, SealedRow, answers_kept_since};
+use super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, answers_kept_since};
 use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq};
 use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
@@ -40,6 +42,7 @@ use crate::ports::{
 };
 use copied::Copied;
 use keys::Of;
+use ledger::Unsealed;
 use line::Line;
 use scripts::{CLAIM, ENLIST, INBOX, OCCURRENCES, PUT, REGISTER, SET_ASIDE, THREAD};
 use seen::Mark;
@@ -48,6 +51,7 @@ use writes::{Committed, Row, Writing};
 
 pub use accept::{AcceptError, Accepted, Loss, accept};
 pub use address::Address;
+pub use archive::Archived;
 pub use open::{OpenRedisError, check, open};
 pub use transfer::Transfer;
 
@@ -88,7 +92,8 @@ pub struct Redis {
     news: broadcast::Sender<News>,
     /// Practices whose totals are known to be there, on the connection of this number.
     registered: Mutex<(u64, HashSet<PracticeId>)>,
-    /// Upkeep and news; they end with the store.
+    unsealed: Arc<Unsealed>,
+    /// Upkeep, news and the ledger's seals; they end with the store.
     _tasks: JoinSet<()>,
 }
 
@@ -268,6 +273,7 @@ impl Store for Redis {
         let idempotency = commit.idempotency.as_ref().map(|kept| kept.key.clone());
         self.register(&practice).await?;
         let sealed = SealedCommit::of(&self.cipher, commit);
+        let has_proofs = sealed.entries.iter().any(|entry| matches!(entry, SealedEntry::Proof(_)));
         let (operation, answer) = (sealed.operation, sealed.answer.as_ref().map(|row| row.look_up));
         let writing = Writing {
             store: &self.store,
@@ -279,6 +285,9 @@ impl Store for Redis {
         };
         match self.line.ask(|wire| writes::commit(wire, writing, sealed)).await? {
             Committed::Yes { newest } => {
+                if has_proofs {
+                    self.unsealed.note(&practice);
+                }
                 if newest > 0 {
                     self.line.memory.note(&practice, Mark { occurrence: newest, operation });
                 }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::cipher::{Identity, KeyRing, Lookup, Lookups};
+use super::ledger::Line;
 use super::record::{self, ReadError, nanoseconds};
 use crate::domain::{Entry, MessageId, Seq};
 use crate::ports::{Changed, Commit, DeadLetter, Record, StoreError};
@@ -37,6 +38,10 @@ impl Cipher {
 
     pub fn evidence(lookup: Lookup, version: u64, place: u64) -> Identity {
         Identity::of("journal").with(&lookup.0).with_number(version).with_number(place)
+    }
+
+    pub fn proof(lookup: Lookup, id: u64, seq: u64) -> Identity {
+        Identity::of("ledger").with(&lookup.0).with_number(id).with_number(seq)
     }
 
     pub fn answer(lookup: Lookup) -> Identity {
@@ -116,6 +121,7 @@ pub enum SealedEntry {
     Added { state: State, segments: u32, created_at: i64, said: Vec<u8> },
     Updated(State),
     Evidence { place: u64, entry: Vec<u8> },
+    Proof(Line),
 }
 
 /// What of a message changes.
@@ -184,6 +190,7 @@ impl SealedEntry {
                 let entry = cipher.ring.seal(&Cipher::evidence(look_up, version, place), &plain);
                 Some(Self::Evidence { place, entry })
             }
+            Entry::Proved(proof) => Some(Self::Proof(Line::of(cipher, look_up, proof))),
             // It has its occurrence, and the count is in the conversation.
             Entry::UnreadChanged { .. } => None,
         }

@@ -96,7 +96,8 @@ impl Scene {
                 Entry::ConsentChanged { .. }
                 | Entry::UnreadChanged { .. }
                 | Entry::Redelivered { .. }
-                | Entry::ReceiptUnmatched { .. } => {}
+                | Entry::ReceiptUnmatched { .. }
+                | Entry::Proved(_) => {}
             }
         }
         for effect in effects {

@@ -19,8 +19,10 @@ pub struct Digest {
 #[derive(Default)]
 pub struct Digester {
     digest: Digest,
-    /// How many occurrences of each practice came so far: their order does count. There are as many as there are practices.
+    /// How many occurrences of each practice came so far, and how many proofs: their order does count. There are as many as
+    /// there are practices.
     occurrences: HashMap<PracticeId, u64>,
+    proofs: HashMap<PracticeId, u64>,
 }
 
 impl Digester {
@@ -31,8 +33,20 @@ impl Digester {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(&part);
         }
-        if let Item::Occurrence { conversation, .. } = item {
-            let place = self.occurrences.entry(conversation.practice.clone()).or_default();
+        let place = match item {
+            Item::Occurrence { conversation, .. } => {
+                Some(self.occurrences.entry(conversation.practice.clone()).or_default())
+            }
+            Item::Proof(proof) => Some(self.proofs.entry(proof.practice.clone()).or_default()),
+            Item::Record(_)
+            | Item::Conversation(_)
+            | Item::Message(..)
+            | Item::Evidence { .. }
+            | Item::Answer { .. }
+            | Item::DeadLetter(_)
+            | Item::Meter { .. } => None,
+        };
+        if let Some(place) = place {
             *place += 1;
             hash.update(place.to_be_bytes());
         }

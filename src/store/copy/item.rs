@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::record::{self, nanoseconds};
+use crate::domain::ledger::Proof;
 use crate::domain::{ConversationKey, Entry, Message, Meter, PracticeId, Summary};
 use crate::ports::{Changed, KeptAnswer, Record, Stored, Version};
 
@@ -17,11 +18,12 @@ pub enum Kind {
     DeadLetters,
     Occurrences,
     Meters,
+    Proofs,
 }
 
 impl Kind {
     /// In the order in which they are moved: what others belong to goes first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Records,
         Self::Conversations,
         Self::Messages,
@@ -30,6 +32,7 @@ impl Kind {
         Self::DeadLetters,
         Self::Occurrences,
         Self::Meters,
+        Self::Proofs,
     ];
 
     /// For the operator, and for a target to remember how far it is.
@@ -43,6 +46,7 @@ impl Kind {
             Self::DeadLetters => "dead letters",
             Self::Occurrences => "occurrences",
             Self::Meters => "meters",
+            Self::Proofs => "proofs",
         }
     }
 
@@ -83,6 +87,8 @@ pub enum Item {
         practice: PracticeId,
         meter: Meter,
     },
+    /// One of the evidence ledger. The target signs and seals it anew, in the same order.
+    Proof(Box<Proof>),
 }
 
 impl Item {
@@ -96,6 +102,7 @@ impl Item {
             | Self::Occurrence { conversation, .. } => Some(conversation.practice.clone()),
             Self::Answer { kept, .. } => Some(kept.conversation.practice.clone()),
             Self::Meter { practice, .. } => Some(practice.clone()),
+            Self::Proof(proof) => Some(proof.practice.clone()),
             Self::DeadLetter(_) => None,
         }
     }
@@ -156,6 +163,7 @@ impl Item {
                 day_ends_us.to_be_bytes().to_vec(),
                 number((*spent).into()),
             ],
+            Self::Proof(proof) => vec![record::write_proof(proof), proof.link().0.to_vec()],
         }
     }
 }

@@ -318,14 +318,18 @@ fn oldest_occurrence(database: &Connection) -> Read<u64> {
 
 pub fn records(database: &Connection, cipher: &Cipher) -> Read<(Vec<Record>, RecordsVersion)> {
     let moment = database.unchecked_transaction()?;
-    let version = records_version(&moment)?;
-    let mut sql = moment.prepare_cached("SELECT look_up, record FROM records ORDER BY row")?;
+    Ok((every_record(&moment, cipher)?, records_version(&moment)?))
+}
+
+/// Every record, for whoever has a moment of their own.
+pub fn every_record(database: &Connection, cipher: &Cipher) -> Read<Vec<Record>> {
+    let mut sql = database.prepare_cached("SELECT look_up, record FROM records ORDER BY row")?;
     let mut rows = sql.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
         records.push(open_record(cipher, Lookup(row.get(0)?), row.get(1)?)?);
     }
-    Ok((records, version))
+    Ok(records)
 }
 
 pub fn record(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<Option<Record>> {

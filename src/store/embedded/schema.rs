@@ -10,11 +10,11 @@ use super::super::copy::Origin;
 use super::super::record::time;
 use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError, files};
-use super::directory;
+use super::{directory, ledger};
 use crate::ports::{OccurrenceId, RecordsVersion};
 
 /// The version of the tables below. A database with a later one is not opened.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// `ASNT`, so that another program's database is told apart.
 const APPLICATION: i64 = 0x4153_4e54;
 
@@ -157,6 +157,9 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     if found.is_none_or(|found| found < 2) {
         change.execute_batch(METERS).map_err(opening.failed())?;
     }
+    if found.is_none_or(|found| found < 3) {
+        change.execute_batch(ledger::TABLES).map_err(opening.failed())?;
+    }
     if found != Some(SCHEMA) {
         change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;
     }
@@ -185,6 +188,34 @@ fn note_run_end(change: &Connection, last_commit: Option<i64>) -> rusqlite::Resu
         change.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", row)?;
     }
     Ok(ends)
+}
+
+/// A database that is read as it is at this moment.
+pub struct Looked {
+    pub database: Connection,
+    pub cipher: Cipher,
+}
+
+/// Opens the database in a directory to be read, and writes nothing. A daemon may run on it.
+pub fn look(directory: &Path, keys: &KeySource) -> Result<Looked, OpenError> {
+    let opening = Opening { directory };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(directory::database(directory), flags).map_err(opening.failed())?;
+    database
+        .execute_batch("PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;")
+        .map_err(opening.failed())?;
+    let found = opening.version(&database)?.ok_or_else(|| OpenError::NoStore { directory: directory.to_owned() })?;
+    if found < 3 {
+        database.execute_batch(ledger::NONE).map_err(opening.failed())?;
+    }
+    // Everything is of the moment of the first read from here on.
+    database.execute_batch("PRAGMA query_only = ON; BEGIN").map_err(opening.failed())?;
+    refuse_unfinished(&database, directory)?;
+    let ring = opening.ring(keys, true)?;
+    let known = opening.known_look_ups(&database, &ring, &key_path(directory, keys))?;
+    let lookups = known.look_ups.ok_or_else(|| OpenError::NoStore { directory: directory.to_owned() })?;
+    database.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(Looked { database, cipher: Cipher { ring, lookups } })
 }
 
 /// The copy that made a database; `None` when none did.
@@ -229,6 +260,12 @@ pub fn reader(database: &Path) -> rusqlite::Result<Connection> {
 
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 64;
+
+/// The keys that ever sealed, and the look-ups, if there are any yet.
+struct KnownLookUps {
+    keys: Vec<String>,
+    look_ups: Option<Lookups>,
+}
 
 /// What the steps of opening have in common: where, and how they fail.
 struct Opening<'a> {
@@ -317,6 +354,19 @@ impl Opening<'_> {
     /// Opens the secret of the look-ups with every key that ever sealed, which proves that the ring has them
     /// all, and adds the newest key to them.
     fn unlock(&self, database: &Connection, ring: &KeyRing, file: &Path) -> Result<Lookups, OpenError> {
+        let KnownLookUps { keys, look_ups } = self.known_look_ups(database, ring, file)?;
+        let lookups = look_ups.unwrap_or_else(Lookups::generate);
+        if !keys.iter().any(|key| key == ring.newest()) {
+            let sealed = ring.seal(&Cipher::look_ups(ring.newest()), lookups.secret());
+            database
+                .execute("INSERT INTO keys (id, look_ups) VALUES (?1, ?2)", (ring.newest(), sealed))
+                .map_err(self.failed())?;
+        }
+        Ok(lookups)
+    }
+
+    /// Opens the secret of the look-ups with every key that ever sealed.
+    fn known_look_ups(&self, database: &Connection, ring: &KeyRing, file: &Path) -> Result<KnownLookUps, OpenError> {
         let mut statement = database.prepare("SELECT id, look_ups FROM keys ORDER BY id").map_err(self.failed())?;
         let known = statement
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))
@@ -333,14 +383,7 @@ impl Opening<'_> {
             let Some(secret) = secret else { return Err(OpenError::WrongKey { directory, file, key }) };
             lookups.get_or_insert_with(|| Lookups::new(secret));
         }
-        let lookups = lookups.unwrap_or_else(Lookups::generate);
-        if !known.iter().any(|(key, _)| key == ring.newest()) {
-            let sealed = ring.seal(&Cipher::look_ups(ring.newest()), lookups.secret());
-            database
-                .execute("INSERT INTO keys (id, look_ups) VALUES (?1, ?2)", (ring.newest(), sealed))
-                .map_err(self.failed())?;
-        }
-        Ok(lookups)
+        Ok(KnownLookUps { keys: known.into_iter().map(|(key, _)| key).collect(), look_ups: lookups })
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> OpenError {

@@ -34,13 +34,16 @@ impl Scene {
 
     fn open(&self, bounds: Bounds) -> Embedded {
         let directory = self.directory.path().to_owned();
-        Embedded::open_with(directory, &KeySource::InDirectory, self.clock.clone(), bounds).unwrap()
+        Embedded::open_with(directory.clone(), &directory, &KeySource::InDirectory, self.clock.clone(), bounds).unwrap()
     }
 
-    fn backend(&self) -> (Backend, Cipher) {
+    fn backend(&self) -> (Backend, Arc<Cipher>) {
         let lock = directory::claim(self.directory.path()).unwrap();
         let opened = schema::open(self.directory.path(), &KeySource::InDirectory).unwrap();
-        (Backend::new(opened.database, lock, self.clock.clone(), BOUNDS, None), opened.cipher)
+        let cipher = Arc::new(opened.cipher);
+        let kept = Kept::open(self.directory.path(), &cipher.lookups.name(), 0).unwrap();
+        let notary = Notary::new(Arc::clone(&cipher), kept);
+        (Backend::new(opened.database, lock, self.clock.clone(), BOUNDS, None, notary), cipher)
     }
 
     fn database(&self) -> Connection {
@@ -272,7 +275,7 @@ async fn a_store_in_doubt_is_not_read() {
     let store = Embedded {
         readers: Readers::new(directory::database(scene.directory.path())),
         writer: Writer::start(backend).unwrap(),
-        cipher: Arc::new(cipher),
+        cipher,
         clock: scene.clock.clone(),
         last_commit_before_start: None,
         run_ends: Vec::new(),

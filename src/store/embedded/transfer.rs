@@ -15,11 +15,13 @@ use super::super::cipher::Lookup;
 use super::super::copy::{
     Item, Kind, Letter, Moved, Origin, Page, Place, Reached, Remembered, Source, Target, TargetState,
 };
+use super::super::ledger::{Line, Sealer};
 use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, change_code, change_of};
 use super::super::{KeySource, OpenError};
 use super::directory::{self, Lock};
-use super::{meters, reads, schema};
+use super::{ledger, meters, reads, schema};
+use crate::domain::ledger::Proof;
 use crate::domain::{ConversationKey, Message, PracticeId, Seq, Summary};
 use crate::ports::{Changed, KeptAnswer, Record, StoreError, Version};
 
@@ -101,6 +103,7 @@ impl Transfer {
                 let practice = self.practice_of_number(number)?;
                 Ok(Item::Meter { practice, meter: meters::read(&self.database, number)? })
             }
+            Kind::Proofs => self.proof(row),
         }
     }
 
@@ -148,6 +151,19 @@ impl Transfer {
         Ok(Item::Answer { kept, at: time(row.get("at")?) })
     }
 
+    /// A proof whose signature and seal are right: what somebody did to the ledger is not signed anew.
+    fn proof(&self, row: &Row<'_>) -> Read<Item> {
+        let (practice, placed) = (row.get("practice")?, ledger::read(row)?);
+        let before = ledger::seal_at(&self.database, practice, placed.place.saturating_sub(1))?;
+        let mut sealer = Sealer::after(practice, placed.place.saturating_sub(1), before);
+        let mut follows = |line: &Line| sealer.check(&self.cipher.ring, line, line.seal.as_deref().unwrap_or_default());
+        let Some(line) = placed.line.filter(|line| follows(line)) else {
+            let reason = "it does not follow from what is before it: see `assent audit verify`";
+            return Err(StoreError::Unreadable(reason.into()));
+        };
+        Ok(Item::Proof(Box::new(line.open(&self.cipher)?)))
+    }
+
     /// The practice that has a number in the tables, which is a hash. Its record says which one it is.
     fn practice_of_number(&self, number: i64) -> Read<PracticeId> {
         if self.practices.get().is_none() {
@@ -178,6 +194,7 @@ impl Transfer {
             Item::Meter { practice, meter } => {
                 Ok(meters::write(&self.database, self.cipher.lookups.practice(practice), *meter)?)
             }
+            Item::Proof(proof) => self.write_proof(proof),
         }
     }
 
@@ -286,6 +303,12 @@ impl Transfer {
             )?
             .execute((practice, look_up.0, kind, seq.map(u64::cast_signed), at))?;
         Ok(())
+    }
+
+    fn write_proof(&self, proof: &Proof) -> Read<()> {
+        let key = ConversationKey { practice: proof.practice.clone(), phone: proof.phone.clone() };
+        let line = Line::of(&self.cipher, self.cipher.lookups.conversation(&key), proof);
+        Ok(ledger::append(&self.database, &self.cipher, self.cipher.lookups.practice(&proof.practice), &line)?)
     }
 
     fn checkpoint(&mut self) -> Read<()> {
@@ -440,6 +463,7 @@ fn counted(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::DeadLetters => "SELECT count(*) FROM dead_letters",
         Kind::Occurrences => "SELECT count(*) FROM occurrences WHERE practice != 0",
         Kind::Meters => "SELECT count(*) FROM meters",
+        Kind::Proofs => "SELECT count(*) FROM ledger",
     };
     sql.into()
 }
@@ -486,6 +510,10 @@ fn selected(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::Meters => {
             "SELECT practice AS place_in_table, full_at, at, day_ends, spent FROM meters
              WHERE practice > ?1 ORDER BY practice LIMIT ?2"
+        }
+        Kind::Proofs => {
+            "SELECT row AS place_in_table, practice, place, look_up, conversation, seq, signature, proof, seal
+             FROM ledger WHERE row > ?1 ORDER BY row LIMIT ?2"
         }
     };
     sql.into()

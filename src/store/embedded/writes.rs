@@ -1,5 +1,6 @@
 //! Everything that is written, a group at a time.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use super::super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, State, 
 use super::super::writer::{self, Broken};
 use super::Bounds;
 use super::directory::Lock;
+use super::ledger::Notary;
 use super::meters;
 use crate::domain::{Draw, Drawn, Unused};
 use crate::ports::{Clock, Commit, DeadLetter, Record, StoreError, Version};
@@ -71,6 +73,7 @@ pub struct Backend {
     groups_since_checkpoint: usize,
     requests_since_pruning: usize,
     pruned_at: Timestamp,
+    notary: RefCell<Notary>,
     #[cfg(test)]
     disk_failed: bool,
     // Dropped after the database was closed.
@@ -119,6 +122,7 @@ impl writer::Backend for Backend {
 
     fn rest(&mut self) -> Result<(), Broken> {
         let now = self.clock.now();
+        self.notary.get_mut().remember(&self.database, now);
         let much_was_written = self.requests_since_pruning >= REQUESTS_PER_PRUNING;
         if much_was_written || now.duration_since(self.pruned_at) >= PRUNE_EVERY || now < self.pruned_at {
             self.prune(now).map_err(|error| broken(&error))?;
@@ -146,6 +150,7 @@ impl Backend {
         clock: Arc<dyn Clock>,
         bounds: Bounds,
         last_commit: Option<i64>,
+        notary: Notary,
     ) -> Self {
         let pruned_at = clock.now();
         Self {
@@ -157,6 +162,7 @@ impl Backend {
             groups_since_checkpoint: 0,
             requests_since_pruning: 0,
             pruned_at,
+            notary: RefCell::new(notary),
             #[cfg(test)]
             disk_failed: false,
             _lock: lock,
@@ -305,7 +311,7 @@ impl Backend {
             None => self.insert_conversation(practice, commit)?,
         };
         for entry in &commit.entries {
-            self.apply_entry(conversation, commit, entry)?;
+            self.apply_entry(practice, conversation, commit, entry)?;
         }
         for change in &commit.changes {
             let (kind, place) = change_code(*change);
@@ -375,7 +381,13 @@ impl Backend {
         Ok(row)
     }
 
-    fn apply_entry(&self, conversation: i64, commit: &SealedCommit, entry: &SealedEntry) -> rusqlite::Result<()> {
+    fn apply_entry(
+        &self,
+        practice: i64,
+        conversation: i64,
+        commit: &SealedCommit,
+        entry: &SealedEntry,
+    ) -> rusqlite::Result<()> {
         match entry {
             SealedEntry::Added { state, segments, created_at, said } => {
                 let (failure, detail) = state.failure.unzip();
@@ -412,6 +424,7 @@ impl Backend {
                 self.sql("INSERT INTO journal (conversation, version, place, entry) VALUES (?1, ?2, ?3, ?4)")?
                     .execute((conversation, (commit.expected + 1).cast_signed(), place.cast_signed(), entry))?;
             }
+            SealedEntry::Proof(line) => self.notary.borrow_mut().enter(&self.database, practice, line)?,
         }
         Ok(())
     }
@@ -473,6 +486,13 @@ impl Backend {
             }
             _ => Trouble::OfGroup(broken(error)),
         }
+    }
+}
+
+/// A daemon that ends in order has written down all that it has seen.
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.notary.get_mut().remember_now(&self.database);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::LedgerV1;
 use super::message::{KindV1, MarksV1, MessageV1, ReceiptV1, read_marks, write_marks};
 use super::wordings::LanguageV1;
 use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, any_octets, base64, nanoseconds, octets, time};
@@ -51,6 +52,9 @@ pub struct ConversationV1<'a> {
     session_ends: Vec<SessionEndV1>,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     partial: Vec<PartSetV1<'a>>,
+    /// Not in what was written before there was a ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    ledger: Option<LedgerV1<'a>>,
 }
 
 /// Fingerprint, time, place, the boot that took it, the delivery, and when that was answered if that was late: there are up
@@ -201,6 +205,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             arrivals,
             session_ends,
             reassembly: Reassembly { sets },
+            ledger,
         } = conversation;
         Self {
             id: id.0,
@@ -221,6 +226,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             arrivals: arrivals.iter().map(ArrivalV1::from).collect(),
             session_ends: session_ends.iter().copied().map(SessionEndV1::from).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
+            ledger: LedgerV1::of(ledger),
         }
     }
 }
@@ -262,6 +268,7 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             reassembly: Reassembly {
                 sets: written.partial.into_iter().map(PartSet::try_from).collect::<Result<_, _>>()?,
             },
+            ledger: LedgerV1::read(written.ledger)?,
         })
     }
 }

@@ -3,19 +3,21 @@
 -- because what a script wrote before it failed stays written.
 --
 -- KEYS  1 conversation  2 thread  3 journal  4 due  5 inbox read  6 inbox unread  7 totals  8 events  9 kept answer
---       10 kept answers  11 conversations
+--       10 kept answers  11 conversations  12 proofs of the conversation  13 ledger
 -- ARGV  1 store id  2 schema  3 newest occurrence that the caller knows of  4 look-up, 32 hexadecimal digits
 --       5 expected version  6 next version  7 operation, 16 octets  8 conversation id  9 at  10 wake at, or empty
 --       11 active at  12 unread  13 last, or empty  14 ends  15 snapshot  16 kept answer, or empty
 --       17 kept answers count since  18 kept answers are forgotten after so many milliseconds
 --       19 events that are kept  20 channel  21 news  22 number of entries  23 number of changes
 --       then the entries: 'A' place fixed state | 'U' place state | 'E' entry
+--                     | 'L' number signature proof
 --       then the changes: kind place, the place empty where there is none
 --       Times are 16 hexadecimal digits that sort as the times do.
 -- Returns {1, newest occurrence of its own, or 0} when it was written, {1, 0} when an earlier call of the same operation
 --         wrote it; {0} when the version is not the expected one; {2, kept answer} when the idempotency key is taken.
 
-local TYPES = {'hash', 'hash', 'list', 'zset', 'zset', 'zset', 'hash', 'stream', 'string', 'zset', 'list'}
+local TYPES = {'hash', 'hash', 'list', 'zset', 'zset', 'zset', 'hash', 'stream', 'string', 'zset', 'list', 'list',
+               'list'}
 if #KEYS ~= #TYPES then return redis.error_reply('ASSENTARGS wrong number of keys') end
 for index, expected in ipairs(TYPES) do
   local found = redis.call('TYPE', KEYS[index]).ok
@@ -23,8 +25,8 @@ for index, expected in ipairs(TYPES) do
     return redis.error_reply('ASSENTTYPE key ' .. index .. ' is a ' .. found .. ' and not a ' .. expected)
   end
 end
-local conversation, thread, journal, due, inbox_read, inbox_unread, totals, events, answer, answers, conversations =
-  unpack(KEYS)
+local conversation, thread, journal, due, inbox_read, inbox_unread, totals, events, answer, answers, conversations,
+      proofs, ledger = unpack(KEYS)
 
 local function is_time(text) return text ~= nil and #text == 16 and text:find('^%x+$') ~= nil end
 local function is_number(text) return text ~= nil and text:find('^%d+$') ~= nil end
@@ -58,6 +60,9 @@ for _ = 1, tonumber(ARGV[22]) do
     entry.place, entry.state = take(), take()
   elseif entry.kind == 'E' then
     entry.evidence = take()
+  elseif entry.kind == 'L' then
+    entry.place, entry.signature, entry.proof = take(), take(), take()
+    if not entry.proof or entry.signature:find(' ') then return redis.error_reply('ASSENTARGS a proof is not whole') end
   else
     return redis.error_reply('ASSENTARGS an entry is of no known kind')
   end
@@ -122,8 +127,12 @@ for _, entry in ipairs(entries) do
     redis.call('HSET', thread, entry.place, entry.fixed, entry.place .. 's', entry.state)
   elseif entry.kind == 'U' then
     redis.call('HSET', thread, entry.place .. 's', entry.state)
-  else
+  elseif entry.kind == 'E' then
     redis.call('RPUSH', journal, entry.evidence)
+  else
+    -- Never held against what is there: a STOP is taken whatever somebody did to the ledger, and whoever verifies it finds out.
+    local index = redis.call('RPUSH', proofs, entry.proof)
+    redis.call('RPUSH', ledger, table.concat({look_up, id, entry.place, string.format('%.0f', index), entry.signature}, ' '))
   end
 end
 

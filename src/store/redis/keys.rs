@@ -113,6 +113,21 @@ impl Of<'_> {
         self.key("j:") + &hex(look_up)
     }
 
+    /// The proofs of a conversation, in the order in which they came.
+    pub fn proofs(&self, look_up: Lookup) -> String {
+        self.key("l:") + &hex(look_up)
+    }
+
+    /// The evidence ledger: a line for each proof of any conversation, in the order in which they came.
+    pub fn ledger(&self) -> String {
+        self.key("ledger")
+    }
+
+    /// The seals of the lines of the ledger, as far as they are sealed.
+    pub fn seals(&self) -> String {
+        self.key("ledger:seals")
+    }
+
     /// The answer that is kept for an idempotency key; without one, a key that is never there.
     pub fn answer(&self, look_up: Option<Lookup>) -> String {
         self.key("k:") + &look_up.map(hex).unwrap_or_default()
@@ -180,6 +195,9 @@ mod tests {
             of.conversation(found),
             of.thread(found),
             of.journal(found),
+            of.proofs(found),
+            of.ledger(),
+            of.seals(),
             of.answer(Some(found)),
             of.answer(None),
         ] {

@@ -3,6 +3,7 @@
 -- a page may come again; everything else is checked before the first write.
 --
 -- KEYS  1 totals  2 records  3 due  4 inbox read  5 inbox unread  6 events  7 kept answers  8 conversations  9 meter
+--       10 ledger
 --       the keys of each conversation and each kept answer are in their slot
 -- ARGV  1 store id  2 schema  3 the copier's number  4 where the page begins  5 items of the page, of this practice, before these
 --       6 items of the page, of this practice  7 the occurrence before the first  8 what the practice's keys begin with
@@ -14,10 +15,11 @@
 --       'K' look-up, at, answer, milliseconds after which it is forgotten                           a kept answer
 --       'O' look-up, kind, place, operation, at                                                     an occurrence in a conversation
 --       'B' full at, at, day ends, spent                                                            the meter
+--       'P' look-up, conversation id, number, signature, proof                                      a proof of a conversation
 --       Times are 16 hexadecimal digits that sort as the times do; those of a meter are microseconds.
 -- Returns 1; 0 when a later copier has written here.
 
-local TYPES = {'hash', 'hash', 'zset', 'zset', 'zset', 'stream', 'zset', 'list', 'hash'}
+local TYPES = {'hash', 'hash', 'zset', 'zset', 'zset', 'stream', 'zset', 'list', 'hash', 'list'}
 if #KEYS ~= #TYPES then return redis.error_reply('ASSENTARGS wrong number of keys') end
 local function is_a(key, expected)
   local found = redis.call('TYPE', key).ok
@@ -26,7 +28,8 @@ end
 for index, expected in ipairs(TYPES) do
   if not is_a(KEYS[index], expected) then return redis.error_reply('ASSENTTYPE key ' .. index .. ' is not a ' .. expected) end
 end
-local totals, records, due, inbox_read, inbox_unread, events, answers, conversations, meter = unpack(KEYS)
+local totals, records, due, inbox_read, inbox_unread, events, answers, conversations, meter, ledger =
+  unpack(KEYS)
 
 local function is_time(text) return #text == 16 and text:find('^%x+$') ~= nil end
 local function is_number(text) return text:find('^%d+$') ~= nil end
@@ -60,6 +63,7 @@ local SHAPES = {
   K = {is_look_up, is_time, is_filled, is_number},
   O = {is_look_up, is_number, is_number_or_empty, is_operation, is_time},
   B = {is_whole, is_whole, is_whole, is_number},
+  P = {is_look_up, is_number, is_number, is_filled, is_filled},
 }
 local items, cursor, given = {}, 9, {}
 local function take()
@@ -93,16 +97,18 @@ for _, item in ipairs(items) do
     is_there = redis.call('HEXISTS', prefix .. 't:' .. look_up, item[2]) == 1
   elseif item.kind == 'E' then
     if not is_a(prefix .. 'j:' .. look_up, 'list') then return redis.error_reply('ASSENTTYPE a journal is not a list') end
+  elseif item.kind == 'P' then
+    if not is_a(prefix .. 'l:' .. look_up, 'list') then return redis.error_reply('ASSENTTYPE proofs are not a list') end
   elseif item.kind == 'K' then
     if not is_a(prefix .. 'k:' .. look_up, 'string') then return redis.error_reply('ASSENTTYPE an answer is not a string') end
     is_there = redis.call('EXISTS', prefix .. 'k:' .. look_up) == 1
   end
-  if item.kind == 'M' or item.kind == 'E' or item.kind == 'O' then
+  if item.kind == 'M' or item.kind == 'E' or item.kind == 'O' or item.kind == 'P' then
     if redis.call('EXISTS', prefix .. 'c:' .. look_up) == 0 then
       return redis.error_reply('ASSENTARGS there is no conversation for a ' .. item.kind)
     end
   end
-  if item.kind ~= 'E' and item.kind ~= 'O' then
+  if item.kind ~= 'E' and item.kind ~= 'O' and item.kind ~= 'P' then
     if is_there or given[name] then return redis.error_reply('ASSENTARGS a ' .. item.kind .. ' comes twice') end
     given[name] = true
   end
@@ -143,6 +149,9 @@ for _, item in ipairs(items) do
   elseif item.kind == 'O' then
     local place = string.format('%.0f', redis.call('HINCRBY', totals, 'occurrences', 1))
     redis.call('XADD', events, place .. '-0', 'c', look_up, 'k', item[2], 's', item[3], 'o', item[4], 't', item[5])
+  elseif item.kind == 'P' then
+    local index = string.format('%.0f', redis.call('RPUSH', prefix .. 'l:' .. look_up, item[5]))
+    redis.call('RPUSH', ledger, table.concat({look_up, item[2], item[3], index, item[4]}, ' '))
   else
     redis.call('HSET', meter, 'full_at', item[1], 'at', item[2], 'day_ends', item[3], 'spent', item[4])
   end

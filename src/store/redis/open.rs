@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::super::cipher::{KeyRing, KeyRingError, Lookups};
+use super::super::ledger::{Kept, KeptError};
 use super::super::sealed::Cipher;
 use super::super::{Checked, KeySource, Location, Plaintext, files, record};
 use super::address::{Address, AddressError, Tls};
 use super::copied::Copied;
+use super::ledger::{self, Unsealed};
 use super::line::{Found, Founding, Line, Trouble, practices};
 use super::seen::{Memory, MemoryError};
 use super::wire::Dialler;
@@ -48,6 +50,8 @@ pub enum OpenRedisError {
     Authority { file: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    #[error(transparent)]
+    Ledger(#[from] KeptError),
     #[error("cannot reach the {place} ({reason}): check store.url, and that the server runs")]
     Unreachable { place: String, reason: String },
     #[error("the {place} is not fit to keep consent: {reason}")]
@@ -108,6 +112,11 @@ pub async fn open_with(
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&line).keep());
     tasks.spawn(news::listen(Arc::clone(&line), Arc::clone(&cipher), daemon, news_of_others.clone()));
+    let unsealed = Arc::new(Unsealed::default());
+    if line.memory.is_kept() {
+        let kept = Kept::open(&location.directory, &cipher.lookups.name(), line.memory.seen().accepted)?;
+        tasks.spawn(ledger::keep_sealed(Arc::clone(&line), Arc::clone(&cipher), Arc::clone(&unsealed), kept));
+    }
     Ok(Redis {
         channel: keys::channel(line.dialler.database()),
         line,
@@ -119,6 +128,7 @@ pub async fn open_with(
         last_commit_before_start,
         news: news_of_others,
         registered: Default::default(),
+        unsealed,
         _tasks: tasks,
     })
 }

@@ -6,7 +6,7 @@ use super::super::cipher::Lookup;
 use super::super::record;
 use super::super::sealed::{Cipher, change_of};
 use super::keys;
-use crate::domain::{ConversationId, ConversationKey, Message, MessageId, Seq};
+use crate::domain::{ConversationId, ConversationKey, Entry, Message, MessageId, Seq};
 use crate::ports::{
     Changed, IdempotencyKey, InboxCursor, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
     Record, StoreError, Stored, Version,
@@ -183,6 +183,17 @@ fn occurrence(cipher: &Cipher, fields: &[Vec<u8>]) -> Read<Occurrence> {
         phone: ends(cipher, look_up, sealed)?.phone,
         change: change.ok_or_else(|| unreadable("an occurrence is of no known kind"))?,
     })
+}
+
+/// An entry of a journal, with the version of its commit and its place among the entries of that.
+pub fn evident(cipher: &Cipher, look_up: Lookup, written: &[u8]) -> Read<(u64, u64, Entry)> {
+    let not_whole = || unreadable("an entry of the journal is not whole");
+    let end = written.iter().position(|octet| *octet == b'\n').ok_or_else(not_whole)?;
+    let (heading, sealed) = (&written[..end], &written[end + 1..]);
+    let space = heading.iter().position(|octet| *octet == b' ').ok_or_else(not_whole)?;
+    let (version, place) = (number(&heading[..space])?, number(&heading[space + 1..])?);
+    let plain = cipher.open(&Cipher::evidence(look_up, version, place), sealed)?;
+    Ok((version, place, record::read_evident(&plain)?))
 }
 
 /// A kept answer from the time of it and what is sealed.

@@ -26,6 +26,7 @@ scripts! {
     PUT = "put.lua";
     REACH = "reach.lua";
     REGISTER = "register.lua";
+    SEAL = "seal.lua";
     SET_ASIDE = "set_aside.lua";
     THREAD = "thread.lua";
 }

@@ -49,6 +49,8 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         .key(of.answer(answer.map(|row| row.look_up)))
         .key(of.answers())
         .key(of.all_conversations())
+        .key(of.proofs(look_up))
+        .key(of.ledger())
         .arg(writing.store)
         .arg(SCHEMA)
         .arg(writing.newest_seen)
@@ -79,6 +81,7 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
             }
             SealedEntry::Updated(state) => script.arg("U").arg(state.seq).arg(written(state)),
             SealedEntry::Evidence { place, entry } => script.arg("E").arg(evidence(commit.expected + 1, *place, entry)),
+            SealedEntry::Proof(line) => script.arg("L").arg(line.seq).arg(&line.signature).arg(&line.proof),
         };
     }
     for change in commit.changes {

@@ -10,16 +10,18 @@ use jiff::Timestamp;
 use redis::{AsyncCommands, AsyncIter};
 
 use super::super::super::copy::{Item, Moved, Origin, Reached, Remembered, Target, TargetState};
+use super::super::super::ledger::Line;
 use super::super::super::record::{self, nanoseconds};
 use super::super::super::sealed::{Cipher, SealedRow, State, change_code};
 use super::super::copied::{Copied, Finished, written_last_commit};
 use super::super::keys::{self, Of, sortable, sortable_time};
+use super::super::ledger;
 
 use super::super::scripts::{BEGIN_COPY, CLAIM, ENLIST, MOVE_IN, MOVE_IN_LETTERS, REACH};
 use super::super::seen::Seen;
 use super::super::{ANSWERS_FORGOTTEN_MS, SCHEMA, SESSION_ENDS_FORGOTTEN_S, reads, writes};
 use super::{LAPSE, Read, SIDE_BY_SIDE, Transfer};
-use crate::domain::{BootId, Message, Meter, PracticeId};
+use crate::domain::{BootId, ConversationKey, Message, Meter, PracticeId};
 use crate::ports::{OccurrenceId, Record, StoreError};
 
 /// Octets that go to a server in one call, unless one item alone is larger.
@@ -152,6 +154,7 @@ impl Transfer {
                 .key(of.answers())
                 .key(of.all_conversations())
                 .key(of.meter())
+                .key(of.ledger())
                 .arg(&self.store)
                 .arg(SCHEMA)
                 .arg(number)
@@ -236,6 +239,13 @@ impl Transfer {
                 let times = [full_at_us, at_us, day_ends_us].map(|time| time.to_string().into_bytes());
                 let [full_at, at, day_ends] = times;
                 vec![b"B".to_vec(), full_at, at, day_ends, spent.to_string().into()]
+            }
+            Item::Proof(proof) => {
+                let key = ConversationKey { practice: proof.practice.clone(), phone: proof.phone.clone() };
+                let line = Line::of(&self.cipher, lookups.conversation(&key), proof);
+                let (id, seq) = (line.conversation.to_string().into(), line.seq.to_string().into());
+                let sealed = line.proof.expect("it was sealed just now");
+                vec![b"P".to_vec(), conversation(&key), id, seq, line.signature.into(), sealed]
             }
             Item::DeadLetter(letter) => {
                 let plain = record::write_letter(letter.at, &letter.reason, &letter.raw);
@@ -363,6 +373,9 @@ impl Target for Transfer {
 
     async fn finish(&mut self) -> Read<()> {
         let (number, known) = self.copier().await.map(|copier| (copier.number, copier.reached.clone()))?;
+        for practice in self.practices().await? {
+            ledger::seal(&self.line, &self.cipher, &practice).await?;
+        }
         self.say(Some(number), known.as_ref(), &[("finished", "1")]).await.map(drop)
     }
 }

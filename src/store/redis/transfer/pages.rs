@@ -2,9 +2,11 @@
 
 use super::super::super::cipher::Lookup;
 use super::super::super::copy::{Item, Kind, Letter, Moved, Page, Place};
+use super::super::super::ledger::Sealer;
 use super::super::super::record;
 use super::super::super::sealed::{Cipher, change_of};
 use super::super::keys::{self, Of, sortable};
+use super::super::ledger::{self, Written};
 use super::super::reads::{self, number, unreadable};
 use super::super::{Page as Fields, RECORDS_PAGE};
 use super::{Read, Transfer};
@@ -45,6 +47,7 @@ impl Transfer {
             Kind::Conversations => count("LLEN", of.all_conversations()),
             Kind::Occurrences => count("XLEN", of.events()),
             Kind::Meters => count("EXISTS", of.meter()),
+            Kind::Proofs => count("LLEN", of.ledger()),
             Kind::Messages | Kind::Evidence => return self.count_in_conversations(kind, practice).await,
             Kind::Answers => return self.count_answers(practice).await,
             Kind::DeadLetters => unreachable!("a dead letter is of no practice"),
@@ -67,6 +70,7 @@ impl Transfer {
             Kind::Answers => self.answers(practice, after, limit).await,
             Kind::Occurrences => self.occurrences(practice, after, limit).await,
             Kind::Meters => self.meter(practice, after).await,
+            Kind::Proofs => self.proofs(practice, after, limit).await,
             Kind::DeadLetters => unreachable!("a dead letter is of no practice"),
         }
     }
@@ -400,6 +404,39 @@ impl Transfer {
         Ok(Page { items, last: Some(Place("meter".into())) })
     }
 
+    /// Proofs whose signatures and seals are right: what somebody did to the ledger is not signed anew.
+    async fn proofs(&self, practice: &PracticeId, after: Option<&str>, limit: usize) -> Read<Page> {
+        let of = Of(practice);
+        let first = after.map(place::<u64>).transpose()?.unwrap_or(0);
+        let last = first + (limit as u64).saturating_sub(1);
+        let mut question = redis::pipe();
+        question.cmd("LRANGE").arg(of.ledger()).arg(first).arg(last);
+        question.cmd("LRANGE").arg(of.seals()).arg(first).arg(last);
+        let (texts, seals): (Vec<String>, Vec<String>) = self.ask_together(question).await?;
+        let mut lines = Vec::with_capacity(texts.len());
+        let mut question = redis::pipe();
+        for text in &texts {
+            let written = Written::parse(text).filter(|written| written.index > 0);
+            let Written { line, index } = written.ok_or_else(|| unreadable("a line of the ledger is none"))?;
+            question.cmd("LINDEX").arg(of.proofs(line.look_up)).arg(index - 1);
+            lines.push(line);
+        }
+        let sealed: Vec<Option<Vec<u8>>> = self.ask_together(question).await?;
+        let before = ledger::seal_at(&self.line, practice, first).await?;
+        let mut sealer = Sealer::after(self.cipher.lookups.practice(practice), first, before);
+        let (mut page, mut seals) = (nothing(), seals.into_iter());
+        for (place, (mut line, proof)) in (first + 1..).zip(lines.into_iter().zip(sealed)) {
+            line.proof = proof;
+            let follows = seals.next().is_none_or(|seal| sealer.check(&self.cipher.ring, &line, &seal));
+            let opened = line.open(&self.cipher);
+            let opened = if follows { opened } else { Err(unreadable("it does not follow from what is before it")) };
+            let proof = opened.map_err(|error| at(error, "see `assent audit verify`: entry", place))?;
+            page.items.push(Item::Proof(Box::new(proof)));
+            page.last = Some(Place(place.to_string()));
+        }
+        Ok(page)
+    }
+
     pub(super) async fn count_letters(&self) -> Read<u64> {
         let mut question = redis::pipe();
         question.cmd("LLEN").arg(keys::DEAD_LETTERS);
@@ -466,13 +503,7 @@ fn moved(cipher: &Cipher, look_up: Lookup, fields: Vec<Option<Vec<u8>>>) -> Read
 }
 
 fn evidence(cipher: &Cipher, talk: &Talk, written: &[u8]) -> Read<Item> {
-    let not_whole = || unreadable("an entry of the journal is not whole");
-    let end = written.iter().position(|octet| *octet == b'\n').ok_or_else(not_whole)?;
-    let (heading, sealed) = (&written[..end], &written[end + 1..]);
-    let space = heading.iter().position(|octet| *octet == b' ').ok_or_else(not_whole)?;
-    let (version, place) = (number(&heading[..space])?, number(&heading[space + 1..])?);
-    let plain = cipher.open(&Cipher::evidence(talk.look_up, version, place), sealed)?;
-    let entry = record::read_evident(&plain)?;
+    let (version, place, entry) = reads::evident(cipher, talk.look_up, written)?;
     Ok(Item::Evidence { conversation: talk.key.clone(), version: Version(version), place, entry })
 }
 

@@ -1,0 +1,145 @@
+//! The document as JSON.
+
+use assent::store::{Done, Location, copy};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::clinic::{Clinic, WORDS, sha256};
+use crate::redis_server::Redis;
+use crate::stage::{HandClock, at, keys_in};
+
+fn read(document: &str) -> Value {
+    let read: Value = serde_json::from_str(document).unwrap();
+    let (before, _) = document.rsplit_once(",\n\"sha256\"").unwrap();
+    assert_eq!(read["sha256"], sha256(before));
+    read
+}
+
+fn texts(conversation: &Value) -> Vec<&str> {
+    conversation["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn everything_is_there_in_order_and_to_the_letter() {
+    let clinic = Clinic::told().await;
+    let document = read(&clinic.export(&["--format", "json"]));
+    assert_eq!(document["format"], "assent export 1");
+    assert_eq!(document["practice"]["number"], "+13035559999");
+    assert_eq!(document["staff"], json!([{"id": "ana", "name": "Ana \"Annie\" Quintero"}]));
+    let counts = json!({"staff": 1, "patients": 4, "conversations": 3, "changes": 4, "messages": 265, "reports": 0});
+    assert_eq!(document["counts"], counts);
+    let [rosa, shared, unknown] = document["conversations"].as_array().unwrap().as_slice() else {
+        panic!("three conversations, and none of another practice")
+    };
+    assert_eq!(rosa["patients"], json!(["rosa"]));
+    assert_eq!(shared["patients"], json!(["leo_1", "mia"]));
+    assert_eq!((&unknown["patients"], &unknown["phone"]), (&json!([]), &json!("+13035550300")));
+
+    let said = texts(rosa);
+    let first = said.iter().position(|text| *text == WORDS[0]).unwrap();
+    assert_eq!(said[first..first + WORDS.len()], WORDS);
+    let lines = texts(shared);
+    let expected: Vec<String> = (22..272).map(|minute| format!("line {minute}")).collect();
+    assert_eq!(lines[lines.len() - 250..], expected);
+    let drafted = &rosa["messages"][1];
+    assert_eq!((&drafted["staff"], &drafted["status"]), (&json!("ana"), &json!("failed")));
+    assert_eq!(drafted["failure"], "opted-out");
+}
+
+#[tokio::test]
+async fn consent_is_told_with_what_proves_it() {
+    let clinic = Clinic::told().await;
+    let document = read(&clinic.export(&["--format", "json", "--patient", "rosa"]));
+    assert_eq!(document["conversations"].as_array().unwrap().len(), 1);
+    let patients: Vec<&Value> = document["patients"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(patients, ["rosa"]);
+    let rosa = &document["conversations"][0];
+    assert_eq!(rosa["consent"], "opted_out");
+    let [asked, yes, stop] = rosa["consent_history"].as_array().unwrap().as_slice() else { panic!("three changes") };
+    assert_eq!((&asked["to"], &asked["by"], &asked["staff"]), (&json!("invited"), &json!("staff"), &json!("ana")));
+    assert_eq!((&yes["from"], &yes["to"], &yes["by"]), (&json!("invited"), &json!("opted_in"), &json!("patient")));
+    assert_eq!((&yes["words"]["text"], &yes["at"]), (&json!(" Yes!"), &json!(at(3).to_string())));
+    let invitation = &yes["invitation"];
+    assert_eq!(invitation["text"], rosa["messages"][0]["text"]);
+    assert_eq!(invitation["left_at"], json!(at(2).to_string()));
+    assert_eq!(invitation["version"], sha256(invitation["text"].as_str().unwrap()));
+    assert_eq!(stop["words"]["text"], "STOP");
+    assert_eq!(stop["words"]["message"], rosa["messages"].as_array().unwrap()[10]["id"]);
+    assert_eq!(stop["ledger"], json!({"number": 3}));
+}
+
+#[tokio::test]
+async fn who_shares_a_phone_is_in_the_document_of_the_other_and_who_has_none_has_no_conversation() {
+    let clinic = Clinic::told().await;
+    let document = read(&clinic.export(&["--format", "json", "--patient", "mia"]));
+    let patients: Vec<&Value> = document["patients"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(patients, ["leo_1", "mia"]);
+    assert_eq!(document["counts"]["messages"], 252);
+    let document = read(&clinic.export(&["--format", "json", "--patient", "new"]));
+    assert_eq!(document["conversations"], json!([]));
+}
+
+#[tokio::test]
+async fn consent_from_before_the_ledger_is_told_as_such_with_the_words_that_it_names() {
+    let clinic = Clinic::told().await;
+    let database = Connection::open(clinic.path().join("assent.db")).unwrap();
+    database.execute_batch("DROP TABLE ledger; DROP INDEX journal_of_conversation; PRAGMA user_version = 2").unwrap();
+    drop(database);
+    let document = read(&clinic.export(&["--format", "json", "--patient", "rosa"]));
+    let history = document["conversations"][0]["consent_history"].as_array().unwrap();
+    let told: Vec<(&str, &str, &Value)> = history
+        .iter()
+        .map(|change| (change["from"].as_str().unwrap(), change["to"].as_str().unwrap(), &change["words"]["text"]))
+        .collect();
+    let null = Value::Null;
+    let (yes, stop) = (json!(" Yes!"), json!("STOP"));
+    assert_eq!(told, [("none", "invited", &null), ("invited", "opted_in", &yes), ("opted_in", "opted_out", &stop)]);
+    assert!(
+        history.iter().all(|change| change["ledger"] == "before the ledger began" && change["by"] == "not_recorded")
+    );
+}
+
+#[tokio::test]
+async fn a_copy_on_redis_exports_the_same() {
+    let (clinic, server) = (Clinic::told().await, Redis::start().await);
+    let keys = keys_in(clinic.directory.path(), &[("k1", 1)]);
+    let target = Location { directory: clinic.directory.path().join("state"), ..Location::new(server.url(), keys) };
+    let clock = HandClock(std::sync::atomic::AtomicI64::new(at(600).as_second()));
+    assert!(matches!(copy(&clinic.location(), &target, &clock, &mut |_| {}).await.unwrap(), Done::Copied(_)));
+    let there = clinic.directory.path().join("keys");
+    let store = format!("url = \"{}\"\nkey_file = \"{}\"", server.url(), there.display());
+    for format in ["json", "csv", "fhir"] {
+        let output = clinic.run(&store, &["--format", format]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let ours = clinic.export(&["--format", format]);
+        let lines = |document: &str| -> Vec<String> {
+            // When it was exported, and the hash of that.
+            let differs = ["\"timestamp\"", "sha256", "exported_at"];
+            let is_same = |line: &&str| {
+                !(differs.iter().any(|what| line.contains(what))
+                    || line.starts_with("\"practice\"")
+                    || line.starts_with("\"end\""))
+            };
+            document.lines().filter(is_same).map(str::to_owned).collect()
+        };
+        assert_eq!(lines(&String::from_utf8(output.stdout).unwrap()), lines(&ours), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_exported() {
+    let clinic = Clinic::told().await;
+    let output = clinic.run(&clinic.url(), &["--format", "json", "--patient", "nobody"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("there is no patient nobody"));
+    let output = clinic.run(&clinic.url(), &["--format", "xml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let database = Connection::open(clinic.path().join("assent.db")).unwrap();
+    for missing in [252, 7] {
+        assert!(database.execute("DELETE FROM thread WHERE seq = ?1", [missing]).unwrap() > 0);
+        let output = clinic.run(&clinic.url(), &["--format", "json"]);
+        assert_eq!(output.status.code(), Some(1), "a document that is not whole is none");
+        assert!(serde_json::from_slice::<Value>(&output.stdout).is_err());
+        assert!(String::from_utf8(output.stderr).unwrap().contains("lacks messages that it had"));
+    }
+}
