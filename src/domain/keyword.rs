@@ -119,18 +119,21 @@ fn words_of(said: &str) -> impl Iterator<Item = &str> {
 /// NFKC, no invisible marks, case and accents folded, quotes straight, the edges free of punctuation and
 /// emoji, white space collapsed. Letters that were spaced out ("S T O P") are put together again.
 pub fn normalize(text: &str) -> String {
-    let folded: String = text
-        .nfkc()
+    let folded: String = fold(text).collect();
+    let words: Vec<&str> =
+        folded.trim_matches(|character: char| !character.is_alphanumeric()).split_whitespace().collect();
+    let spelled_out = words.len() > 1 && words.iter().all(|word| word.chars().count() == 1);
+    words.join(if spelled_out { "" } else { " " })
+}
+
+/// The characters of a text as they are compared: no invisible marks, case and accents folded, quotes straight.
+pub(super) fn fold(text: &str) -> impl Iterator<Item = char> {
+    text.nfkc()
         .filter(|character| !is_invisible(*character))
         .flat_map(char::to_lowercase)
         .nfd()
         .filter(|character| !is_combining_mark(*character))
         .map(straighten)
-        .collect();
-    let words: Vec<&str> =
-        folded.trim_matches(|character: char| !character.is_alphanumeric()).split_whitespace().collect();
-    let spelled_out = words.len() > 1 && words.iter().all(|word| word.chars().count() == 1);
-    words.join(if spelled_out { "" } else { " " })
 }
 
 /// Zero-width and bidirectional marks, variation selectors, and the soft hyphen.

@@ -12,6 +12,7 @@ pub mod keyword;
 mod message;
 pub mod meter;
 mod names;
+pub mod opt_out;
 pub mod outbox;
 mod patient;
 mod phone;
