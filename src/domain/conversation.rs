@@ -1,18 +1,21 @@
 //! A conversation is a value: what happened to it decides the next value, and what to do about it.
 
+mod held;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
+use super::opt_out::{self, ProbableOptOut};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Reassembly};
 use super::text::Segments;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
-    Refusal, Seq, Status, Summary,
+    Failure, Fingerprint, Form, Hold, Inbound, Kind, Message, MessageId, Outcome, Phone, Policy, PracticeId, Receipt,
+    Refusal, Seq, SettledBy, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -33,6 +36,8 @@ pub struct Conversation {
     pub id: ConversationId,
     pub key: ConversationKey,
     pub consent: Consent,
+    /// Over any consent but opted out.
+    pub hold: Option<Hold>,
     pub outbox: Outbox,
     /// The place of the newest message; 0 before the first.
     pub last: Seq,
@@ -93,6 +98,7 @@ impl Conversation {
             id,
             key,
             consent: Consent::None,
+            hold: None,
             outbox: Outbox::default(),
             last: Seq(0),
             active_at: now,
@@ -114,6 +120,8 @@ impl Conversation {
             Event::Received(inbound) => turn.received(inbound),
             Event::SessionsEnded(ends) => turn.sessions_ended(ends),
             Event::Drafted(draft) => turn.drafted(draft),
+            Event::HoldSettled { settlement, staff } => turn.hold_settled(settlement, staff),
+            Event::OptedOutByStaff { staff, reason } => turn.opted_out_by_staff(staff, reason),
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
@@ -136,7 +144,8 @@ impl Conversation {
             Consent::None | Consent::OptedIn { .. } | Consent::OptedOut { .. } => None,
         };
         let partial_text_ends = self.reassembly.gives_up_at(policy.limits.partial_text);
-        [self.outbox.wake_at(), invitation_ends, partial_text_ends].into_iter().flatten().min()
+        let hold_ends = self.hold.as_ref().map(|hold| hold.ends_at(&policy.practice));
+        [self.outbox.wake_at(), invitation_ends, partial_text_ends, hold_ends].into_iter().flatten().min()
     }
 
     /// Who else took a text that this one may be again, so that the ends of their sessions are to be known before it is
@@ -190,8 +199,12 @@ impl Turn<'_> {
             self.remember_session_end(SessionEnd { at, of: None });
         }
         let reading = read(&inbound);
+        let probable = probable_opt_out(&inbound.text, inbound.form, reading);
+        // One that would hold is another, as a STOP that would opt out is.
+        let would_hold = probable.is_some() && self.may_be_held();
         // The same STOP again may be another: after a START in between it has to be heard.
         if let Some((index, ended)) = self.delivered_before(&inbound)
+            && !would_hold
             && self.may_come_again(&inbound, ended, reading)
         {
             // From here on it is the answer to this delivery that may be lost.
@@ -203,8 +216,12 @@ impl Turn<'_> {
             return Outcome::Duplicate(of);
         }
         match inbound.part {
-            // A STOP does not wait for the rest of a long text.
-            Some(part) if Reassembly::can_join(part, &inbound.text) && reading.meaning != Meaning::OptOut => {
+            // What opts out, or probably does, does not wait for the rest of a long text.
+            Some(part)
+                if Reassembly::can_join(part, &inbound.text)
+                    && reading.meaning != Meaning::OptOut
+                    && probable.is_none() =>
+            {
                 match self.next.reassembly.take(part, inbound.text, self.now) {
                     Joined::Whole(text) => self.said(text, inbound.form),
                     Joined::Waiting { given_up } => given_up.into_iter().for_each(|text| self.said(text, inbound.form)),
@@ -230,8 +247,11 @@ impl Turn<'_> {
     /// Shows a text, whatever it means, and does what it means.
     fn said(&mut self, text: Body, form: Form) {
         let reading = read_as(&text, form);
+        let probable = probable_opt_out(&text, form, reading);
+        let is_ambiguous = keyword::may_mean_appointment(text.expose());
         let id = self.add(Kind::Inbound, text, Status::Received).id;
         self.next.unread += 1;
+        let evidence = if is_ambiguous { Evidence::AmbiguousText(id) } else { Evidence::Text(id) };
         let invitation = match self.next.invitations.last() {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
             Some(_) | None => Invitation::Forgotten,
@@ -239,7 +259,13 @@ impl Turn<'_> {
         match self.next.consent.change(reading.meaning, invitation, self.now) {
             Change::Stays => {}
             Change::OptsIn(confirmation) => self.opted_in(id, confirmation, reading.language),
-            Change::OptsOut(confirmation) => self.opted_out(id, confirmation, reading.language),
+            Change::OptsOut(confirmation) => self.opted_out(evidence, confirmation, reading.language),
+        }
+        if reading.meaning == Meaning::Start {
+            self.start_releases();
+        }
+        if let Some(probable) = probable {
+            self.probably_opted_out(id, probable);
         }
         if reading.meaning == Meaning::Help {
             self.asked_for_help(reading.language);
@@ -247,16 +273,21 @@ impl Turn<'_> {
     }
 
     fn opted_in(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
-        self.consent_becomes(Consent::OptedIn { since: self.now, evidence: Evidence::Text(evidence) });
-        self.outbox(|outbox, step| outbox.release(step));
+        self.consent_becomes(Consent::OptedIn { since: self.now, evidence });
+        match self.next.hold {
+            None => self.outbox(|outbox, step| outbox.release(step)),
+            // YES answers the invitation, and settles nothing else.
+            Some(_) => self.outbox(|outbox, step| outbox.pending_become_held(step)),
+        }
         if confirmation == Confirmation::Owed {
             let text = self.policy.start_confirmation(language);
             self.say(Kind::StartConfirmation, text, self.now + self.policy.limits.confirmation_begins);
         }
     }
 
-    fn opted_out(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
-        self.consent_becomes(Consent::OptedOut { since: self.now, evidence: Evidence::Text(evidence) });
+    fn opted_out(&mut self, evidence: Evidence, confirmation: Confirmation, language: Language) {
+        self.hold_becomes_opt_out(SettledBy::Patient);
+        self.consent_becomes(Consent::OptedOut { since: self.now, evidence });
         let recall = self.outbox(|outbox, step| outbox.withdraw(step));
         self.effects.extend(recall);
         if confirmation == Confirmation::Owed {
@@ -283,6 +314,7 @@ impl Turn<'_> {
             Consent::OptedIn { .. } if self.next.outbox.queued() >= limits.queued_max => {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.queued_max })
             }
+            Consent::OptedIn { .. } if self.next.hold.is_some() => self.hold_draft(kind, draft.text),
             Consent::OptedIn { .. } => {
                 let message = self.add(kind, draft.text, Status::Queued);
                 self.next.outbox.queue(message.clone(), self.now + limits.validity);
@@ -292,6 +324,7 @@ impl Turn<'_> {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.pending_max })
             }
             Consent::Invited { .. } => Outcome::Accepted(self.hold(kind, draft.text)),
+            Consent::None if self.next.hold.is_some() => self.drafted_before_any_invitation(kind, draft.text),
             Consent::None => match self.invite() {
                 Ok(()) => Outcome::Accepted(self.hold(kind, draft.text)),
                 Err(refusal) => Outcome::Refused(refusal),
@@ -307,6 +340,15 @@ impl Turn<'_> {
 
     /// Asks for YES: once, and once more as a reminder, in thirty days.
     fn invite(&mut self) -> Result<(), Refusal> {
+        self.invitation_may_leave()?;
+        let now = self.now;
+        self.consent_becomes(Consent::Invited { since: now });
+        self.say(Kind::Invitation, self.policy.invitation(), now + self.policy.limits.validity);
+        Ok(())
+    }
+
+    /// Forgets the invitations of long ago, and counts the others.
+    fn invitation_may_leave(&mut self) -> Result<(), Refusal> {
         let limits = &self.policy.limits;
         let now = self.now;
         self.next.invitations.retain(|at| now.duration_since(*at) < limits.invitation_memory);
@@ -314,14 +356,14 @@ impl Turn<'_> {
             let again_at = self.next.invitations[0] + limits.invitation_memory;
             return Err(Refusal::InvitationLimit { again_at });
         }
-        self.consent_becomes(Consent::Invited { since: now });
-        self.say(Kind::Invitation, self.policy.invitation(), now + limits.validity);
         Ok(())
     }
 
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
-        let (consent, to, policy) = (self.next.consent, self.next.key.phone.clone(), self.policy);
-        if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, &consent, &to, policy, step)) {
+        let (consent, hold) = (self.next.consent.clone(), self.next.hold.clone());
+        let (to, policy) = (self.next.key.phone.clone(), self.policy);
+        let standing = (&consent, hold.as_ref());
+        if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, standing, &to, policy, step)) {
             if *cleared.kind() == Kind::Invitation {
                 self.next.invitations.push(self.now);
             }
@@ -374,6 +416,7 @@ impl Turn<'_> {
             Status::Expired => (Status::Expired, None),
             Status::Delivered
             | Status::Pending
+            | Status::Held
             | Status::Queued
             | Status::Sending
             | Status::Sent
@@ -433,6 +476,7 @@ impl Turn<'_> {
         for finished in self.outbox(Outbox::expire) {
             self.conclude(Some(finished));
         }
+        self.hold_ends();
         if let Consent::Invited { since } = self.next.consent
             && self.now.duration_since(since) >= limits.invitation_answer
         {
@@ -544,12 +588,20 @@ impl Turn<'_> {
     }
 
     fn consent_becomes(&mut self, consent: Consent) {
-        self.next.consent = consent;
+        self.next.consent = consent.clone();
         self.journal.push(Entry::ConsentChanged { consent, at: self.now });
     }
 
     fn message_id(&self, seq: Seq) -> MessageId {
         MessageId { conversation: self.next.id, seq }
+    }
+}
+
+/// Why a text that is no keyword probably opts out, if it does. What is not text means nothing.
+fn probable_opt_out(text: &Body, form: Form, reading: Reading) -> Option<ProbableOptOut> {
+    match (form, reading.meaning) {
+        (Form::Text | Form::Flash, Meaning::Other) => opt_out::read(text.expose()),
+        (Form::Binary, _) | (_, Meaning::OptOut | Meaning::Start | Meaning::OptIn | Meaning::Help) => None,
     }
 }
 
@@ -573,14 +625,17 @@ impl Conversation {
     fn is_sound(&self) -> bool {
         use super::outbox::Stage;
         let sending = self.outbox.waiting.iter().filter(|one| matches!(one.stage, Stage::Sending { .. })).count();
+        let is_held = self.hold.is_some();
         sending <= 1
+            && !(is_held && matches!(self.consent, Consent::OptedOut { .. }))
             && self.outbox.waiting.iter().all(|one| match (one.stage, &one.message.kind) {
                 (Stage::Pending, Kind::StaffText { .. }) => {
                     one.message.status == Status::Pending && matches!(self.consent, Consent::Invited { .. })
                 }
                 (Stage::Queued { .. }, Kind::StaffText { .. }) => {
-                    one.message.status == Status::Queued && matches!(self.consent, Consent::OptedIn { .. })
+                    one.message.status == Status::Queued && !is_held && matches!(self.consent, Consent::OptedIn { .. })
                 }
+                (Stage::Held, kind) => one.message.status == Status::Held && is_held && kind.is_held_back(),
                 (Stage::Queued { .. }, _) => one.message.status == Status::Queued,
                 (Stage::Sending { .. }, _) => one.message.status == Status::Sending,
                 (Stage::Pending, _) => false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
+use super::{Body, BootId, CarrierId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement, StaffId};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Event {
     SessionsEnded(Vec<SessionEnd>),
     /// Staff wrote.
     Drafted(Draft),
+    /// Staff said what a probable opt-out means.
+    HoldSettled { settlement: Settlement, staff: Option<StaffId> },
+    /// The patient told staff, by voice or in person, that they want no texts.
+    OptedOutByStaff { staff: Option<StaffId>, reason: Body },
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
     /// The budget of the day is too small for this message; the day ends at this instant.

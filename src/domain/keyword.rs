@@ -93,6 +93,17 @@ pub fn read(text: &str) -> Reading {
     keyword(&said).or_else(|| polite_opt_out(&said)).or_else(|| opt_out_among_keywords(&said)).unwrap_or(other)
 }
 
+/// Opt-out words that patients also write to put off an appointment. They opt out all the same: 47 CFR 64.1200(a)(10).
+const OF_APPOINTMENTS: [&str; 4] = ["cancel", "end", "cancelar", "terminar"];
+
+/// Whether an opt-out may have meant an appointment.
+pub fn may_mean_appointment(text: &str) -> bool {
+    let said = normalize(text);
+    let is_opt_out = |word: &&str| keyword(word).is_some_and(|reading| reading.meaning == Meaning::OptOut);
+    let mut opt_outs = words_of(&said).filter(is_opt_out).peekable();
+    opt_outs.peek().is_some() && opt_outs.all(|word| OF_APPOINTMENTS.contains(&word))
+}
+
 fn keyword(said: &str) -> Option<Reading> {
     let (meaning, language, _) = WORDS.iter().find(|(_, _, words)| words.contains(&said))?;
     Some(Reading { meaning: *meaning, language: *language })
@@ -270,6 +281,16 @@ mod tests {
                 "1 2",
             ],
         );
+    }
+
+    #[test]
+    fn words_of_appointments_are_known() {
+        for text in ["CANCEL", "End.", "cancel please", "CANCELAR", "terminar, gracias"] {
+            assert!(may_mean_appointment(text), "{text:?}");
+        }
+        for text in ["STOP", "stop cancel", "stop please", "no más", ""] {
+            assert!(!may_mean_appointment(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub enum Kind {
 pub enum Status {
     /// Waits for the patient's YES.
     Pending,
+    /// Waits for staff to settle a probable opt-out.
+    Held,
     /// Waits for the number's rate limit or for the carrier.
     Queued,
     /// Recorded as being written to the carrier, not answered yet.

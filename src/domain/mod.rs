@@ -7,6 +7,7 @@ mod consent;
 mod conversation;
 mod effect;
 mod event;
+mod hold;
 mod journal;
 pub mod keyword;
 mod message;
@@ -28,6 +29,7 @@ pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Retry};
+pub use hold::{Hold, SettledBy, Settlement};
 pub use journal::Entry;
 pub use message::{
     Body, CarrierError, CarrierId, Cause, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind,

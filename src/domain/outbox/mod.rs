@@ -1,6 +1,7 @@
 //! The messages of a conversation that are not finished: those that wait, the one in flight, and those whose
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
+mod held;
 mod tracked;
 
 use std::sync::Arc;
@@ -12,14 +13,14 @@ pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, TRACKED_MAX, 
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Phone, Policy, Precedence,
-    Retry, Status,
+    Answer, Cleared, Consent, Effect, Entry, Failure, Hold, Kind, Limits, Message, MessageId, Phone, Policy,
+    Precedence, Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outbox {
-    /// Pending, queued or sending. At most one is sending.
+    /// Pending, held, queued or sending. At most one is sending.
     pub waiting: Vec<Waiting>,
     /// Sent or unconfirmed. Shared, because each decision copies the outbox and changes one of them at the most.
     pub tracked: Vec<Arc<Tracked>>,
@@ -41,6 +42,8 @@ pub struct Waiting {
 pub enum Stage {
     /// For YES. The invitation's deadline is its own.
     Pending,
+    /// For staff to settle a hold.
+    Held,
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
     Queued { not_before: Timestamp, pause: Pause, asked: Option<Asked>, expires_at: Timestamp },
     /// For the carrier's answer, until `deadline`. One that is `recalled` does not come back to the queue.
@@ -63,10 +66,12 @@ pub enum Pause {
     UntilOpening,
 }
 
-/// Whether the patient opted out while a message was on its way.
+/// Whether the patient opted out, or probably did, while a message was on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recalled {
     Yes,
+    /// It is held if it comes back.
+    ToBeHeld,
     No,
 }
 
@@ -166,7 +171,7 @@ impl Outbox {
     pub(in crate::domain) fn leave(
         &mut self,
         id: MessageId,
-        consent: &Consent,
+        (consent, hold): (&Consent, Option<&Hold>),
         to: &Phone,
         policy: &Policy,
         step: &mut Step<'_>,
@@ -193,13 +198,17 @@ impl Outbox {
             reference: reference(id.seq),
             expires_at,
         };
-        match consent.clear(leaving) {
+        match consent.clear(hold, leaving) {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
                 waiting.stage = Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No };
                 waiting.become_(Status::Sending, None, step);
                 Some(cleared)
+            }
+            Err(NotCleared) if hold.is_some() && waiting.message.kind.is_held_back() => {
+                waiting.hold(step);
+                None
             }
             Err(NotCleared) => {
                 // What it was to say is no longer so: a START confirmation after a STOP, for one.
@@ -289,7 +298,7 @@ impl Outbox {
     ) -> Option<Finished> {
         let index = self.waiting.iter().position(|waiting| match waiting.stage {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
-            Stage::Pending | Stage::Queued { .. } => false,
+            Stage::Pending | Stage::Held | Stage::Queued { .. } => false,
         })?;
         let segments = self.waiting[index].message.segments;
         self.track(index, Fate::unconfirmed(segments), step);
@@ -313,7 +322,7 @@ impl Outbox {
                 expired.push(Finished { kind: waiting.message.kind.clone(), status: Status::Expired });
                 false
             }
-            Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => true,
+            Stage::Pending | Stage::Held | Stage::Queued { .. } | Stage::Sending { .. } => true,
         });
         self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
         self.expire_early_receipts(step);
@@ -348,13 +357,13 @@ impl Outbox {
         }
     }
 
-    /// What a daemon is to write no more of: the patient opted out while this run of it was writing.
+    /// What a daemon is to write no more of: the patient opted out, or probably did, while this run of it was writing.
     pub(in crate::domain) fn recalled_from(&self, ours: BootId) -> Option<Effect> {
         self.waiting.iter().find_map(|waiting| match waiting.stage {
-            Stage::Sending { boot, recalled: Recalled::Yes, .. } if boot == ours => {
+            Stage::Sending { boot, recalled: Recalled::Yes | Recalled::ToBeHeld, .. } if boot == ours => {
                 Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
             }
-            Stage::Pending | Stage::Queued { .. } | Stage::Sending { .. } => None,
+            Stage::Pending | Stage::Held | Stage::Queued { .. } | Stage::Sending { .. } => None,
         })
     }
 
@@ -364,7 +373,7 @@ impl Outbox {
         self.waiting
             .iter()
             .filter_map(|waiting| match waiting.stage {
-                Stage::Pending => None,
+                Stage::Pending | Stage::Held => None,
                 Stage::Sending { deadline, .. } => Some(deadline),
                 Stage::Queued { not_before, asked, expires_at, .. } => {
                     let next_slot = asked.map_or(not_before, |asked| asked.until).min(expires_at);
@@ -378,8 +387,13 @@ impl Outbox {
     fn try_again(&mut self, index: usize, step: &mut Step<'_>) -> Option<Finished> {
         let waiting = &mut self.waiting[index];
         let Stage::Sending { expires_at, recalled, .. } = waiting.stage else { return None };
-        if recalled == Recalled::Yes {
-            return Some(self.finish(index, Status::Failed, Some(Failure::OptedOut), step));
+        match recalled {
+            Recalled::Yes => return Some(self.finish(index, Status::Failed, Some(Failure::OptedOut), step)),
+            Recalled::ToBeHeld => {
+                waiting.hold(step);
+                return None;
+            }
+            Recalled::No => {}
         }
         let doublings = (waiting.attempts.saturating_sub(1)).min(16);
         let pause = (step.limits.retry_pause * (1 << doublings)).min(step.limits.retry_pause_max);

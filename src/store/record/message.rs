@@ -119,7 +119,7 @@ impl TryFrom<MessageV1<'_>> for Message {
     }
 }
 
-const STATUSES: [(i64, Status); 10] = [
+const STATUSES: [(i64, Status); 11] = [
     (1, Status::Pending),
     (2, Status::Queued),
     (3, Status::Sending),
@@ -130,6 +130,7 @@ const STATUSES: [(i64, Status); 10] = [
     (8, Status::Unconfirmed),
     (9, Status::Expired),
     (10, Status::Received),
+    (11, Status::Held),
 ];
 
 /// A status as the thread has it.
@@ -145,6 +146,7 @@ pub fn status_code(status: Status) -> i64 {
         Status::Unconfirmed => 8,
         Status::Expired => 9,
         Status::Received => 10,
+        Status::Held => 11,
     }
 }
 
