@@ -140,8 +140,6 @@ pub struct ConsentView {
     state: &'static str,
     since: Option<String>,
     evidence: Option<EvidenceView>,
-    /// Whether what opted out may have meant an appointment: somebody should call.
-    may_mean_appointment: bool,
     /// A probable opt-out that staff have not settled.
     hold: Option<HoldView>,
 }
@@ -150,8 +148,16 @@ pub struct ConsentView {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum EvidenceView {
-    Text { message: String },
-    Staff { staff: Option<String>, reason: String },
+    Text {
+        message: String,
+        /// That what opted out may have been about an appointment: somebody should call. Told only where it is so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        may_mean_appointment: bool,
+    },
+    Staff {
+        staff: Option<String>,
+        reason: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -173,9 +179,8 @@ impl ConsentView {
             Consent::OptedIn { since, evidence } => ("opted_in", Some(since), Some(EvidenceView::text(*evidence))),
             Consent::OptedOut { since, evidence } => ("opted_out", Some(since), Some(EvidenceView::of(evidence))),
         };
-        let may_mean_appointment = matches!(consent, Consent::OptedOut { evidence: Evidence::AmbiguousText(_), .. });
         let hold = hold.map(|hold| HoldView::of(practice, hold));
-        Self { state, since: since.map(ToString::to_string), evidence, may_mean_appointment, hold }
+        Self { state, since: since.map(ToString::to_string), evidence, hold }
     }
 
     /// Of a conversation that may never have begun.
@@ -188,12 +193,13 @@ impl ConsentView {
 
 impl EvidenceView {
     fn text(message: MessageId) -> Self {
-        Self::Text { message: message.to_string() }
+        Self::Text { message: message.to_string(), may_mean_appointment: false }
     }
 
     fn of(evidence: &Evidence) -> Self {
         match evidence {
-            Evidence::Text(message) | Evidence::AmbiguousText(message) => Self::text(*message),
+            Evidence::Text(message) => Self::text(*message),
+            Evidence::AmbiguousText(message) => Self::Text { message: message.to_string(), may_mean_appointment: true },
             Evidence::Staff { staff, reason } => {
                 let staff = staff.as_ref().map(StaffId::to_string);
                 Self::Staff { staff, reason: reason.expose().to_owned() }

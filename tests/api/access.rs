@@ -23,7 +23,8 @@ impl Sample {
                 .replace("{practice}", practice)
                 .replace("{token}", token)
                 .replace("{staff}", "tex")
-                .replace("{patient}", "jane")
+                // Whoever is opted out gets no more texts, and the others of the table need somebody who does.
+                .replace("{patient}", if route.path.ends_with("/opt-out") { "otto" } else { "jane" })
                 .replace("{message}", message)
                 .replace("{phone}", &JANE.replace('+', "%2B"))
         };
@@ -37,6 +38,8 @@ impl Sample {
                 "first_name": "Jane", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
             })),
             ("POST", "messages" | "preview") => Some(json!({"text": "Hello"})),
+            ("POST", "hold") => Some(json!({"decision": "release"})),
+            ("POST", "opt-out") => Some(json!({"reason": "asked at the desk"})),
             ("POST", "tokens") => Some(json!({"name": "backend"})),
             _ => None,
         };
@@ -58,6 +61,7 @@ impl Sample {
 
 async fn samples(world: &World) -> Vec<Sample> {
     world.receive(JANE, "hello").await;
+    world.put_patient("otto", "Otto", "Outis", "+13035550177").await;
     let messages = world.get("/patients/jane/messages").await;
     let message = messages["messages"][0]["id"].as_str().unwrap().to_owned();
     // To be revoked; the world's own token is still needed.
@@ -190,6 +194,10 @@ async fn every_route_asks_for_its_permission() {
             answer.problem(403, code);
         }
         for (who, caller) in may.into_iter().take(if sample.route.method == Method::DELETE { 1 } else { 9 }) {
+            if sample.route.path.ends_with("/hold") {
+                // Each settles another.
+                world.receive(JANE, "please take me off your list").await;
+            }
             let answer = head(sample.call(caller, &sample.path)).await;
             assert!(is_success(&answer), "{who}: {}: {}", sample.name(), answer.text);
         }
@@ -333,10 +341,12 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/patients/{patient}/messages: Practice, PatientTextAdministrator",
         "GET /{practice}/patients/{patient}/messages: Practice, PatientTextAdministrator",
         "GET /{practice}/patients/{patient}/messages/{message}: Practice, PatientTextAdministrator",
+        "POST /{practice}/patients/{patient}/opt-out: Practice, PatientTextAdministrator",
         "POST /{practice}/preview: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",
         "GET /{practice}/unread: Practice, PatientTextAdministrator",
         "GET /{practice}/events: Practice, PatientTextAdministrator",
     ];
