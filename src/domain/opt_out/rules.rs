@@ -49,3 +49,20 @@ impl Prepared {
         self.unless.matches(said, starts).any(|other| other.start < found.end && found.start < other.end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{spelling, vocabulary};
+
+    /// Words are compared as they were meant, so a rule that is spelled in another way never fires.
+    #[test]
+    fn every_word_of_a_rule_is_spelled_as_texts_are_read() {
+        let patterns = super::super::rules().flat_map(|rule| rule.says.iter().chain(rule.unless));
+        let of_rules = patterns.flat_map(|pattern| pattern.split(' ')).flat_map(|element| element.split('|'));
+        let of_rules = of_rules.map(|word| word.trim_end_matches('?'));
+        let words = of_rules.filter(|word| !word.starts_with('@') && !["^", "$", "~", "%", ".."].contains(word));
+        let misspelt: Vec<_> =
+            words.chain(vocabulary::all()).filter(|word| spelling::read(word).meant() != [*word]).collect();
+        assert!(misspelt.is_empty(), "{misspelt:?}");
+    }
+}

@@ -183,12 +183,12 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "numero-equivocado",
         says: &[
-            "numero|telefono|celular|numer|persona|@wrong ~ equivocado|equivocada|incorrecto|incorrecta|errado|errada|erroneo",
-            "equivocado|equivocada|equivocados|equivocaron|equivoco|equivocaste|equivocan|equivocando de ~ numero|persona|telefono|paciente|celular",
-            "esta|estan|estas|anda|andan equivocado|equivocada|equivocados % $",
+            "numero|telefono|celular|persona|@wrong ~ equivocado|equivocada|incorrecto|incorrecta|errado|errada|erroneo",
+            "equivocado|equivocada|equivocaron|equivoco|equivocaste|equivocan de ~ numero|persona|telefono|paciente|celular",
+            "esta|estan|estas|anda|andan equivocado|equivocada % $",
             "este|esta|ese|esa numero|telefono|celular ya? no|tampoco es|pertenece ~ de|del|mio|a",
             "se|te equivoco|equivocaron|equivocaste|equivoca|equivocan % $",
-            "wrong|mal numero|numbero",
+            "wrong|mal numero",
             "no soy ~ @names|paciente|esa|ese|ella|el|quien|senor|senora",
             "no soy ~ persona",
             "este|esta|no|ya no es ~ numero|telefono|celular ~ de",
@@ -254,7 +254,7 @@ pub(super) const RULES: &[Rule] = &[
             "porque me|nos ~ escriben|mandan|envian|molestan|textean|siguen ~ @mensajes|mandando|$",
             "de|d donde|onde sacaron|saco|sacaste|consiguieron|consiguio|tienen|obtuvieron|agarraron ~ numero",
             "como consiguieron|consiguio|obtuvieron|tienen|sacaron ~ numero",
-            "quien ~ les|le|te dio|dieron|paso ~ numero|telefono",
+            "quien ~ les|le|te dio|dieron|paso ~ numero|telefono|celular|cel",
             "que les dio ~ numero",
         ],
         unless: &["por que no ..", "mi numero de"],
@@ -263,7 +263,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "en-contra-de-mensajes",
         says: &[
-            "no|nunca|jamas|ni|basta|cancelar|rechazo|odio|detesto|harto|harta .. @mensajes",
+            "no|nunca|jamas|ni|basta|cancelar|rechazo|odio|detesto|harto|harta .. mensajes|textos|msjs|notificaciones",
             "@mensajes .. no son? ~ deseados|bienvenidos|solicitados|permitidos|gracias|quiero|deseo",
         ],
         unless: &[

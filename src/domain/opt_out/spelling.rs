@@ -115,7 +115,7 @@ fn name_of(word: &str) -> Option<&'static str> {
 fn squeeze(word: &str) -> String {
     let characters: Vec<char> = word.chars().collect();
     let runs = characters.chunk_by(|one, next| one == next);
-    if runs.clone().any(|run| run.len() > 2 && run[0].is_alphabetic()) {
+    if runs.clone().count() > 1 && runs.clone().any(|run| run.len() > 2 && run[0].is_alphabetic()) {
         runs.map(|run| run[0]).collect()
     } else {
         word.to_owned()
@@ -124,7 +124,8 @@ fn squeeze(word: &str) -> String {
 
 /// A long word that one or two slips of a thumb turned into something that is no word.
 fn guess(word: &str) -> Option<&'static str> {
-    if word.len() > GUESSED_CHARS_MAX || !word.is_ascii() || is_in("real", word) {
+    let is_right = GUESSED.iter().any(|(right, _)| *right == word);
+    if is_right || word.len() > GUESSED_CHARS_MAX || !word.is_ascii() || is_in("real", word) {
         return None;
     }
     GUESSED.iter().find(|(right, slips)| slips_between(right, word) <= *slips).map(|(right, _)| *right)

@@ -10,6 +10,12 @@ pub(super) fn class(name: &str) -> &'static [&'static str] {
     WORDS.get(name).unwrap_or_else(|| panic!("there is no class @{name}"))
 }
 
+/// Every word of every class that is looked for.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    CLASSES.iter().filter(|(name, _)| *name != "real").flat_map(|(_, words)| words.split(' '))
+}
+
 /// Whether a word is one of a class.
 pub(super) fn is_in(class: &str, word: &str) -> bool {
     self::class(class).contains(&word)
@@ -84,7 +90,7 @@ const CLASSES: &[(&str, &str)] = &[
     (
         "also_names",
         "mark will grace hope joy dawn may june jack rose robin taylor austin jordan bill ray pat sue gene terry virginia \
-         carolina victoria crystal amber cruz chen wong patel nguyen lee stella silvia faith iris ivy ruby penny sandy \
+         carolina victoria crystal amber cruz chen patel nguyen lee stella silvia faith iris ivy ruby penny sandy \
          frank rich art dick summer autumn daisy lily violet",
     ),
     (
@@ -129,7 +135,7 @@ const CLASSES: &[(&str, &str)] = &[
         "call calling another one single other a all an and any being be from further get getting got have having here in it me more my no of on our out \
          receive receiving send sending some stupid such that the these this those to us with your anymore \
          additional damn fucking fuckin freaking frickin goddamn bloody shit crap please up for so many just w about \
-         whatever ur ya con de los las mis mas sus tus la mi su el esos estos esta este esa ese recibir que ningun \
+         whatever ya con de los las mis mas sus tus la mi su el esos estos esta este esa ese recibir que ningun \
          tantos mandando mandar mandarme mandarnos enviar enviarme enviando otro",
     ),
     // Courtesy, impatience, and other words that an opt-out comes wrapped in.
@@ -142,7 +148,7 @@ const CLASSES: &[(&str, &str)] = &[
     // Words one slip away from those that are guessed at, which mean something else.
     (
         "real",
-        "persons persona testing resting along aloe clone lone wring wrung prong wrongs leaves weave heave leaved received receives \
+        "perdon persons persona testing resting along aloe clone lone wring wrung prong wrongs leaves weave heave leaved received receives \
          receiver ending spending mending bending vending lending tending fending pending standing sanding seeding \
          subscriber cleave atone massage massages massaging messaged numbed numbers lumber removed removes remover \
          remote deleted deletes contacts contract subscribe subscribed mothering uninterested interest escriben \
@@ -202,7 +208,7 @@ pub(super) const CONTRACTIONS: &[(&str, &str)] = &[
 const MISSPELT: &[(&str, &str)] = &[
     ("stop", "stp stpp stopp sto stpo sotp stahp stip stob stap stopt sttop dtop"),
     ("quit", "qiut qit quitt"),
-    ("text", "txt tex texr tect txet texxt tezt"),
+    ("text", "txt textt tex texr tect txet texxt tezt"),
     ("texts", "txts texs tects"),
     ("texting", "txting txtng txtin txtn texin textin texn texting"),
     ("message", "msg mssg mesg"),
@@ -215,13 +221,13 @@ const MISSPELT: &[(&str, &str)] = &[
     ("you", "u ya'll"),
     ("your", "ur yr"),
     ("are", "r"),
-    ("the", "da teh"),
+    ("the", "teh"),
     ("list", "lst lis lsit"),
     ("take", "tke tak taek"),
     ("leave", "leve leav lve leeve leaf"),
     ("alone", "alon aline alome"),
     ("wrong", "wrng rong wron worng wrnog"),
-    ("number", "num nbr numbr nummber"),
+    ("number", "num nbr nmbr numbr nummber"),
     ("opt", "optt opr"),
     ("more", "mor moar"),
     ("out", "outt oot"),
