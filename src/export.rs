@@ -15,7 +15,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::ledger::{Asked, By, Proof, Words};
-use crate::domain::{Consent, ConversationId, Message, Patient, Phone, Practice, Receipt, StaffMember};
+use crate::domain::{
+    Body, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt, SettledBy,
+    Settlement, StaffMember,
+};
 
 pub use hashed::Hashed;
 
@@ -71,12 +74,29 @@ impl From<Proof> for Change {
     }
 }
 
-/// What the carrier reported, and what shows nowhere else.
+impl Change {
+    /// What staff wrote down of a patient who told them.
+    fn reason(&self) -> Option<&Body> {
+        match &self.to {
+            Consent::OptedOut { evidence: Evidence::Staff { reason, .. }, .. } => Some(reason),
+            Consent::OptedOut { evidence: Evidence::Text(_) | Evidence::AmbiguousText(_), .. }
+            | Consent::None
+            | Consent::Invited { .. }
+            | Consent::OptedIn { .. } => None,
+        }
+    }
+}
+
+/// What shows nowhere else: what the carrier reported, and how texts were read.
 pub enum Report {
     /// A receipt that fits no message.
     Unmatched { receipt: Receipt, at: Timestamp },
     /// A text that was delivered again.
-    Redelivered { of: crate::domain::MessageId, at: Timestamp },
+    Redelivered { of: MessageId, at: Timestamp },
+    /// A text that probably opts out held up the conversation.
+    Held(Hold),
+    /// Somebody said what that text means.
+    HoldSettled { settlement: Settlement, by: SettledBy, at: Timestamp },
 }
 
 /// How many there were of each.

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
-    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Inbound,
-    Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence, Receipt,
-    Seq, StaffId, StaffMember, Standing, Summary, Unused,
+    Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Hold,
+    Inbound, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence,
+    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Unused,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -113,6 +113,7 @@ pub enum PutError {
 pub struct InboxRow {
     pub phone: Phone,
     pub consent: Consent,
+    pub hold: Option<Hold>,
     pub unread: u32,
     pub active_at: Timestamp,
     pub last: Option<Message>,
@@ -175,7 +176,7 @@ impl Changed {
                 }
                 Entry::Added(message) => Self::MessageUpdated(message.id.seq),
                 Entry::Updated { id, .. } => Self::MessageUpdated(id.seq),
-                Entry::ConsentChanged { .. } => Self::Consent,
+                Entry::ConsentChanged { .. } | Entry::Held(_) | Entry::HoldSettled { .. } => Self::Consent,
                 Entry::UnreadChanged { .. } => Self::Unread,
                 Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } | Entry::Proved(_) => continue,
             };

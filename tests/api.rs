@@ -12,6 +12,7 @@ mod shared_store;
 
 mod api {
     mod access;
+    mod consent;
     mod daemons;
     mod decisions;
     mod events;

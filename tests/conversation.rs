@@ -342,10 +342,11 @@ fn consent_is_proved_by_the_patients_own_text() {
     let mut scene = in_state("invited");
     scene.texts("Yes!");
     let Consent::OptedIn { since, evidence } = scene.conversation.consent else { panic!("opted in") };
-    let assent::domain::Evidence::Text(id) = evidence;
     assert_eq!(since, scene.now);
-    assert_eq!(scene.thread[&id.seq].text.expose(), "Yes!");
-    assert!(scene.journal.contains(&Entry::ConsentChanged { consent: scene.conversation.consent, at: scene.now }));
+    assert_eq!(scene.thread[&evidence.seq].text.expose(), "Yes!");
+    assert!(
+        scene.journal.contains(&Entry::ConsentChanged { consent: scene.conversation.consent.clone(), at: scene.now })
+    );
 }
 
 #[test]
@@ -1087,7 +1088,7 @@ fn expiry_of(scene: &Scene, id: MessageId) -> Option<Timestamp> {
     let waiting = scene.conversation.outbox.waiting.iter().find(|waiting| waiting.message.id == id)?;
     match waiting.stage {
         Stage::Queued { expires_at, .. } => Some(expires_at),
-        Stage::Pending | Stage::Scheduled { .. } | Stage::Sending { .. } => None,
+        Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Sending { .. } => None,
     }
 }
 

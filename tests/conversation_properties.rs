@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use assent::domain::outbox::Stage;
 use assent::domain::{
     Answer, Body, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution, Retry,
-    Seq, Status,
+    Seq, Settlement, Status,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -39,6 +39,10 @@ enum Step {
     Wait {
         seconds: i64,
     },
+    /// Staff settle a hold, if there is one.
+    Settle(Settlement),
+    /// Staff opt the patient out.
+    OptOut,
     Wake,
     Read,
     Crash,
@@ -70,6 +74,9 @@ fn step() -> impl Strategy<Value = Step> {
         Just("ALTO"),
         Just("my knee hurts"),
         Just("Yes please"),
+        Just("wrong number"),
+        Just("please stop texting me"),
+        Just("CANCEL"),
     ];
     let reply = prop_oneof![
         4 => Just(Reply::Taken), 1 => Just(Reply::NotSent), 1 => Just(Reply::Busy), 1 => Just(Reply::Refused), 1 => Just(Reply::Partly), 1 => Just(Reply::Unknown),
@@ -91,6 +98,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0usize..4, reply).prop_map(|(which, reply)| Step::Answer(which, reply)),
         2 => (0usize..8, state).prop_map(|(which, state)| Step::Receipt(which, state)),
         2 => seconds.prop_map(|seconds| Step::Wait { seconds }),
+        1 => prop_oneof![3 => Just(Settlement::Release), 1 => Just(Settlement::OptOut)].prop_map(Step::Settle),
+        1 => Just(Step::OptOut),
         2 => Just(Step::Wake),
         1 => Just(Step::Read),
         1 => Just(Step::Crash),
@@ -119,7 +128,7 @@ struct World {
 
 impl World {
     fn play(&mut self, scene: &mut Scene, step: &Step) {
-        let before = scene.conversation.consent;
+        let before = scene.conversation.consent.clone();
         match *step {
             Step::Draft => {
                 if let Outcome::Accepted(message) = scene.drafts("words of staff") {
@@ -182,6 +191,12 @@ impl World {
                 }
             }
             Step::Wait { seconds } => scene.later(SignedDuration::from_secs(seconds)),
+            Step::Settle(settlement) => {
+                scene.event(Event::HoldSettled { settlement, staff: None });
+            }
+            Step::OptOut => {
+                scene.event(Event::OptedOutByStaff { staff: None, reason: Body::new("asked by phone") });
+            }
             Step::Wake => {
                 scene.event(Event::Woken);
             }
@@ -232,12 +247,12 @@ impl World {
 
     /// The promises that are about leaving.
     fn check_gate(&mut self, scene: &Scene, cleared: &Cleared) {
-        let consent = scene.conversation.consent;
+        let consent = &scene.conversation.consent;
+        let is_held = scene.conversation.hold.is_some();
         let stands = match cleared.kind() {
-            Kind::StaffText { .. } | Kind::StartConfirmation | Kind::AfterHours => {
-                matches!(consent, Consent::OptedIn { .. })
-            }
-            Kind::Invitation => matches!(consent, Consent::Invited { .. }),
+            Kind::StaffText { .. } | Kind::AfterHours => !is_held && matches!(consent, Consent::OptedIn { .. }),
+            Kind::StartConfirmation => matches!(consent, Consent::OptedIn { .. }),
+            Kind::Invitation => !is_held && matches!(consent, Consent::Invited { .. }),
             Kind::OptOutConfirmation => matches!(consent, Consent::OptedOut { .. }),
             Kind::Help => true,
             Kind::Inbound => false,
@@ -275,13 +290,17 @@ impl World {
         assert!(sending <= 1, "one message is in flight at a time");
 
         for message in scene.thread.values().filter(|message| message.kind != Kind::Inbound) {
-            let unfinished =
-                matches!(message.status, Status::Pending | Status::Scheduled | Status::Queued | Status::Sending);
+            let unfinished = matches!(
+                message.status,
+                Status::Pending | Status::Held | Status::Scheduled | Status::Queued | Status::Sending
+            );
             let waiting = outbox.waiting.iter().filter(|waiting| waiting.message.id == message.id).count();
             let tracked = outbox.tracked.iter().filter(|tracked| tracked.id == message.id).count();
             assert!(waiting + tracked <= 1, "a message has one place");
             assert_eq!(waiting == 1, unfinished, "{:?} is {:?}", message.id, message.status);
             assert_eq!(outbox.status(message.id).unwrap_or(message.status), message.status);
+            let is_held = scene.conversation.hold.is_some();
+            assert!(is_held || message.status != Status::Held, "what is held waits for somebody to settle it");
         }
         let accepted = |message: &&Message| matches!(message.kind, Kind::StaffText { .. });
         let in_thread: Vec<MessageId> = scene.thread.values().filter(accepted).map(|message| message.id).collect();
@@ -296,7 +315,7 @@ impl World {
             let span = three[2].duration_since(three[0]);
             assert!(span >= SignedDuration::from_hours(30 * 24), "two questions in thirty days, not three");
         }
-        if let Consent::OptedIn { evidence: assent::domain::Evidence::Text(id), .. } = scene.conversation.consent {
+        if let Consent::OptedIn { evidence: id, .. } = scene.conversation.consent {
             let words = scene.thread[&id.seq].text.expose();
             assert!(["YES", "START", "Yes please"].contains(&words), "{words} is no opt-in");
         }

@@ -138,6 +138,7 @@ stories! {
     the_inbox_is_newest_first
     the_inbox_pages_through_ties
     an_inbox_row_is_of_the_last_commit
+    a_hold_is_kept_and_listed_until_it_is_settled
     unread_is_counted_for_conversations_with_messages
     the_most_overdue_is_due_first
     occurrences_resume_where_they_were_left
@@ -386,9 +387,24 @@ async fn an_inbox_row_is_of_the_last_commit(home: impl Home) {
     talk.hear(text("stop"), at(2)).await;
     let rows = store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap();
     let [row] = rows.as_slice() else { panic!("there is one conversation") };
-    assert_eq!((&row.phone, row.consent, row.unread), (&talk.key().phone, talk.now.consent, 2));
+    assert_eq!((&row.phone, &row.consent, row.unread), (&talk.key().phone, &talk.now.consent, 2));
     assert_eq!(row.active_at, at(2));
     assert_eq!(row.last.as_ref().unwrap().kind, Kind::OptOutConfirmation);
+}
+
+async fn a_hold_is_kept_and_listed_until_it_is_settled(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = talk(&store, key("riverside", 100), "hello", at(1)).await;
+    talk.hear(text("who is this? leave me alone"), at(2)).await;
+    let hold = talk.now.hold.clone();
+    assert_eq!(hold.as_ref().map(|hold| &*hold.reading.rule), Some("leave-me-alone"));
+    let held = talk.now.clone();
+    drop((store, talk));
+
+    let store = home.open().await;
+    assert_eq!(store.load(&held.key).await.unwrap().unwrap().conversation, held);
+    let rows = store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap();
+    assert_eq!(rows[0].hold, hold);
 }
 
 async fn unread_is_counted_for_conversations_with_messages(home: impl Home) {

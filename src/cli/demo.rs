@@ -164,11 +164,11 @@ async fn remember(inbox: &Arc<Inbox>, simulator: &Simulator) -> Result<(), Store
         let key = ConversationKey { practice: practice.clone(), phone: row.phone };
         let mut texts = Vec::new();
         for message in inbox.thread(&key, None, REMEMBERED_MAX).await?.items {
-            let (direction, at) = match (&message.kind, message.status, row.consent) {
+            let (direction, at) = match (&message.kind, message.status, &row.consent) {
                 (Kind::Inbound, ..) => (Direction::FromPhone, message.created_at),
                 // A draft that waited for YES came to the phone after it.
                 (Kind::StaffText { .. }, Status::Sent | Status::Delivered, Consent::OptedIn { since, .. }) => {
-                    (Direction::ToPhone, message.created_at.max(since))
+                    (Direction::ToPhone, message.created_at.max(*since))
                 }
                 (_, Status::Sent | Status::Delivered, _) => (Direction::ToPhone, message.created_at),
                 _ => continue,

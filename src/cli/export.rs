@@ -11,7 +11,7 @@ use crate::app::{self, SystemClock};
 use crate::config::{self, StoreFiles};
 use crate::domain::ledger::Words;
 use crate::domain::{
-    Consent, Conversation, ConversationKey, Entry, Evidence, MessageId, Patient, PatientId, Phone, PracticeId, Seq,
+    Consent, Conversation, ConversationKey, Entry, MessageId, Patient, PatientId, Phone, PracticeId, Seq,
 };
 use crate::export::{Change, Document, Format, Part, Report, Talk};
 use crate::ports::{Clock, Record, StoreError};
@@ -201,12 +201,14 @@ impl<W: Write> Writing<W> {
         let told: Vec<(Consent, jiff::Timestamp)> = journal
             .iter()
             .filter_map(|entry| match entry {
-                Entry::ConsentChanged { consent, at } => Some((*consent, *at)),
+                Entry::ConsentChanged { consent, at } => Some((consent.clone(), *at)),
                 Entry::Added(_)
                 | Entry::Updated { .. }
                 | Entry::UnreadChanged { .. }
                 | Entry::Redelivered { .. }
                 | Entry::ReceiptUnmatched { .. }
+                | Entry::Held(_)
+                | Entry::HoldSettled { .. }
                 | Entry::Proved(_) => None,
             })
             .collect();
@@ -217,24 +219,26 @@ impl<W: Write> Writing<W> {
             None => told.len(),
         };
         for (to, at) in &told[..before] {
-            let words = match to {
-                Consent::OptedIn { evidence, .. } | Consent::OptedOut { evidence, .. } => {
-                    self.words(key, evidence).await?
-                }
+            let evidence = match to {
+                Consent::OptedIn { evidence, .. } => Some(*evidence),
+                Consent::OptedOut { evidence, .. } => evidence.text(),
                 Consent::None | Consent::Invited { .. } => None,
             };
-            changes.push(Change { at: *at, from, to: *to, by: None, words, invitation: None, seq: None });
-            from = *to;
+            let words = match evidence {
+                Some(text) => self.words(key, text).await?,
+                None => None,
+            };
+            changes.push(Change { at: *at, from, to: to.clone(), by: None, words, invitation: None, seq: None });
+            from = to.clone();
         }
         changes.extend(proofs.into_iter().map(Change::from));
         Ok(changes)
     }
 
     /// The text that a state of consent names.
-    async fn words(&mut self, key: &ConversationKey, evidence: &Evidence) -> Result<Option<Words>, StoreError> {
-        let Evidence::Text(MessageId { seq, .. }) = evidence;
-        let before = Seq(seq.0.saturating_sub(1));
-        let found = self.archive.messages(key, before, 1).await?.pop().filter(|found| found.id.seq == *seq);
+    async fn words(&mut self, key: &ConversationKey, text: MessageId) -> Result<Option<Words>, StoreError> {
+        let before = Seq(text.seq.0.saturating_sub(1));
+        let found = self.archive.messages(key, before, 1).await?.pop().filter(|found| found.id.seq == text.seq);
         Ok(found.map(|message| Words { message: message.id, text: message.text }))
     }
 }
@@ -250,6 +254,8 @@ fn report(entry: Entry) -> Option<Report> {
     match entry {
         Entry::ReceiptUnmatched { receipt, at } => Some(Report::Unmatched { receipt, at }),
         Entry::Redelivered { of, at, .. } => Some(Report::Redelivered { of, at }),
+        Entry::Held(hold) => Some(Report::Held(hold)),
+        Entry::HoldSettled { settlement, by, at } => Some(Report::HoldSettled { settlement, by, at }),
         Entry::Added(_)
         | Entry::Updated { .. }
         | Entry::ConsentChanged { .. }

@@ -2,6 +2,7 @@
 
 import { freshId } from "./api.js";
 import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
+import { Hold } from "./hold.js";
 import { Preview } from "./preview.js";
 import { birthWords, consentWords, inOrder, kindWords, markWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
 
@@ -18,6 +19,7 @@ export class Conversation {
   #reading = false;
   #preview = new Preview();
   #toBottom;
+  #hold;
 
   constructor({ practice, unreadOf, onRead, onOpenPatient, onAddPatient, onClosed }) {
     this.practice = practice;
@@ -39,6 +41,7 @@ export class Conversation {
     $("mark-unread").addEventListener("click", () => this.#markUnread());
     $("unknown-add").addEventListener("click", () => onAddPatient(this.#open.phone));
 
+    this.#hold = new Hold({ onConsent: (open, consent) => this.#settled(open, consent) });
     this.#toBottom = holdBottom($("thread-scroll"), $("thread"));
     // A text that arrives in the open conversation was read once somebody does something there.
     for (const type of ["pointerdown", "keyup"]) {
@@ -133,6 +136,13 @@ export class Conversation {
     const isBack = open.consent?.state === "opted_out" && consent.state === "opted_in";
     if (isBack) this.#draft().problem = "";
     open.consent = consent;
+  }
+
+  // An event may have told it already, and what has happened since.
+  #settled(open, consent) {
+    if (open !== this.#open || (open.consentTick ?? 0) >= this.#tick) return;
+    this.#setConsent(consent);
+    this.#render();
   }
 
   #draft() {
@@ -249,6 +259,7 @@ export class Conversation {
     $("panel-prm").dataset.open = open !== null;
     $("conversation").hidden = open === null;
     $("nothing-open").hidden = open !== null;
+    this.#hold.render(open, this.#session);
     if (open === null) {
       $("draft").value = "";
       $("thread").replaceChildren();

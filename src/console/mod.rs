@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// Every file of the page: its name, its media type, its content.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("console.css", CSS, include_str!("console.css")),
     ("icon.svg", "image/svg+xml", include_str!("icon.svg")),
     ("api.js", JAVASCRIPT, include_str!("api.js")),
     ("console.js", JAVASCRIPT, include_str!("console.js")),
     ("conversation.js", JAVASCRIPT, include_str!("conversation.js")),
     ("dom.js", JAVASCRIPT, include_str!("dom.js")),
+    ("hold.js", JAVASCRIPT, include_str!("hold.js")),
     ("patients.js", JAVASCRIPT, include_str!("patients.js")),
     ("phone.js", JAVASCRIPT, include_str!("phone.js")),
     ("preview.js", JAVASCRIPT, include_str!("preview.js")),

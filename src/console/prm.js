@@ -254,7 +254,9 @@ export class Prm {
     badge.hidden = row.unread === 0;
     setText(badge.firstElementChild, String(row.unread));
     setText(badge.lastElementChild, unreadWords(row.unread));
-    const state = row.patients.length === 0 ? "Unknown number" : { invited: "Waiting for YES", opted_out: "Opted out" }[row.consent?.state] ?? "";
+    const state = row.consent?.hold ? "May want no more texts"
+      : row.patients.length === 0 ? "Unknown number"
+      : { invited: "Waiting for YES", opted_out: "Opted out" }[row.consent?.state] ?? "";
     setText(node.querySelector(".row-state"), state);
     setAttribute(node.querySelector(".row-state"), "data-state", row.consent?.state ?? null);
   }

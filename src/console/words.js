@@ -3,6 +3,7 @@
 const STATUS = {
   scheduled: "Scheduled",
   pending: "Pending: waits for the patient’s YES",
+  held: "Held: waits until somebody says what the patient meant",
   queued: "Queued",
   sending: "Sending",
   sent: "Sent",

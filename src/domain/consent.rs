@@ -4,26 +4,40 @@
 use jiff::Timestamp;
 
 use super::keyword::Meaning;
-use super::{Body, Kind, MessageId, Phone};
+use super::{Body, Hold, Kind, MessageId, Phone, StaffId};
 
 /// What the owner of a phone has agreed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consent {
     /// Nobody asked, or the question was not answered.
     None,
     /// Asked; the answer is awaited.
     Invited { since: Timestamp },
-    /// The patient's own text said yes.
-    OptedIn { since: Timestamp, evidence: Evidence },
+    /// The patient's own text said yes: nothing else proves that.
+    OptedIn { since: Timestamp, evidence: MessageId },
     /// The patient wants no texts; only their START changes that.
     OptedOut { since: Timestamp, evidence: Evidence },
 }
 
-/// What proves the state of consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What proves that a patient wants no texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// The inbound message with the patient's words.
     Text(MessageId),
+    /// The inbound message, which opts out by law, and may have meant an appointment: CANCEL, END.
+    AmbiguousText(MessageId),
+    /// The patient told staff, who wrote down how; nobody in particular when the operator's own token did.
+    Staff { staff: Option<StaffId>, reason: Body },
+}
+
+impl Evidence {
+    /// The patient's text, where there is one.
+    pub fn text(&self) -> Option<MessageId> {
+        match self {
+            Self::Text(id) | Self::AmbiguousText(id) => Some(*id),
+            Self::Staff { .. } => None,
+        }
+    }
 }
 
 /// Whether a change is answered with a text.
@@ -80,8 +94,9 @@ impl Consent {
 
     /// The gate. A staff text leaves only under standing consent. The texts that Assent writes itself are the
     /// named exceptions: the invitation while its answer is awaited, each confirmation while what it
-    /// confirms still stands, the answer to HELP, and while consent stands the one that says that nobody is there.
-    pub(super) fn clear(&self, leaving: Leaving) -> Result<Cleared, NotCleared> {
+    /// confirms still stands, the answer to HELP, and while consent stands the one that says that nobody is there. While
+    /// the conversation is held, nothing leaves that the patient has not asked for at that moment.
+    pub(super) fn clear(&self, hold: Option<&Hold>, leaving: Leaving) -> Result<Cleared, NotCleared> {
         let may_leave = match (&leaving.kind, self) {
             (Kind::StaffText { .. } | Kind::StartConfirmation | Kind::AfterHours, Self::OptedIn { .. })
             | (Kind::Invitation, Self::Invited { .. })
@@ -97,7 +112,8 @@ impl Consent {
                 _,
             ) => false,
         };
-        if may_leave { Ok(Cleared { leaving }) } else { Err(NotCleared) }
+        let is_held = hold.is_some() && leaving.kind.is_held_back();
+        if may_leave && !is_held { Ok(Cleared { leaving }) } else { Err(NotCleared) }
     }
 }
 
@@ -171,6 +187,7 @@ impl Cleared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::opt_out::ProbableOptOut;
     use crate::domain::{ConversationId, Seq};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -182,7 +199,7 @@ mod tests {
         [
             Consent::None,
             Consent::Invited { since },
-            Consent::OptedIn { since, evidence },
+            Consent::OptedIn { since, evidence: id },
             Consent::OptedOut { since, evidence },
         ]
     }
@@ -240,8 +257,17 @@ mod tests {
                 reference: 1,
                 expires_at: NOW,
             };
-            let found = states().map(|state| state.clear(leaving.clone()).is_ok());
+            let found = states().map(|state| state.clear(None, leaving.clone()).is_ok());
             assert_eq!(found, expected, "{kind:?} in none, invited, opted_in, opted_out");
+
+            let hold = Hold {
+                since: NOW,
+                text: leaving.id,
+                reading: ProbableOptOut { rule: "rude".into(), words: Body::new("go away") },
+            };
+            let held = states().map(|state| state.clear(Some(&hold), leaving.clone()).is_ok());
+            let expected = if kind.is_held_back() { [false; 4] } else { expected };
+            assert_eq!(held, expected, "{kind:?} in none, invited, opted_in, opted_out while held");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! A conversation is a value: what happened to it decides the next value, and what to do about it.
 
+mod held;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::consent::{Change, Confirmation, Invitation};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
 use super::ledger::{self, Ledger};
+use super::opt_out::{self, ProbableOptOut};
 use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
 use super::reassembly::{Joined, Piece, Reassembly, Words};
 use super::text::Segments;
@@ -13,8 +16,8 @@ use super::texts::Occasion;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Inbound, Kind, Limits, Mark, Marks, Message, MessageId, Outcome, Phone, Policy,
-    PracticeId, Preferences, Receipt, Refusal, Resolution, Seq, Status, Summary,
+    Failure, Fingerprint, Form, Hold, Inbound, Kind, Limits, Mark, Marks, Message, MessageId, Outcome, Phone, Policy,
+    PracticeId, Preferences, Receipt, Refusal, Resolution, Seq, SettledBy, Status, Summary,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -35,6 +38,8 @@ pub struct Conversation {
     pub id: ConversationId,
     pub key: ConversationKey,
     pub consent: Consent,
+    /// Over any consent but opted out.
+    pub hold: Option<Hold>,
     pub outbox: Outbox,
     /// The place of the newest message; 0 before the first.
     pub last: Seq,
@@ -103,6 +108,7 @@ impl Conversation {
             id,
             key,
             consent: Consent::None,
+            hold: None,
             outbox: Outbox::default(),
             last: Seq(0),
             active_at: now,
@@ -131,6 +137,8 @@ impl Conversation {
             Event::Drafted(draft) => turn.drafted(draft),
             Event::TakenBack(id) => turn.taken_back(id),
             Event::Resolved { id, resolution } => turn.resolved(id, resolution),
+            Event::HoldSettled { settlement, staff } => turn.hold_settled(settlement, staff),
+            Event::OptedOutByStaff { staff, reason } => turn.opted_out_by_staff(staff, reason),
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
@@ -153,7 +161,8 @@ impl Conversation {
             Consent::None | Consent::OptedIn { .. } | Consent::OptedOut { .. } => None,
         };
         let partial_text_ends = self.reassembly.gives_up_at(policy.limits.partial_text);
-        [self.outbox.wake_at(), invitation_ends, partial_text_ends].into_iter().flatten().min()
+        let hold_ends = self.hold.as_ref().map(|hold| hold.ends_at(&policy.practice));
+        [self.outbox.wake_at(), invitation_ends, partial_text_ends, hold_ends].into_iter().flatten().min()
     }
 
     /// Who else took a text that this one may be again, so that the ends of their sessions are to be known before it is
@@ -207,8 +216,12 @@ impl Turn<'_> {
             self.remember_session_end(SessionEnd { at, of: None });
         }
         let reading = read(&inbound);
+        let probable = probable_opt_out(&inbound.text, inbound.form, reading);
+        // One that would hold is another, as a STOP that would opt out is.
+        let would_hold = probable.is_some() && self.may_be_held();
         // The same STOP again may be another: after a START in between it has to be heard.
         if let Some((index, doubted)) = self.delivered_before(&inbound)
+            && !would_hold
             && self.may_come_again(&inbound, doubted, reading)
         {
             // From here on it is the answer to this delivery that may be lost.
@@ -222,9 +235,10 @@ impl Turn<'_> {
         let Inbound { text, form, part, fingerprint, delivery, mut written, .. } = inbound;
         written.marks = written.marks.and(marks_of(form));
         let piece = Piece { text, written };
+        // What opts out, or probably does, does not wait for the rest of a long text.
+        let is_urgent = reading.meaning == Meaning::OptOut || probable.is_some();
         match part {
-            // A STOP does not wait for the rest of a long text.
-            Some(part) if Reassembly::can_join(part, &piece) && reading.meaning != Meaning::OptOut => {
+            Some(part) if Reassembly::can_join(part, &piece) && !is_urgent => {
                 match self.next.reassembly.take(part, piece, self.now) {
                     Joined::Whole(words) => self.said(words, form),
                     Joined::Waiting { given_up } => given_up.into_iter().for_each(|words| self.said(words, form)),
@@ -259,8 +273,11 @@ impl Turn<'_> {
     fn said(&mut self, words: Words, form: Form) {
         let Words { text, marks } = words;
         let reading = read_as(&text, form);
+        let probable = probable_opt_out(&text, form, reading);
+        let is_ambiguous = keyword::may_mean_appointment(text.expose());
         let id = self.add_marked(Kind::Inbound, text, Status::Received, marks).id;
         self.next.unread += 1;
+        let evidence = if is_ambiguous { Evidence::AmbiguousText(id) } else { Evidence::Text(id) };
         let invitation = match self.next.invitations.last() {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
             Some(_) | None => Invitation::Forgotten,
@@ -268,7 +285,13 @@ impl Turn<'_> {
         match self.next.consent.change(reading.meaning, invitation, self.now) {
             Change::Stays => {}
             Change::OptsIn(confirmation) => self.opted_in(id, confirmation, reading.language),
-            Change::OptsOut(confirmation) => self.opted_out(id, confirmation, reading.language),
+            Change::OptsOut(confirmation) => self.opted_out(evidence, confirmation, reading.language),
+        }
+        if reading.meaning == Meaning::Start {
+            self.start_releases();
+        }
+        if let Some(probable) = probable {
+            self.probably_opted_out(id, probable);
         }
         match reading.meaning {
             Meaning::Help => self.asked_for_help(reading.language),
@@ -278,16 +301,21 @@ impl Turn<'_> {
     }
 
     fn opted_in(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
-        self.consent_becomes(Consent::OptedIn { since: self.now, evidence: Evidence::Text(evidence) });
-        self.outbox(|outbox, step| outbox.release(step));
+        self.consent_becomes(Consent::OptedIn { since: self.now, evidence });
+        match self.next.hold {
+            None => self.outbox(|outbox, step| outbox.release(step)),
+            // YES answers the invitation, and settles nothing else.
+            Some(_) => self.outbox(|outbox, step| outbox.pending_become_held(step)),
+        }
         if confirmation == Confirmation::Owed {
             let text = self.policy.practice.text(Occasion::StartConfirmation, language);
             self.say(Kind::StartConfirmation, text, self.now + self.policy.limits.confirmation_begins);
         }
     }
 
-    fn opted_out(&mut self, evidence: MessageId, confirmation: Confirmation, language: Language) {
-        self.consent_becomes(Consent::OptedOut { since: self.now, evidence: Evidence::Text(evidence) });
+    fn opted_out(&mut self, evidence: Evidence, confirmation: Confirmation, language: Language) {
+        self.hold_becomes_opt_out(SettledBy::Patient);
+        self.consent_becomes(Consent::OptedOut { since: self.now, evidence });
         let recall = self.outbox(|outbox, step| outbox.withdraw(step));
         self.effects.extend(recall);
         if confirmation == Confirmation::Owed {
@@ -330,6 +358,7 @@ impl Turn<'_> {
             Consent::OptedIn { .. } if self.next.outbox.queued() >= limits.queued_max => {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.queued_max })
             }
+            Consent::OptedIn { .. } if self.next.hold.is_some() => self.hold_draft(kind, draft.text, draft.send_at),
             Consent::OptedIn { .. } => {
                 let message = match draft.send_at.filter(|at| *at > self.now) {
                     Some(at) => {
@@ -349,6 +378,9 @@ impl Turn<'_> {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.pending_max })
             }
             Consent::Invited { .. } => Outcome::Accepted(self.hold(kind, draft.text, draft.send_at)),
+            Consent::None if self.next.hold.is_some() => {
+                self.drafted_before_any_invitation(kind, draft.text, draft.send_at)
+            }
             Consent::None => match self.invite() {
                 Ok(()) => Outcome::Accepted(self.hold(kind, draft.text, draft.send_at)),
                 Err(refusal) => Outcome::Refused(refusal),
@@ -396,6 +428,15 @@ impl Turn<'_> {
 
     /// Asks for YES: once, and once more as a reminder, in thirty days.
     fn invite(&mut self) -> Result<(), Refusal> {
+        self.invitation_may_leave()?;
+        self.consent_becomes(Consent::Invited { since: self.now });
+        let text = self.policy.practice.text(Occasion::Invitation, self.next.preferences.language);
+        self.say(Kind::Invitation, text, self.now + self.policy.limits.validity);
+        Ok(())
+    }
+
+    /// Forgets the invitations of long ago, and counts the others.
+    fn invitation_may_leave(&mut self) -> Result<(), Refusal> {
         let limits = &self.policy.limits;
         let now = self.now;
         self.next.invitations.retain(|at| now.duration_since(*at) < limits.invitation_memory);
@@ -403,16 +444,15 @@ impl Turn<'_> {
             let again_at = self.next.invitations[0] + limits.invitation_memory;
             return Err(Refusal::InvitationLimit { again_at });
         }
-        self.consent_becomes(Consent::Invited { since: now });
-        let text = self.policy.practice.text(Occasion::Invitation, self.next.preferences.language);
-        self.say(Kind::Invitation, text, now + limits.validity);
         Ok(())
     }
 
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
         self.observe_quiet();
-        let (consent, to, policy) = (self.next.consent, self.next.key.phone.clone(), self.policy);
-        if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, &consent, &to, policy, step)) {
+        let (consent, hold) = (self.next.consent.clone(), self.next.hold.clone());
+        let (to, policy) = (self.next.key.phone.clone(), self.policy);
+        let standing = (&consent, hold.as_ref());
+        if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, standing, &to, policy, step)) {
             if *cleared.kind() == Kind::Invitation {
                 self.next.invitations.push(self.now);
             }
@@ -474,6 +514,7 @@ impl Turn<'_> {
             Status::Delivered
             | Status::Pending
             | Status::Scheduled
+            | Status::Held
             | Status::Queued
             | Status::Sending
             | Status::Sent
@@ -535,6 +576,7 @@ impl Turn<'_> {
         for finished in self.outbox(Outbox::expire) {
             self.conclude(Some(finished));
         }
+        self.hold_ends();
         if let Consent::Invited { since } = self.next.consent
             && self.now.duration_since(since) >= limits.invitation_answer
         {
@@ -554,7 +596,7 @@ impl Turn<'_> {
             self.journal.push(Entry::UnreadChanged { unread: self.next.unread });
         }
         let (number, memory) = (&self.policy.practice.number, self.policy.limits.invitation_memory);
-        let proofs = ledger::enter(&mut self.next, before.consent, &self.journal, number, memory);
+        let proofs = ledger::enter(&mut self.next, before.consent.clone(), &self.journal, number, memory);
         self.journal.extend(proofs);
         if !self.journal.is_empty() {
             self.effects.push(Effect::Publish(self.next.summary()));
@@ -666,12 +708,20 @@ impl Turn<'_> {
     }
 
     fn consent_becomes(&mut self, consent: Consent) {
-        self.next.consent = consent;
+        self.next.consent = consent.clone();
         self.journal.push(Entry::ConsentChanged { consent, at: self.now });
     }
 
     fn message_id(&self, seq: Seq) -> MessageId {
         MessageId { conversation: self.next.id, seq }
+    }
+}
+
+/// Why a text that is no keyword probably opts out, if it does. What is not text means nothing.
+fn probable_opt_out(text: &Body, form: Form, reading: Reading) -> Option<ProbableOptOut> {
+    match (form, reading.meaning) {
+        (Form::Text | Form::Flash, Meaning::Other) => opt_out::read(text.expose()),
+        (Form::Binary, _) | (_, Meaning::OptOut | Meaning::Start | Meaning::OptIn | Meaning::Help) => None,
     }
 }
 
@@ -704,17 +754,22 @@ impl Conversation {
     fn is_sound(&self) -> bool {
         use super::outbox::Stage;
         let sending = self.outbox.waiting.iter().filter(|one| matches!(one.stage, Stage::Sending { .. })).count();
+        let is_held = self.hold.is_some();
         sending <= 1
+            && !(is_held && matches!(self.consent, Consent::OptedOut { .. }))
             && self.outbox.waiting.iter().all(|one| match (one.stage, &one.message.kind) {
                 (Stage::Pending, Kind::StaffText { .. }) => {
                     one.message.status == Status::Pending && matches!(self.consent, Consent::Invited { .. })
                 }
                 (Stage::Scheduled { .. }, Kind::StaffText { .. }) => {
-                    one.message.status == Status::Scheduled && matches!(self.consent, Consent::OptedIn { .. })
+                    let may_stand = !is_held && matches!(self.consent, Consent::OptedIn { .. });
+                    one.message.status == Status::Scheduled && may_stand
                 }
                 (Stage::Queued { pause, .. }, Kind::StaffText { .. }) => {
-                    one.message.status == pause.status() && matches!(self.consent, Consent::OptedIn { .. })
+                    let may_stand = !is_held && matches!(self.consent, Consent::OptedIn { .. });
+                    one.message.status == pause.status() && may_stand
                 }
+                (Stage::Held, kind) => one.message.status == Status::Held && is_held && kind.is_held_back(),
                 (Stage::Queued { pause, .. }, _) => one.message.status == pause.status(),
                 (Stage::Sending { .. }, _) => one.message.status == Status::Sending,
                 (Stage::Pending | Stage::Scheduled { .. }, _) => false,

@@ -20,7 +20,7 @@ pub enum Effect {
     RequestSlot { id: MessageId, segments: u32, precedence: Precedence },
     /// Write it to the carrier, within two seconds or not at all.
     Submit(Cleared),
-    /// The patient opted out while it was being written: write no more of it.
+    /// The patient opted out, or probably did, while it was being written: write no more of it.
     Recall { id: MessageId, attempt: u32 },
     /// Tell whoever is looking.
     Publish(Summary),
@@ -40,7 +40,7 @@ pub enum Precedence {
 /// What the one who brought the event hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The draft is in the outbox: pending or queued, as its status says.
+    /// The draft is in the outbox: pending, held or queued, as its status says.
     Accepted(Message),
     Refused(Refusal),
     Recorded,
@@ -59,6 +59,8 @@ pub enum Refusal {
     TooLate,
     /// It is known what became of it.
     NotUnconfirmed,
+    /// No probable opt-out waits to be settled.
+    NotHeld,
     /// The phone was asked as often as it may be, and did not answer.
     InvitationLimit { again_at: Timestamp },
 }

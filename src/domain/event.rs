@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{BootId, CarrierId, DeliveryId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd};
+use super::{
+    Body, BootId, CarrierId, DeliveryId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement, StaffId,
+};
 
 /// Something that happened. Time is passed beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub enum Event {
     TakenBack(MessageId),
     /// Staff say what is to become of an `unconfirmed` text.
     Resolved { id: MessageId, resolution: Resolution },
+    /// Staff said what a probable opt-out means.
+    HoldSettled { settlement: Settlement, staff: Option<StaffId> },
+    /// The patient told staff, by voice or in person, that they want no texts.
+    OptedOutByStaff { staff: Option<StaffId>, reason: Body },
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
     /// The budget of the day is too small for this message; the day ends at this instant.

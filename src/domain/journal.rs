@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ledger::Proof;
-use super::{Consent, Failure, Fingerprint, Message, MessageId, Receipt, Status};
+use super::{Consent, Failure, Fingerprint, Hold, Message, MessageId, Receipt, SettledBy, Settlement, Status};
 
 /// One thing that happened, in the order in which it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub enum Entry {
     Updated { id: MessageId, status: Status, failure: Option<Failure>, at: Timestamp },
     /// Consent changed, or was proved anew.
     ConsentChanged { consent: Consent, at: Timestamp },
+    /// A text probably opts out: nothing leaves until that is settled.
+    Held(Hold),
+    /// A hold ended. What it did to consent is an entry of its own.
+    HoldSettled { settlement: Settlement, by: SettledBy, at: Timestamp },
     /// A change of consent was entered in the ledger. It comes after everything else of its step.
     Proved(Box<Proof>),
     /// The count of unread texts changed.

@@ -94,6 +94,17 @@ pub fn read(text: &str) -> Reading {
     keyword(&said).or_else(|| polite_opt_out(&said)).or_else(|| opt_out_among_keywords(&said)).unwrap_or(other)
 }
 
+/// Opt-out words that patients also write to put off an appointment. They opt out all the same: 47 CFR 64.1200(a)(10).
+const OF_APPOINTMENTS: [&str; 4] = ["cancel", "end", "cancelar", "terminar"];
+
+/// Whether an opt-out may have meant an appointment.
+pub fn may_mean_appointment(text: &str) -> bool {
+    let said = normalize(text);
+    let is_opt_out = |word: &&str| keyword(word).is_some_and(|reading| reading.meaning == Meaning::OptOut);
+    let mut opt_outs = words_of(&said).filter(is_opt_out).peekable();
+    opt_outs.peek().is_some() && opt_outs.all(|word| OF_APPOINTMENTS.contains(&word))
+}
+
 fn keyword(said: &str) -> Option<Reading> {
     let (meaning, language, _) = WORDS.iter().find(|(_, _, words)| words.contains(&said))?;
     Some(Reading { meaning: *meaning, language: *language })
@@ -120,18 +131,21 @@ fn words_of(said: &str) -> impl Iterator<Item = &str> {
 /// NFKC, no invisible marks, case and accents folded, quotes straight, the edges free of punctuation and
 /// emoji, white space collapsed. Letters that were spaced out ("S T O P") are put together again.
 pub fn normalize(text: &str) -> String {
-    let folded: String = text
-        .nfkc()
+    let folded: String = fold(text).collect();
+    let words: Vec<&str> =
+        folded.trim_matches(|character: char| !character.is_alphanumeric()).split_whitespace().collect();
+    let spelled_out = words.len() > 1 && words.iter().all(|word| word.chars().count() == 1);
+    words.join(if spelled_out { "" } else { " " })
+}
+
+/// The characters of a text as they are compared: no invisible marks, case and accents folded, quotes straight.
+pub(super) fn fold(text: &str) -> impl Iterator<Item = char> {
+    text.nfkc()
         .filter(|character| !is_invisible(*character))
         .flat_map(char::to_lowercase)
         .nfd()
         .filter(|character| !is_combining_mark(*character))
         .map(straighten)
-        .collect();
-    let words: Vec<&str> =
-        folded.trim_matches(|character: char| !character.is_alphanumeric()).split_whitespace().collect();
-    let spelled_out = words.len() > 1 && words.iter().all(|word| word.chars().count() == 1);
-    words.join(if spelled_out { "" } else { " " })
 }
 
 /// Zero-width and bidirectional marks, variation selectors, and the soft hyphen.
@@ -268,6 +282,16 @@ mod tests {
                 "1 2",
             ],
         );
+    }
+
+    #[test]
+    fn words_of_appointments_are_known() {
+        for text in ["CANCEL", "End.", "cancel please", "CANCELAR", "terminar, gracias"] {
+            assert!(may_mean_appointment(text), "{text:?}");
+        }
+        for text in ["STOP", "stop cancel", "stop please", "no más", ""] {
+            assert!(!may_mean_appointment(text), "{text:?}");
+        }
     }
 
     #[test]

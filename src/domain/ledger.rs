@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Body, Consent, Conversation, ConversationId, Entry, Evidence, Kind, Message, MessageId, Phone, PracticeId, StaffId,
-    Status,
+    Body, Consent, Conversation, ConversationId, Entry, Evidence, Kind, Message, MessageId, Phone, PracticeId,
+    SettledBy, StaffId, Status,
 };
 
 /// Invitations that are remembered to be quoted when they are answered: one, and its reminder.
@@ -106,6 +106,7 @@ impl Awaited {
             && match self.status {
                 Status::Sending | Status::Sent | Status::Delivered | Status::Undelivered | Status::Unconfirmed => true,
                 Status::Pending
+                | Status::Held
                 | Status::Scheduled
                 | Status::Queued
                 | Status::Failed
@@ -125,6 +126,8 @@ pub struct Ledger {
     pub link: Link,
     /// Those that may yet be answered.
     pub invitations: Vec<Awaited>,
+    /// The text that holds the conversation, to the letter: if it opts out, it proves that.
+    pub held: Option<Words>,
 }
 
 impl Proof {
@@ -197,7 +200,7 @@ impl Parts {
             Consent::OptedIn { since, evidence } => {
                 self.part(b"opted in");
                 self.time(*since);
-                self.evidence(evidence);
+                self.evidence(&Evidence::Text(*evidence));
             }
             Consent::OptedOut { since, evidence } => {
                 self.part(b"opted out");
@@ -212,6 +215,15 @@ impl Parts {
             Evidence::Text(message) => {
                 self.part(b"text");
                 self.part(message.to_string().as_bytes());
+            }
+            Evidence::AmbiguousText(message) => {
+                self.part(b"ambiguous text");
+                self.part(message.to_string().as_bytes());
+            }
+            Evidence::Staff { staff, reason } => {
+                self.part(b"staff");
+                self.part(staff.as_ref().map_or("", StaffId::as_str).as_bytes());
+                self.part(reason.expose().as_bytes());
             }
         }
     }
@@ -247,7 +259,7 @@ pub(super) fn enter(
                 }
             }
             Entry::ConsentChanged { consent, at } => {
-                let to = *consent;
+                let to = consent.clone();
                 let rest = &journal[place..];
                 let mut newest_first = conversation.ledger.invitations.iter().rev();
                 let invitation = match (&from, &to) {
@@ -262,8 +274,8 @@ pub(super) fn enter(
                     (Consent::None | Consent::OptedIn { .. } | Consent::OptedOut { .. }, _) => None,
                 };
                 let fate = conversation.ledger.invitations.last().map(|awaited| awaited.status);
-                let (by, words) = who(&to, fate, journal, rest);
                 let Conversation { id, key, ledger, .. } = conversation;
+                let (by, words) = who(&to, fate, ledger.held.as_ref(), journal, rest);
                 let proof = Proof {
                     conversation: *id,
                     seq: ledger.count + 1,
@@ -273,7 +285,7 @@ pub(super) fn enter(
                     phone: key.phone.clone(),
                     at: *at,
                     from,
-                    to,
+                    to: to.clone(),
                     by,
                     words,
                     invitation,
@@ -286,12 +298,17 @@ pub(super) fn enter(
                 proofs.push(Entry::Proved(Box::new(proof)));
                 from = to;
             }
+            Entry::Held(hold) => conversation.ledger.held = words_in(journal, hold.text),
             Entry::Added(_)
             | Entry::UnreadChanged { .. }
             | Entry::Redelivered { .. }
             | Entry::ReceiptUnmatched { .. }
+            | Entry::HoldSettled { .. }
             | Entry::Proved(_) => {}
         }
+    }
+    if conversation.hold.is_none() {
+        conversation.ledger.held = None;
     }
     proofs
 }
@@ -310,13 +327,21 @@ fn invitation_in(entry: &Entry) -> Option<Asked> {
         | Entry::UnreadChanged { .. }
         | Entry::Redelivered { .. }
         | Entry::ReceiptUnmatched { .. }
+        | Entry::Held(_)
+        | Entry::HoldSettled { .. }
         | Entry::Proved(_) => None,
     }
 }
 
-/// Who made consent what it is, and in which words. `fate` is what became of the newest invitation, and `rest` the journal
-/// from the change on.
-fn who(to: &Consent, fate: Option<Status>, journal: &[Entry], rest: &[Entry]) -> (By, Option<Words>) {
+/// Who made consent what it is, and in which words. `fate` is what became of the newest invitation, `held` the text that
+/// holds the conversation, and `rest` the journal from the change on.
+fn who(
+    to: &Consent,
+    fate: Option<Status>,
+    held: Option<&Words>,
+    journal: &[Entry],
+    rest: &[Entry],
+) -> (By, Option<Words>) {
     match to {
         // The draft that the invitation asks for comes after it.
         Consent::Invited { .. } => {
@@ -340,10 +365,29 @@ fn who(to: &Consent, fate: Option<Status>, journal: &[Entry], rest: &[Entry]) ->
             Some(Status::Canceled) => (By::Staff(None), None),
             _ => (By::Time, None),
         },
-        Consent::OptedIn { evidence, .. } | Consent::OptedOut { evidence, .. } => match evidence {
-            Evidence::Text(message) => (By::Patient, words_in(journal, *message)),
+        Consent::OptedIn { evidence, .. } => (By::Patient, words_in(journal, *evidence)),
+        Consent::OptedOut { evidence, .. } => match evidence {
+            Evidence::Text(message) | Evidence::AmbiguousText(message) => {
+                let words = words_in(journal, *message);
+                // The text that held the conversation came before, and somebody else said what it means.
+                let settled_by = if words.is_none() { settled_by(journal) } else { None };
+                (settled_by.unwrap_or(By::Patient), words.or_else(|| held.cloned()))
+            }
+            Evidence::Staff { staff, .. } => (By::Staff(staff.clone()), None),
         },
     }
+}
+
+/// Who settled a hold, if a journal tells of that.
+fn settled_by(journal: &[Entry]) -> Option<By> {
+    journal.iter().find_map(|entry| match entry {
+        Entry::HoldSettled { by, .. } => Some(match by {
+            SettledBy::Staff(staff) => By::Staff(staff.clone()),
+            SettledBy::Patient => By::Patient,
+            SettledBy::Time => By::Time,
+        }),
+        _ => None,
+    })
 }
 
 /// The words of a message that a journal adds.

@@ -98,6 +98,8 @@ pub enum Kind {
 pub enum Status {
     /// Waits for the patient's YES.
     Pending,
+    /// Waits for staff to settle a probable opt-out.
+    Held,
     /// Waits for the time that staff set, or for the end of quiet hours.
     Scheduled,
     /// Waits for the number's rate limit or for the carrier.

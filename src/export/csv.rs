@@ -6,7 +6,7 @@
 use std::io;
 
 use super::{Octets, Part, Report, Written, hex, words};
-use crate::domain::Practice;
+use crate::domain::{Body, Practice};
 
 /// What a spreadsheet may take for the beginning of a formula; the wide forms are those of Japanese keyboards.
 const FORMULA: [char; 12] =
@@ -172,7 +172,7 @@ impl Written for Csv {
                         to: words::consent(&change.to),
                         by,
                         staff: staff.map_or("", |staff| staff.as_str()),
-                        text: said.map_or("", |words| words.text.expose()),
+                        text: said.map(|words| &words.text).or(change.reason()).map_or("", Body::expose),
                         message: said.map(|words| words.message.to_string()).unwrap_or_default(),
                         invitation: asked.map_or("", |asked| asked.text.expose()),
                         invitation_message: asked.map(|asked| asked.message.to_string()).unwrap_or_default(),
@@ -222,6 +222,24 @@ impl Written for Csv {
                     },
                     Report::Redelivered { of, at } => {
                         Row { kind: "delivered again", at: at.to_string(), message: of.to_string(), ..of_talk }
+                    }
+                    Report::Held(hold) => Row {
+                        kind: "probable opt-out",
+                        at: hold.since.to_string(),
+                        message: hold.text.to_string(),
+                        text: hold.reading.words.expose(),
+                        ..of_talk
+                    },
+                    Report::HoldSettled { settlement, by, at } => {
+                        let (by, staff) = words::settled_by(by);
+                        Row {
+                            kind: "hold settled",
+                            at: at.to_string(),
+                            status: words::settlement(*settlement),
+                            by,
+                            staff: staff.map_or("", |staff| staff.as_str()),
+                            ..of_talk
+                        }
                     }
                 }
             }

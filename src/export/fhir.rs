@@ -158,6 +158,10 @@ impl Names<'_> {
             let message = self.reference("message", &said.message.to_string());
             extension.push(json!({"url": "urn:x-assent:words-in", "valueReference": message}));
         }
+        if let Some(reason) = change.reason() {
+            let attachment = attachment(reason, "what staff wrote down", Some(change.at));
+            extension.push(json!({"url": "urn:x-assent:reason", "valueAttachment": attachment}));
+        }
         if let Some(asked) = &change.invitation {
             let attachment = attachment(&asked.text, "the invitation", asked.left_at);
             extension.push(json!({"url": "urn:x-assent:invitation", "valueAttachment": attachment}));
@@ -241,6 +245,7 @@ impl Names<'_> {
                     Status::Sent => communication["sent"] = json!(message.updated_at.to_string()),
                     Status::Delivered => communication["received"] = json!(message.updated_at.to_string()),
                     Status::Pending
+                    | Status::Held
                     | Status::Scheduled
                     | Status::Queued
                     | Status::Sending
@@ -266,7 +271,7 @@ impl Names<'_> {
         communication
     }
 
-    /// What the carrier told besides, as a note without words.
+    /// What shows nowhere else, as a note without words.
     fn report(&self, talk: &Talk, report: &Report) -> (String, Value) {
         let (at, note, about) = match report {
             Report::Unmatched { receipt, at } => {
@@ -275,11 +280,19 @@ impl Names<'_> {
             Report::Redelivered { of, at } => {
                 (at, "the carrier delivered a text again".to_owned(), Some(self.reference("message", &of.to_string())))
             }
+            Report::Held(hold) => {
+                let note = format!("a text probably opts out, by the rule {}", hold.reading.rule);
+                (&hold.since, note, Some(self.reference("message", &hold.text.to_string())))
+            }
+            Report::HoldSettled { settlement, by, at } => {
+                let (by, _) = words::settled_by(by);
+                (at, format!("a probable opt-out was settled by {by}: {}", words::settlement(*settlement)), None)
+            }
         };
         let mut resource = json!({
             "resourceType": "Communication",
             "status": "completed",
-            "category": [{"text": "report of the carrier"}],
+            "category": [{"text": "report"}],
             "received": at.to_string(),
             "recipient": [self.us()],
             "note": [{"text": note}],
@@ -325,7 +338,7 @@ fn phone_of(talk: &Talk) -> Value {
 /// `EventStatus` of R4, as near as it comes; the status itself is in an extension.
 fn status(status: Status) -> &'static str {
     match status {
-        Status::Pending => "on-hold",
+        Status::Pending | Status::Held => "on-hold",
         Status::Scheduled | Status::Queued => "preparation",
         Status::Sending => "in-progress",
         Status::Sent | Status::Delivered | Status::Received => "completed",

@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::{Change, Counts, Octets, Part, Report, Talk, Written, hex, words};
-use crate::domain::Message;
+use crate::domain::{Body, Message};
 
 /// Which list is open, and whether something stands in it.
 #[derive(Default)]
@@ -136,6 +136,7 @@ fn change(change: &Change) -> Value {
             "message": words.message.to_string(),
             "text": words.text.expose(),
         })),
+        "reason": change.reason().map(Body::expose),
         "invitation": change.invitation.as_ref().map(|asked| json!({
             "message": asked.message.to_string(),
             "text": asked.text.expose(),
@@ -178,5 +179,22 @@ fn report(report: &Report) -> Value {
             "at": at.to_string(),
             "message": of.to_string(),
         }),
+        Report::Held(hold) => json!({
+            "what": "probable opt-out",
+            "at": hold.since.to_string(),
+            "message": hold.text.to_string(),
+            "rule": &*hold.reading.rule,
+            "words": hold.reading.words.expose(),
+        }),
+        Report::HoldSettled { settlement, by, at } => {
+            let (by, staff) = words::settled_by(by);
+            json!({
+                "what": "hold settled",
+                "at": at.to_string(),
+                "decision": words::settlement(*settlement),
+                "by": by,
+                "staff": staff.map(|staff| staff.as_str()),
+            })
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What things are called in a document. The API calls them the same.
 
 use crate::domain::ledger::By;
-use crate::domain::{Consent, Failure, Kind, ReceiptState, StaffId, Status};
+use crate::domain::{Consent, Failure, Kind, ReceiptState, SettledBy, Settlement, StaffId, Status};
 
 pub fn consent(consent: &Consent) -> &'static str {
     match consent {
@@ -51,6 +51,7 @@ pub fn author(kind: &Kind) -> Option<&StaffId> {
 pub fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "pending",
+        Status::Held => "held",
         Status::Scheduled => "scheduled",
         Status::Queued => "queued",
         Status::Sending => "sending",
@@ -94,6 +95,22 @@ pub fn receipt(state: ReceiptState) -> &'static str {
         ReceiptState::Accepted => "accepted",
         ReceiptState::Unknown => "unknown",
         ReceiptState::Rejected => "rejected",
+    }
+}
+
+pub fn settlement(settlement: Settlement) -> &'static str {
+    match settlement {
+        Settlement::OptOut => "opt_out",
+        Settlement::Release => "release",
+    }
+}
+
+/// Who settled a hold, and who of the staff it was.
+pub fn settled_by(by: &SettledBy) -> (&'static str, Option<&StaffId>) {
+    match by {
+        SettledBy::Staff(staff) => ("staff", staff.as_ref()),
+        SettledBy::Patient => ("patient", None),
+        SettledBy::Time => ("time", None),
     }
 }
 

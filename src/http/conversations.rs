@@ -31,7 +31,7 @@ pub async fn list(
     let before = before.map(|cursor| api.cursors.in_inbox(&practice.id, &cursor)).transpose()?;
     let page = api.inbox.conversations(&practice.id, filter, before, limit).await?;
     Ok(answer::ok(Conversations {
-        conversations: page.items.iter().map(|row| ConversationView::of(&api, &practice.id, row)).collect(),
+        conversations: page.items.iter().map(|row| ConversationView::of(&api, &practice, row)).collect(),
         next: page.next.map(|cursor| api.cursors.of_inbox(&practice.id, cursor)),
     }))
 }
@@ -82,7 +82,7 @@ async fn mark(api: &Api, key: &ConversationKey, event: Event) -> Result<Response
 }
 
 /// A conversation in which something was said. To look for one must not make it.
-async fn existing(api: &Api, key: &ConversationKey) -> Result<Conversation, Problem> {
+pub(super) async fn existing(api: &Api, key: &ConversationKey) -> Result<Conversation, Problem> {
     let found = api.inbox.conversation(key).await?;
     found.filter(|conversation| conversation.last > Seq(0)).ok_or(Problem::NotFound)
 }

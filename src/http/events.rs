@@ -19,7 +19,7 @@ use super::auth::{Caller, Permission};
 use super::extract::InPractice;
 use super::problem::Problem;
 use super::views::{ConsentView, MessageView, PersonView, UnreadView};
-use crate::domain::{Consent, ConversationKey, Practice, PracticeId};
+use crate::domain::{ConversationKey, Practice, PracticeId};
 use crate::inbox::Told;
 use crate::ports::{Changed, Occurrence, OccurrenceId, StoreError};
 
@@ -152,8 +152,7 @@ async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
             (name, Change::Message { message: MessageView::one(api, practice, &key, &message).await })
         }
         Changed::Consent => {
-            let consent = inbox.conversation(&key).await?.map_or(Consent::None, |found| found.consent);
-            ("consent.changed", Change::Consent { consent: ConsentView::of(&consent) })
+            ("consent.changed", Change::Consent { consent: ConsentView::read(api, practice, &key).await? })
         }
         Changed::Unread => {
             let unread = UnreadView::of(inbox.unread(&key.practice).await?);

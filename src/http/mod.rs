@@ -4,6 +4,7 @@
 mod allowance;
 mod answer;
 mod auth;
+mod consent;
 mod conversations;
 mod cursor;
 mod decisions;
@@ -137,12 +138,14 @@ pub fn routes() -> Vec<Route> {
 
         route(&delete, "/v1/practices/{practice}/patients/{patient}/messages/{message}",         Practice, Texting, decisions::take_back),
         route(&post,   "/v1/practices/{practice}/patients/{patient}/messages/{message}/resolve", Practice, Texting, decisions::resolve),
+        route(&post,   "/v1/practices/{practice}/patients/{patient}/opt-out", Practice, Texting, consent::opt_out),
 
         route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview),
 
         route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold),
         route(&get,    "/v1/practices/{practice}/unread",                       Practice, Texting, conversations::unread),
         route(&get,    "/v1/practices/{practice}/events",                       Practice, events::PERMISSION, events::stream),
     ]

@@ -12,7 +12,7 @@ use super::fields::read;
 use super::problem::Problem;
 use super::views::{ConsentView, PatientView, PersonView};
 use super::{Api, answer, texts};
-use crate::domain::{Consent, Patient, PatientId, Preferences};
+use crate::domain::{Patient, PatientId, Preferences};
 
 const NAME_MAX: usize = 80;
 const SEARCH_CHARS_MAX: usize = 200;
@@ -79,12 +79,12 @@ pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Respons
     }
 
     let key = the.conversation();
-    let consent = api.inbox.conversation(&key).await?.map_or(Consent::None, |conversation| conversation.consent);
+    let consent = ConsentView::read(&api, &the.practice, &key).await?;
     let sharing = api.records.patients_with(&key.practice, &key.phone);
     let others = sharing.iter().filter(|other| other.id != the.patient.id);
     Ok(answer::ok(Whole {
         patient: PatientView::of(&the.patient),
-        consent: ConsentView::of(&consent),
+        consent,
         shares_phone_with: others.map(|other| PersonView::of(other)).collect(),
     }))
 }

@@ -130,6 +130,7 @@ impl Problem {
             Self::Refused(Refusal::InvitationLimit { .. }, _) => {
                 (StatusCode::CONFLICT, "invitation-limit", "The patient was invited and did not answer")
             }
+            Self::Refused(Refusal::NotHeld, _) => (StatusCode::CONFLICT, "not-held", "There is nothing to settle"),
             Self::Unavailable | Self::TooBusy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment")
             }
@@ -211,7 +212,7 @@ impl Problem {
     }
 }
 
-/// What staff read when a draft was not taken.
+/// What staff read when what they want was not taken.
 fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
     match refusal {
         Refusal::OptedOut { since } => format!(
@@ -226,6 +227,7 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
         Refusal::NotUnconfirmed => {
             "Only a message that is unconfirmed is decided about. Its status says what it is.".into()
         }
+        Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",
             day_of(again_at, practice),

@@ -10,10 +10,10 @@ use super::Api;
 use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
-    Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Kind, Mark, Message, Patient, Practice,
-    PracticeId, ReceiptState, StaffMember, Status,
+    Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message, MessageId,
+    Patient, Practice, ReceiptState, StaffId, StaffMember, Status,
 };
-use crate::ports::{InboxRow, Unread};
+use crate::ports::{InboxRow, StoreError, Unread};
 
 #[derive(Serialize)]
 pub struct PracticeView<'a> {
@@ -158,25 +158,83 @@ pub struct ConsentView {
     state: &'static str,
     since: Option<String>,
     evidence: Option<EvidenceView>,
-    /// Probable opt-outs are not held back: there is nothing to settle.
-    hold: Option<()>,
+    /// A probable opt-out that staff have not settled.
+    hold: Option<HoldView>,
+}
+
+/// The patient's text, or what staff wrote down.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum EvidenceView {
+    Text {
+        message: String,
+        /// That what opted out may have been about an appointment: somebody should call. Told only where it is so.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        may_mean_appointment: bool,
+    },
+    Staff {
+        staff: Option<String>,
+        reason: String,
+    },
 }
 
 #[derive(Serialize)]
-struct EvidenceView {
-    message: String,
+struct HoldView {
+    since: String,
+    evidence: EvidenceView,
+    /// Which rule read the text as an opt-out, and by which of its words.
+    rule: String,
+    words: String,
+    /// When it becomes an opt-out, unless staff settle it.
+    ends_at: String,
 }
 
 impl ConsentView {
-    pub fn of(consent: &Consent) -> Self {
+    pub fn of(practice: &Practice, consent: &Consent, hold: Option<&Hold>) -> Self {
         let (state, since, evidence) = match consent {
             Consent::None => ("none", None, None),
             Consent::Invited { since } => ("invited", Some(since), None),
-            Consent::OptedIn { since, evidence } => ("opted_in", Some(since), Some(evidence)),
-            Consent::OptedOut { since, evidence } => ("opted_out", Some(since), Some(evidence)),
+            Consent::OptedIn { since, evidence } => ("opted_in", Some(since), Some(EvidenceView::text(*evidence))),
+            Consent::OptedOut { since, evidence } => ("opted_out", Some(since), Some(EvidenceView::of(evidence))),
         };
-        let evidence = evidence.map(|Evidence::Text(message)| EvidenceView { message: message.to_string() });
-        Self { state, since: since.map(ToString::to_string), evidence, hold: None }
+        let hold = hold.map(|hold| HoldView::of(practice, hold));
+        Self { state, since: since.map(ToString::to_string), evidence, hold }
+    }
+
+    /// Of a conversation that may never have begun.
+    pub async fn read(api: &Api, practice: &Practice, key: &ConversationKey) -> Result<Self, StoreError> {
+        let found = api.inbox.conversation(key).await?;
+        let (consent, hold) = found.map_or((Consent::None, None), |found| (found.consent, found.hold));
+        Ok(Self::of(practice, &consent, hold.as_ref()))
+    }
+}
+
+impl EvidenceView {
+    fn text(message: MessageId) -> Self {
+        Self::Text { message: message.to_string(), may_mean_appointment: false }
+    }
+
+    fn of(evidence: &Evidence) -> Self {
+        match evidence {
+            Evidence::Text(message) => Self::text(*message),
+            Evidence::AmbiguousText(message) => Self::Text { message: message.to_string(), may_mean_appointment: true },
+            Evidence::Staff { staff, reason } => {
+                let staff = staff.as_ref().map(StaffId::to_string);
+                Self::Staff { staff, reason: reason.expose().to_owned() }
+            }
+        }
+    }
+}
+
+impl HoldView {
+    fn of(practice: &Practice, hold: &Hold) -> Self {
+        Self {
+            since: hold.since.to_string(),
+            evidence: EvidenceView::text(hold.text),
+            rule: hold.reading.rule.to_string(),
+            words: hold.reading.words.expose().to_owned(),
+            ends_at: hold.ends_at(practice).to_string(),
+        }
     }
 }
 
@@ -263,6 +321,7 @@ impl MessageView {
 fn status(status: Status) -> &'static str {
     match status {
         Status::Pending => "pending",
+        Status::Held => "held",
         Status::Scheduled => "scheduled",
         Status::Queued => "queued",
         Status::Sending => "sending",
@@ -346,12 +405,12 @@ pub struct ConversationView {
 }
 
 impl ConversationView {
-    pub fn of(api: &Api, practice: &PracticeId, row: &InboxRow) -> Self {
-        let key = ConversationKey { practice: practice.clone(), phone: row.phone.clone() };
+    pub fn of(api: &Api, practice: &Practice, row: &InboxRow) -> Self {
+        let key = ConversationKey { practice: practice.id.clone(), phone: row.phone.clone() };
         Self {
             phone: row.phone.expose().to_owned(),
             patients: PersonView::all(api, &key),
-            consent: ConsentView::of(&row.consent),
+            consent: ConsentView::of(practice, &row.consent, row.hold.as_ref()),
             unread: row.unread,
             // The list is long: when its messages are expected to go is told where their threads are.
             last_message: row.last.as_ref().map(|last| MessageView::of(last, None)),

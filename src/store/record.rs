@@ -3,6 +3,7 @@
 //! A record is one octet that names its form, then JSON. JSON, because a form that outlives the code that wrote it should
 //! be readable without it. A field or a variant is only ever added; anything else is a new form beside the old one.
 
+mod consent;
 mod conversation;
 mod hours;
 mod ledger;
@@ -17,13 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use super::redis::Accepted;
 use crate::domain::ledger::Proof;
-use crate::domain::{
-    Consent, Conversation, ConversationId, ConversationKey, Entry, Evidence, Message, MessageId, Phone, PracticeId, Seq,
-};
+use crate::domain::{Conversation, ConversationId, ConversationKey, Entry, Message, MessageId, Phone, PracticeId, Seq};
 use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record, RecordKey};
 
 pub use message::{failure_code, failure_of, status_code, status_of};
 
+use consent::{ConsentV1, HoldV1, SettledByV1, SettlementV1};
 use message::{MessageV1, ReceiptV1, SaidV1};
 
 /// The form that is written.
@@ -128,15 +128,6 @@ pub fn read_key(octets: &[u8]) -> Result<ConversationKey, ReadError> {
     read::<KeyV1<'_>>(octets)?.try_into()
 }
 
-#[derive(Serialize, Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum ConsentV1 {
-    None,
-    Invited { since: i64 },
-    OptedIn { since: i64, text: MessageIdV1 },
-    OptedOut { since: i64, text: MessageIdV1 },
-}
-
 /// Conversation and place.
 #[derive(Serialize, Deserialize, Clone, Copy)]
 struct MessageIdV1(u64, u64);
@@ -150,36 +141,6 @@ impl From<MessageId> for MessageIdV1 {
 impl From<MessageIdV1> for MessageId {
     fn from(MessageIdV1(conversation, seq): MessageIdV1) -> Self {
         Self { conversation: ConversationId(conversation), seq: Seq(seq) }
-    }
-}
-
-impl From<Consent> for ConsentV1 {
-    fn from(consent: Consent) -> Self {
-        match consent {
-            Consent::None => Self::None,
-            Consent::Invited { since } => Self::Invited { since: nanoseconds(since) },
-            Consent::OptedIn { since, evidence: Evidence::Text(id) } => {
-                Self::OptedIn { since: nanoseconds(since), text: id.into() }
-            }
-            Consent::OptedOut { since, evidence: Evidence::Text(id) } => {
-                Self::OptedOut { since: nanoseconds(since), text: id.into() }
-            }
-        }
-    }
-}
-
-impl From<ConsentV1> for Consent {
-    fn from(consent: ConsentV1) -> Self {
-        match consent {
-            ConsentV1::None => Self::None,
-            ConsentV1::Invited { since } => Self::Invited { since: time(since) },
-            ConsentV1::OptedIn { since, text } => {
-                Self::OptedIn { since: time(since), evidence: Evidence::Text(text.into()) }
-            }
-            ConsentV1::OptedOut { since, text } => {
-                Self::OptedOut { since: time(since), evidence: Evidence::Text(text.into()) }
-            }
-        }
     }
 }
 
@@ -205,17 +166,37 @@ pub fn write_message(message: &Message) -> Vec<u8> {
 /// An entry that is evidence and nothing else.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum EvidentV1 {
-    Consent { consent: ConsentV1, at: i64 },
-    Redelivered { of: MessageIdV1, fingerprint: String, at: i64 },
-    ReceiptUnmatched { receipt: ReceiptV1, at: i64 },
+enum EvidentV1<'a> {
+    Consent {
+        #[serde(borrow)]
+        consent: ConsentV1<'a>,
+        at: i64,
+    },
+    Held(#[serde(borrow)] HoldV1<'a>),
+    HoldSettled {
+        settlement: SettlementV1,
+        #[serde(borrow)]
+        by: SettledByV1<'a>,
+        at: i64,
+    },
+    Redelivered {
+        of: MessageIdV1,
+        fingerprint: String,
+        at: i64,
+    },
+    ReceiptUnmatched {
+        receipt: ReceiptV1,
+        at: i64,
+    },
 }
 
 /// An entry for the journal; `None` for those that are written elsewhere.
 pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
     let written = match entry {
-        Entry::ConsentChanged { consent, at } => {
-            EvidentV1::Consent { consent: (*consent).into(), at: nanoseconds(*at) }
+        Entry::ConsentChanged { consent, at } => EvidentV1::Consent { consent: consent.into(), at: nanoseconds(*at) },
+        Entry::Held(hold) => EvidentV1::Held(hold.into()),
+        Entry::HoldSettled { settlement, by, at } => {
+            EvidentV1::HoldSettled { settlement: (*settlement).into(), by: by.into(), at: nanoseconds(*at) }
         }
         Entry::Redelivered { of, fingerprint, at } => {
             EvidentV1::Redelivered { of: (*of).into(), fingerprint: base64(&fingerprint.0), at: nanoseconds(*at) }
@@ -230,8 +211,12 @@ pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
 
 /// An entry of the journal, for whoever moves it to another store.
 pub fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
-    Ok(match read::<EvidentV1>(octets)? {
-        EvidentV1::Consent { consent, at } => Entry::ConsentChanged { consent: consent.into(), at: time(at) },
+    Ok(match read::<EvidentV1<'_>>(octets)? {
+        EvidentV1::Consent { consent, at } => Entry::ConsentChanged { consent: consent.try_into()?, at: time(at) },
+        EvidentV1::Held(hold) => Entry::Held(hold.into()),
+        EvidentV1::HoldSettled { settlement, by, at } => {
+            Entry::HoldSettled { settlement: settlement.into(), by: by.try_into()?, at: time(at) }
+        }
         EvidentV1::Redelivered { of, fingerprint, at } => Entry::Redelivered {
             of: of.into(),
             fingerprint: crate::domain::Fingerprint(self::octets(&fingerprint)?),
@@ -371,9 +356,9 @@ mod tests {
     use crate::domain::outbox::{Fate, Stage};
     use crate::domain::policy::BootId;
     use crate::domain::{
-        Answer, Body, CarrierError, CarrierId, Cause, Clues, DeliveryId, Draft, Effect, Event, Fingerprint, Form,
-        Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy, Practice, Receipt,
-        ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, StaffId, Written,
+        Answer, Body, CarrierError, CarrierId, Cause, Clues, Consent, DeliveryId, Draft, Effect, Event, Fingerprint,
+        Form, Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy, Practice, Receipt,
+        ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, Settlement, StaffId, Written,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -409,6 +394,8 @@ mod tests {
             1 => Just("STOP".to_owned()),
             2 => Just("START".to_owned()),
             1 => Just("HELP".to_owned()),
+            1 => Just("CANCEL".to_owned()),
+            1 => Just("wrong number".to_owned()),
             1 => any::<String>(),
         ];
         said.prop_map(Body::new)
@@ -498,8 +485,16 @@ mod tests {
         ]
     }
 
+    fn staff_id() -> impl Strategy<Value = Option<StaffId>> {
+        proptest::option::of(Just(StaffId::parse("ana").unwrap()))
+    }
+
+    fn settlement() -> impl Strategy<Value = Settlement> {
+        prop_oneof![Just(Settlement::OptOut), Just(Settlement::Release)]
+    }
+
     fn happening() -> impl Strategy<Value = Happening> {
-        let staff = proptest::option::of(Just(StaffId::parse("ana").unwrap()));
+        let staff = staff_id();
         prop_oneof![
             4 => received().prop_map(Happening::Event),
             3 => (words(), staff).prop_map(|(text, staff)| Happening::Event(Event::Drafted(Draft { text, staff, preferences: Default::default(), send_at: None }))),
@@ -507,6 +502,10 @@ mod tests {
             1 => Just(Happening::Postponed),
             4 => answer().prop_map(Happening::Answered),
             2 => receipted().prop_map(Happening::Event),
+            1 => (settlement(), staff_id())
+                .prop_map(|(settlement, staff)| Happening::Event(Event::HoldSettled { settlement, staff })),
+            1 => (staff_id(), words())
+                .prop_map(|(staff, reason)| Happening::Event(Event::OptedOutByStaff { staff, reason })),
             1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
             1 => Just(Happening::Event(Event::MarkedUnread)),
             1 => Just(Happening::Event(Event::Woken)),
@@ -574,7 +573,11 @@ mod tests {
                             let read = read_said(&write_said(message)).unwrap();
                             prop_assert_eq!(read, (message.kind.clone(), message.text.clone(), message.marks));
                         }
-                        Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
+                        Entry::ConsentChanged { .. }
+                        | Entry::Held(_)
+                        | Entry::HoldSettled { .. }
+                        | Entry::Redelivered { .. }
+                        | Entry::ReceiptUnmatched { .. } => {
                             prop_assert_eq!(&read_evident(&write_evident(entry).unwrap()).unwrap(), entry);
                         }
                         Entry::Updated { .. } | Entry::UnreadChanged { .. } => {
@@ -633,6 +636,18 @@ mod tests {
         let outbox = read_conversation(written.as_bytes()).unwrap().outbox;
         assert!(matches!(outbox.waiting[0].stage, Stage::Sending { pdus: 3, .. }), "one for each segment");
         assert!(matches!(outbox.tracked[0].fate, Fate::Unconfirmed { pdus: 3, left: None, .. }));
+        let held = written
+            .replace(
+                r#""last":3"#,
+                r#""hold":{"since":1790000000000000000,"text":[95,1],"rule":"rude","words":"go away"},"last":3"#,
+            )
+            .replace(
+                r#"{"opted_out":{"since":1790000000000000000,"text":[95,1]}}"#,
+                r#"{"invited":{"since":1790000000000000000}}"#,
+            );
+        let conversation = read_conversation(held.as_bytes()).unwrap();
+        assert_eq!(conversation.hold.as_ref().map(|hold| hold.reading.words.expose()), Some("go away"));
+        assert_eq!(String::from_utf8(write_conversation(&conversation)).unwrap(), held);
 
         let said = br#"1{"kind":{"staff_text":{"staff":null}},"text":"hello \"you\""}"#;
         let read = read_said(said).unwrap();

@@ -185,7 +185,11 @@ impl SealedEntry {
                 failure: failure.map(record::failure_code),
                 updated_at: nanoseconds(*at),
             })),
-            Entry::ConsentChanged { .. } | Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } => {
+            Entry::ConsentChanged { .. }
+            | Entry::Held(_)
+            | Entry::HoldSettled { .. }
+            | Entry::Redelivered { .. }
+            | Entry::ReceiptUnmatched { .. } => {
                 let plain = record::write_evident(entry)?;
                 let entry = cipher.ring.seal(&Cipher::evidence(look_up, version, place), &plain);
                 Some(Self::Evidence { place, entry })

@@ -23,7 +23,8 @@ impl Sample {
                 .replace("{practice}", practice)
                 .replace("{token}", token)
                 .replace("{staff}", "tex")
-                .replace("{patient}", "jane")
+                // Whoever is opted out gets no more texts, and the others of the table need somebody who does.
+                .replace("{patient}", if route.path.ends_with("/opt-out") { "otto" } else { "jane" })
                 .replace("{message}", message)
                 .replace("{phone}", &JANE.replace('+', "%2B"))
         };
@@ -38,6 +39,8 @@ impl Sample {
             })),
             ("POST", "messages" | "preview") => Some(json!({"text": "Hello"})),
             ("POST", "resolve") => Some(json!({"decision": "sent"})),
+            ("POST", "hold") => Some(json!({"decision": "release"})),
+            ("POST", "opt-out") => Some(json!({"reason": "asked at the desk"})),
             ("POST", "tokens") => Some(json!({"name": "backend"})),
             _ => None,
         };
@@ -58,6 +61,7 @@ impl Sample {
 }
 
 async fn samples(world: &World) -> Vec<Sample> {
+    world.put_patient("otto", "Otto", "Outis", "+13035550177").await;
     let message = world.draft("jane", "hello").await.expect(202)["id"].as_str().unwrap().to_owned();
     // To be revoked; the world's own token is still needed.
     let spare = world.new_token("riverside").await;
@@ -189,6 +193,10 @@ async fn every_route_asks_for_its_permission() {
             answer.problem(403, code);
         }
         for (who, caller) in may.into_iter().take(if sample.route.method == Method::DELETE { 1 } else { 9 }) {
+            if sample.route.path.ends_with("/hold") {
+                // Each settles another.
+                world.receive(JANE, "please take me off your list").await;
+            }
             let answer = head(sample.call(caller, &sample.path)).await;
             // Who may decide about a text of which nobody knows is told that this one is not such a text.
             let is_let_in = is_success(&answer) || answer.body["code"] == "not-unconfirmed";
@@ -336,10 +344,12 @@ fn the_table_lets_in_whom_the_interface_names() {
         "GET /{practice}/patients/{patient}/messages/{message}: Practice, PatientTextAdministrator",
         "DELETE /{practice}/patients/{patient}/messages/{message}: Practice, PatientTextAdministrator",
         "POST /{practice}/patients/{patient}/messages/{message}/resolve: Practice, PatientTextAdministrator",
+        "POST /{practice}/patients/{patient}/opt-out: Practice, PatientTextAdministrator",
         "POST /{practice}/preview: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",
         "GET /{practice}/unread: Practice, PatientTextAdministrator",
         "GET /{practice}/events: Practice, PatientTextAdministrator",
     ];

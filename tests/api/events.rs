@@ -107,6 +107,24 @@ async fn a_stream_tells_what_changed_and_how_it_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hold_and_its_end_are_changes_of_consent() {
+    let world = World::start().await;
+    let mut stream = Stream::open(events(&world)).await;
+    stream.next().await.unwrap();
+    world.receive(JANE, "wrong number").await;
+    let told = stream.take(3).await;
+    assert_eq!(names(&told), ["message.received", "consent.changed", "unread.changed"]);
+    assert_eq!(told[1].data["consent"]["hold"]["evidence"]["message"], told[0].data["message"]["id"]);
+
+    let opt_out = json!({"decision": "opt_out"});
+    world.tex(Method::POST, "/conversations/%2B13035550123/hold").json(&opt_out).send().await.expect(200);
+    let settled = stream.next().await.unwrap();
+    assert_eq!(settled.name.as_deref(), Some("consent.changed"));
+    let consent = &settled.data["consent"];
+    assert_eq!((&consent["state"], &consent["hold"]), (&json!("opted_out"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_breaks_off_resumes_with_nothing_missed() {
     let world = World::start().await;
     let mut whole = Stream::open(events(&world)).await;

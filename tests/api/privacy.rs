@@ -44,7 +44,12 @@ async fn no_log_line_names_a_patient_a_phone_a_text_or_a_token() {
     world.draft("canary", "your xylophone result").await.expect(202);
     world.get("/conversations").await;
     world.tex(Method::POST, "/conversations/%2B13035557391/read").send().await.expect(200);
+    world.receive("+13035557391", "get my xylophone number off your list").await;
+    let release = json!({"decision": "release"});
+    world.tex(Method::POST, "/conversations/%2B13035557391/hold").json(&release).send().await.expect(200);
     world.receive("+13035557391", "STOP").await;
+    let reason = json!({"reason": "xylophone by voice"});
+    world.tex(Method::POST, "/patients/canary/opt-out").json(&reason).send().await.expect(200);
     world.draft("canary", "another xylophone").await.problem(409, "opted-out");
     world
         .tex(Method::PUT, "/patients/canary")

@@ -335,6 +335,52 @@ async function play(open, wire) {
     await statusIs(desk, "Are you there?", /^(Sent|Delivered)/);
   });
 
+  await step("a text that may mean no more texts is put to staff, and holds what they write meanwhile", async () => {
+    await text(desk, "Who is this? Please leave me ALONE!");
+    await sees(desk.locator("#hold", { hasText: "“leave me alone”" }));
+    await sees(desk.locator("#hold-until", { hasText: "counts as an opt-out on" }));
+    await sees(desk.locator("#inbox li", { hasText: "Ana Testerly" }).getByText("May want no more texts"));
+    await write(desk, "Ana Testerly", "This is your physical therapist.");
+    await statusIs(desk, "This is your physical therapist.", /^Held/);
+    assert.equal(await bubble(desk, "This is your physical therapist.").count(), 0);
+    await picture(desk, "held");
+  });
+
+  await step("keep texting settles it for everyone, and what was held goes out", async () => {
+    await desk.getByRole("button", { name: "No, keep texting" }).click();
+    await gone(desk.locator("#hold"));
+    await gone(other.locator("#hold"));
+    await sees(bubble(desk, "This is your physical therapist."));
+    await statusIs(desk, "This is your physical therapist.", /^(Sent|Delivered)/);
+  });
+
+  await step("CANCEL opts out, and staff are told that it may have meant an appointment", async () => {
+    await text(desk, "Cancel");
+    await consentIs(desk, /^Opted out since /);
+    await sees(desk.getByText("The patient may have meant an appointment"));
+    await aSecondBegins(desk);
+    await text(desk, "START");
+    await consentIs(desk, /^Opted in since /);
+    await gone(desk.locator("#may-mean-appointment"));
+  });
+
+  await step("staff opt out a patient who asked by voice, with a reason and without a text", async () => {
+    const before = await desk.locator("#phone-thread .bubble-text").count();
+    await desk.getByRole("button", { name: "Opt out…" }).click();
+    assert.equal(await focused(desk), "opt-out-reason");
+    await desk.locator("#opt-out-send").click();
+    await sees(desk.locator("#opt-out-problem", { hasText: "Say how the patient asked" }));
+    await desk.getByLabel("The patient asked for no more texts. How?").fill("Asked at the desk");
+    await desk.locator("#opt-out-send").click();
+    await consentIs(desk, /^Opted out since /);
+    await gone(desk.locator("#opt-out-form"));
+    await gone(desk.locator("#opt-out"));
+    assert.equal(await desk.locator("#phone-thread .bubble-text").count(), before);
+    await aSecondBegins(desk);
+    await text(desk, "START");
+    await consentIs(desk, /^Opted in since /);
+  });
+
   await step("a text from an unknown number is in the inbox, and the patient can be added from there", async () => {
     await desk.getByLabel("Whose phone").selectOption({ label: "Another number…" });
     await desk.getByLabel("Mobile number").fill("303-555-0188");

@@ -94,6 +94,8 @@ impl Scene {
                     message.failure = *failure;
                 }
                 Entry::ConsentChanged { .. }
+                | Entry::Held(_)
+                | Entry::HoldSettled { .. }
                 | Entry::UnreadChanged { .. }
                 | Entry::Redelivered { .. }
                 | Entry::ReceiptUnmatched { .. }

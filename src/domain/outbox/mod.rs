@@ -3,6 +3,7 @@
 
 mod about;
 mod decided;
+mod held;
 mod quiet;
 mod tracked;
 
@@ -15,14 +16,14 @@ pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, Left, TRACKED
 use crate::domain::consent::{Leaving, NotCleared};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message, MessageId, Opening, Phone, Policy,
+    Answer, Cleared, Consent, Effect, Entry, Failure, Hold, Kind, Limits, Message, MessageId, Opening, Phone, Policy,
     Precedence, Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outbox {
-    /// Pending, queued or sending. At most one is sending.
+    /// Pending, held, queued or sending. At most one is sending.
     pub waiting: Vec<Waiting>,
     /// Sent or unconfirmed. Shared, because each decision copies the outbox and changes one of them at the most.
     pub tracked: Vec<Arc<Tracked>>,
@@ -46,6 +47,8 @@ pub struct Waiting {
 pub enum Stage {
     /// For YES. The invitation's deadline is its own.
     Pending,
+    /// For staff to settle a hold.
+    Held,
     /// For its time. What is written meanwhile goes ahead of it.
     Scheduled { at: Timestamp },
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
@@ -73,10 +76,12 @@ pub enum Pause {
     Quiet,
 }
 
-/// Whether the patient opted out while a message was on its way.
+/// Whether the patient opted out, or probably did, while a message was on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recalled {
     Yes,
+    /// It is held if it comes back.
+    ToBeHeld,
     No,
 }
 
@@ -143,8 +148,7 @@ impl Outbox {
             if let Stage::Scheduled { at } = waiting.stage
                 && at <= step.now
             {
-                waiting.stage = Stage::queued(step.now, step.now + step.limits.validity);
-                waiting.become_(Status::Queued, None, step);
+                waiting.wait_for_its_time(step);
             }
         }
     }
@@ -161,12 +165,9 @@ impl Outbox {
     pub(in crate::domain) fn release(&mut self, step: &mut Step<'_>) {
         for waiting in &mut self.waiting {
             if waiting.stage == Stage::Pending {
-                let at = waiting.send_at.unwrap_or(step.now);
-                waiting.stage = Stage::Scheduled { at };
-                waiting.become_(Status::Scheduled, None, step);
+                waiting.wait_for_its_time(step);
             }
         }
-        self.time_comes(step);
     }
 
     /// The patient opted out: what has not begun to leave fails, and what is on its way is recalled and not tried
@@ -200,7 +201,7 @@ impl Outbox {
     pub(in crate::domain) fn leave(
         &mut self,
         id: MessageId,
-        consent: &Consent,
+        (consent, hold): (&Consent, Option<&Hold>),
         to: &Phone,
         policy: &Policy,
         step: &mut Step<'_>,
@@ -227,7 +228,7 @@ impl Outbox {
             reference: reference(id.seq),
             expires_at,
         };
-        match consent.clear(leaving) {
+        match consent.clear(hold, leaving) {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
@@ -236,6 +237,10 @@ impl Outbox {
                     Stage::Sending { boot: policy.boot, deadline, expires_at, recalled: Recalled::No, pdus };
                 waiting.become_(Status::Sending, None, step);
                 Some(cleared)
+            }
+            Err(NotCleared) if hold.is_some() && waiting.message.kind.is_held_back() => {
+                waiting.hold(step);
+                None
             }
             Err(NotCleared) => {
                 // What it was to say is no longer so: a START confirmation after a STOP, for one.
@@ -325,7 +330,7 @@ impl Outbox {
     ) -> Option<Finished> {
         let index = self.waiting.iter().position(|waiting| match waiting.stage {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
-            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
+            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
         })?;
         let fate = self.waiting[index].unconfirmed();
         self.track(index, fate, step);
@@ -349,7 +354,9 @@ impl Outbox {
                 expired.push(Finished { kind: waiting.message.kind.clone(), status: Status::Expired });
                 false
             }
-            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => true,
+            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
+                true
+            }
         });
         self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
         self.expire_early_receipts(step);
@@ -386,13 +393,15 @@ impl Outbox {
         }
     }
 
-    /// What a daemon is to write no more of: the patient opted out while this run of it was writing.
+    /// What a daemon is to write no more of: the patient opted out, or probably did, while this run of it was writing.
     pub(in crate::domain) fn recalled_from(&self, ours: BootId) -> Option<Effect> {
         self.waiting.iter().find_map(|waiting| match waiting.stage {
-            Stage::Sending { boot, recalled: Recalled::Yes, .. } if boot == ours => {
+            Stage::Sending { boot, recalled: Recalled::Yes | Recalled::ToBeHeld, .. } if boot == ours => {
                 Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
             }
-            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => None,
+            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
+                None
+            }
         })
     }
 
@@ -402,7 +411,7 @@ impl Outbox {
         self.waiting
             .iter()
             .filter_map(|waiting| match waiting.stage {
-                Stage::Pending => None,
+                Stage::Pending | Stage::Held => None,
                 Stage::Scheduled { at } => Some(at),
                 Stage::Sending { deadline, .. } => Some(deadline),
                 Stage::Queued { not_before, asked, expires_at, .. } => {
@@ -417,8 +426,13 @@ impl Outbox {
     fn try_again(&mut self, index: usize, step: &mut Step<'_>) -> Option<Finished> {
         let waiting = &mut self.waiting[index];
         let Stage::Sending { expires_at, recalled, .. } = waiting.stage else { return None };
-        if recalled == Recalled::Yes {
-            return Some(self.finish(index, Status::Failed, Some(Failure::OptedOut), step));
+        match recalled {
+            Recalled::Yes => return Some(self.finish(index, Status::Failed, Some(Failure::OptedOut), step)),
+            Recalled::ToBeHeld => {
+                waiting.hold(step);
+                return None;
+            }
+            Recalled::No => {}
         }
         let doublings = (waiting.attempts.saturating_sub(1)).min(16);
         let pause = (step.limits.retry_pause * (1 << doublings)).min(step.limits.retry_pause_max);
@@ -466,6 +480,18 @@ fn is_ahead(at: Timestamp, now: Timestamp, longest: SignedDuration) -> bool {
 }
 
 impl Waiting {
+    /// Waits for when staff want it sent, if it has not come.
+    fn wait_for_its_time(&mut self, step: &mut Step<'_>) {
+        let at = self.send_at.unwrap_or(step.now);
+        if at > step.now {
+            self.stage = Stage::Scheduled { at };
+            self.become_(Status::Scheduled, None, step);
+        } else {
+            self.stage = Stage::queued(step.now, step.now + step.limits.validity);
+            self.become_(Status::Queued, None, step);
+        }
+    }
+
     /// How soon it goes among what waits for the number's rate limit.
     pub fn precedence(&self) -> Precedence {
         match self.message.kind {
@@ -497,7 +523,9 @@ impl Waiting {
     fn unconfirmed(&self) -> Fate {
         let (pdus, left) = match self.stage {
             Stage::Sending { pdus, .. } => (pdus, Some(self.left())),
-            Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } => (self.message.segments, None),
+            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } => {
+                (self.message.segments, None)
+            }
         };
         Fate::Unconfirmed { pdus, arrived: Vec::new(), left }
     }

@@ -254,6 +254,7 @@ fn inbox_row(database: &Connection, cipher: &Cipher, place: i64) -> Read<InboxRo
     Ok(InboxRow {
         phone: stored.conversation.key.phone,
         consent: stored.conversation.consent,
+        hold: stored.conversation.hold,
         unread: row.get(6)?,
         active_at,
         last: last.map(|id| message(database, cipher, look_up, id)).transpose()?.flatten(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger::LedgerV1;
 use super::message::{KindV1, MarksV1, MessageV1, ReceiptV1, read_marks, write_marks};
 use super::wordings::LanguageV1;
-use super::{ConsentV1, KeyV1, MessageIdV1, ReadError, any_octets, base64, nanoseconds, octets, time};
+use super::{ConsentV1, HoldV1, KeyV1, MessageIdV1, ReadError, any_octets, base64, nanoseconds, octets, time};
 use crate::domain::letters::{Coding, Language, Segment, Shifts};
 use crate::domain::outbox::{
     Arrived, Asked, EarlyReceipt, Fate, Left, Outbox, Pause, Recalled, Stage, Tracked, Waiting,
@@ -25,7 +25,11 @@ pub struct ConversationV1<'a> {
     id: u64,
     #[serde(borrow)]
     key: KeyV1<'a>,
-    consent: ConsentV1,
+    #[serde(borrow)]
+    consent: ConsentV1<'a>,
+    /// Not in what was written before probable opt-outs were held.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    hold: Option<HoldV1<'a>>,
     last: u64,
     active_at: i64,
     unread: u32,
@@ -92,6 +96,7 @@ struct WaitingV1<'a> {
 #[serde(rename_all = "snake_case")]
 enum StageV1 {
     Pending,
+    Held,
     Scheduled {
         at: i64,
     },
@@ -112,6 +117,9 @@ enum StageV1 {
         deadline: i64,
         expires_at: i64,
         recalled: bool,
+        /// Whether it is held if it comes back; else it fails.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        to_be_held: bool,
         /// Without it, as many as the text has segments: the first release did not know of any other way.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pdus: Option<u32>,
@@ -193,6 +201,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             id,
             key,
             consent,
+            hold,
             outbox: Outbox { waiting, tracked, early_receipts },
             last,
             active_at,
@@ -210,7 +219,8 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
         Self {
             id: id.0,
             key: key.into(),
-            consent: (*consent).into(),
+            consent: consent.into(),
+            hold: hold.as_ref().map(HoldV1::from),
             last: last.0,
             active_at: nanoseconds(*active_at),
             unread: *unread,
@@ -238,7 +248,8 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
         Ok(Self {
             id: ConversationId(written.id),
             key: written.key.try_into()?,
-            consent: written.consent.into(),
+            consent: written.consent.try_into()?,
+            hold: written.hold.map(Into::into),
             outbox: Outbox {
                 waiting: written.waiting.into_iter().map(Waiting::try_from).collect::<Result<_, _>>()?,
                 tracked: written
@@ -315,6 +326,7 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
     fn from(waiting: &'a Waiting) -> Self {
         let stage = match waiting.stage {
             Stage::Pending => StageV1::Pending,
+            Stage::Held => StageV1::Held,
             Stage::Scheduled { at } => StageV1::Scheduled { at: nanoseconds(at) },
             Stage::Queued { not_before, pause, asked, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
@@ -328,7 +340,8 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
                 boot: boot.0,
                 deadline: nanoseconds(deadline),
                 expires_at: nanoseconds(expires_at),
-                recalled: recalled == Recalled::Yes,
+                recalled: recalled != Recalled::No,
+                to_be_held: recalled == Recalled::ToBeHeld,
                 pdus: Some(pdus),
             },
         };
@@ -344,6 +357,7 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
         let message: Message = waiting.message.try_into()?;
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
+            StageV1::Held => Stage::Held,
             StageV1::Scheduled { at } => Stage::Scheduled { at: time(at) },
             StageV1::Queued { not_before, postponed, quiet, asked_until, asked_by, expires_at } => Stage::Queued {
                 not_before: time(not_before),
@@ -355,11 +369,15 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
                 asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },
-            StageV1::Sending { boot, deadline, expires_at, recalled, pdus } => Stage::Sending {
+            StageV1::Sending { boot, deadline, expires_at, recalled, to_be_held, pdus } => Stage::Sending {
                 boot: BootId(boot),
                 deadline: time(deadline),
                 expires_at: time(expires_at),
-                recalled: if recalled { Recalled::Yes } else { Recalled::No },
+                recalled: match (recalled, to_be_held) {
+                    (false, _) => Recalled::No,
+                    (true, false) => Recalled::Yes,
+                    (true, true) => Recalled::ToBeHeld,
+                },
                 pdus: pdus.unwrap_or(message.segments),
             },
         };

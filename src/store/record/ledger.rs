@@ -16,6 +16,8 @@ pub struct LedgerV1<'a> {
     link: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty", borrow)]
     invitations: Vec<AwaitedV1<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    held: Option<WordsV1<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,8 +47,10 @@ pub struct ProofV1<'a> {
     #[serde(borrow)]
     phone: Cow<'a, str>,
     at: i64,
-    from: ConsentV1,
-    to: ConsentV1,
+    #[serde(borrow)]
+    from: ConsentV1<'a>,
+    #[serde(borrow)]
+    to: ConsentV1<'a>,
     by: ByV1<'a>,
     #[serde(borrow)]
     words: Option<WordsV1<'a>>,
@@ -77,13 +81,14 @@ impl<'a> LedgerV1<'a> {
             count: ledger.count,
             link: base64(&ledger.link.0),
             invitations: ledger.invitations.iter().map(AwaitedV1::from).collect(),
+            held: ledger.held.as_ref().map(WordsV1::from),
         })
     }
 
     pub fn read(written: Option<Self>) -> Result<Ledger, ReadError> {
-        let Some(Self { count, link, invitations }) = written else { return Ok(Ledger::default()) };
+        let Some(Self { count, link, invitations, held }) = written else { return Ok(Ledger::default()) };
         let invitations = invitations.into_iter().map(Awaited::try_from).collect::<Result<_, _>>()?;
-        Ok(Ledger { count, link: Link(octets(&link)?), invitations })
+        Ok(Ledger { count, link: Link(octets(&link)?), invitations, held: held.map(Words::from) })
     }
 }
 
@@ -113,6 +118,18 @@ impl From<AskedV1<'_>> for Asked {
     }
 }
 
+impl<'a> From<&'a Words> for WordsV1<'a> {
+    fn from(Words { message, text }: &'a Words) -> Self {
+        Self { message: (*message).into(), text: text.expose().into() }
+    }
+}
+
+impl From<WordsV1<'_>> for Words {
+    fn from(WordsV1 { message, text }: WordsV1<'_>) -> Self {
+        Self { message: message.into(), text: Body::new(text) }
+    }
+}
+
 impl<'a> From<&'a Proof> for ProofV1<'a> {
     fn from(proof: &'a Proof) -> Self {
         let Proof { conversation, seq, previous, practice, number, phone, at, from, to, by, words, invitation } = proof;
@@ -124,17 +141,15 @@ impl<'a> From<&'a Proof> for ProofV1<'a> {
             number: number.expose().into(),
             phone: phone.expose().into(),
             at: nanoseconds(*at),
-            from: (*from).into(),
-            to: (*to).into(),
+            from: from.into(),
+            to: to.into(),
             by: match by {
                 By::Patient => ByV1::Patient,
                 By::Staff(staff) => ByV1::Staff { staff: staff.as_ref().map(|staff| staff.as_str().into()) },
                 By::Carrier => ByV1::Carrier,
                 By::Time => ByV1::Time,
             },
-            words: words
-                .as_ref()
-                .map(|Words { message, text }| WordsV1 { message: (*message).into(), text: text.expose().into() }),
+            words: words.as_ref().map(WordsV1::from),
             invitation: invitation.as_ref().map(AskedV1::from),
         }
     }
@@ -161,12 +176,10 @@ impl TryFrom<ProofV1<'_>> for Proof {
             number: phone(&written.number)?,
             phone: phone(&written.phone)?,
             at: time(written.at),
-            from: written.from.into(),
-            to: written.to.into(),
+            from: written.from.try_into()?,
+            to: written.to.try_into()?,
             by,
-            words: written
-                .words
-                .map(|WordsV1 { message, text }| Words { message: message.into(), text: Body::new(text) }),
+            words: written.words.map(Words::from),
             invitation: written.invitation.map(Asked::from),
         })
     }

@@ -138,7 +138,7 @@ impl TryFrom<MessageV1<'_>> for Message {
     }
 }
 
-const STATUSES: [(i64, Status); 12] = [
+const STATUSES: [(i64, Status); 13] = [
     (1, Status::Pending),
     (2, Status::Queued),
     (3, Status::Sending),
@@ -149,6 +149,7 @@ const STATUSES: [(i64, Status); 12] = [
     (8, Status::Unconfirmed),
     (9, Status::Expired),
     (10, Status::Received),
+    (11, Status::Held),
     (12, Status::Scheduled),
     (13, Status::Canceled),
 ];
@@ -166,6 +167,7 @@ pub fn status_code(status: Status) -> i64 {
         Status::Unconfirmed => 8,
         Status::Expired => 9,
         Status::Received => 10,
+        Status::Held => 11,
         Status::Scheduled => 12,
         Status::Canceled => 13,
     }

@@ -143,6 +143,7 @@ fn inbox_row(cipher: &Cipher, fields: &[Vec<u8>]) -> Read<InboxRow> {
     Ok(InboxRow {
         phone: stored.conversation.key.phone,
         consent: stored.conversation.consent,
+        hold: stored.conversation.hold,
         unread: number(unread)?,
         active_at,
         last: match fixed.is_empty() {

@@ -1,0 +1,51 @@
+//! Reads whether a patient probably means "no more texts" in words that are not a keyword: 47 CFR 64.1200(a)(10) counts
+//! whatever a reasonable person would understand so. Keywords themselves are [`keyword`](super::keyword)'s.
+
+mod english;
+mod pattern;
+mod rules;
+mod spanish;
+mod spelling;
+mod unspoken;
+mod vocabulary;
+
+use std::sync::Arc;
+
+pub use rules::Rule;
+
+use super::Body;
+
+/// Words of one text that are read, from its beginning. The longest text that a phone can write has fewer.
+pub const WORDS_MAX: usize = 1_024;
+/// Characters of the patient's words that a reading keeps.
+pub const EVIDENCE_CHARS_MAX: usize = 160;
+
+/// A text that probably opts out, and why it is read so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbableOptOut {
+    /// The name of the rule that fired; it may be one that a later version no longer has.
+    pub rule: Arc<str>,
+    /// The patient's words that fired it, case and accents folded.
+    pub words: Body,
+}
+
+/// Reads a text. The cost grows with its length and no faster: each word looks up the few patterns that begin with it,
+/// and what a pattern may skip is bounded.
+pub fn read(text: &str) -> Option<ProbableOptOut> {
+    if unspoken::is_reaction(text) || unspoken::is_receipt(text) {
+        return None;
+    }
+    let spelled = spelling::read(text);
+    let said = spelled.meant();
+    if unspoken::is_automatic(&said) {
+        return None;
+    }
+    let (rule, range) = rules::first_that_fires(&unspoken::without_our_own_words(&said))?;
+    let words: String = spelled.written(range).chars().take(EVIDENCE_CHARS_MAX).collect();
+    Some(ProbableOptOut { rule: rule.name.into(), words: Body::new(words) })
+}
+
+/// Every rule, in the order in which they are asked.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    english::RULES.iter().chain(spanish::RULES)
+}

@@ -1,0 +1,193 @@
+//! Takes a text apart into words, each as it was probably meant: contractions in full, the usual misspellings right.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::WORDS_MAX;
+use super::vocabulary::{CONTRACTIONS, GUESSED, class, is_in, known_misspelling};
+use crate::domain::keyword;
+
+/// Letters that a word may have and be guessed at.
+const GUESSED_CHARS_MAX: usize = 16;
+/// Single letters in a row that are a word spelled out ("S T O P").
+const SPELLED_OUT_MIN: usize = 4;
+
+/// A text, word by word.
+pub(super) struct Spelled {
+    /// What stands there, case and accents folded.
+    written: Vec<String>,
+    /// What is meant, with the place of what stands there: "dont" is "do" and "not".
+    meant: Vec<(Cow<'static, str>, usize)>,
+}
+
+impl Spelled {
+    pub fn meant(&self) -> Vec<&str> {
+        self.meant.iter().map(|(word, _)| word.as_ref()).collect()
+    }
+
+    /// What stands there for a range of what is meant.
+    pub fn written(&self, range: Range<usize>) -> String {
+        let places = self.meant.get(range).unwrap_or_default();
+        match (places.first(), places.last()) {
+            (Some((_, first)), Some((_, last))) => self.written[*first..=*last].join(" "),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Reads the words of a text. Punctuation and emoji only part them: patients use them as it comes.
+pub(super) fn read(text: &str) -> Spelled {
+    let written = put_together(split(text));
+    let mut meant = Vec::new();
+    for (place, word) in written.iter().enumerate() {
+        match CONTRACTIONS.iter().find(|(short, _)| short == word) {
+            Some((_, long)) => meant.extend(long.split(' ').map(|word| (Cow::Borrowed(word), place))),
+            None => meant.push((right(word), place)),
+        }
+    }
+    meant.truncate(WORDS_MAX);
+    Spelled { written, meant }
+}
+
+fn split(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for chunk in text.split_whitespace().take(WORDS_MAX) {
+        if is_address(chunk) {
+            continue;
+        }
+        let mut word = String::new();
+        for character in keyword::fold(chunk) {
+            if character.is_alphanumeric() {
+                word.push(character);
+            } else if character == '#' {
+                // "Wrong #" is how many write it.
+                words.extend([std::mem::take(&mut word), "number".to_owned()]);
+            } else if !is_apostrophe(character) {
+                words.push(std::mem::take(&mut word));
+            }
+        }
+        words.push(word);
+    }
+    words.retain(|word| !word.is_empty());
+    words.truncate(WORDS_MAX);
+    words
+}
+
+/// What a web address is made of says nothing.
+fn is_address(chunk: &str) -> bool {
+    chunk.contains("://") || chunk.starts_with("www.")
+}
+
+fn is_apostrophe(character: char) -> bool {
+    matches!(character, '\'' | '`' | '\u{b4}' | '\u{2b9}' | '\u{2bc}')
+}
+
+fn put_together(words: Vec<String>) -> Vec<String> {
+    let mut together: Vec<String> = Vec::with_capacity(words.len());
+    let is_letter = |word: &String| word.chars().count() == 1;
+    for run in words.chunk_by(|one, next| is_letter(one) == is_letter(next)) {
+        if run.len() >= SPELLED_OUT_MIN && is_letter(&run[0]) {
+            together.push(run.concat());
+        } else {
+            together.extend_from_slice(run);
+        }
+    }
+    together
+}
+
+/// The word that a spelling stands for; itself where none is known.
+fn right(word: &str) -> Cow<'static, str> {
+    if let Some(name) = name_of(word) {
+        return Cow::Borrowed(name);
+    }
+    let squeezed = squeeze(word);
+    let known = known_misspelling(word).or_else(|| known_misspelling(&squeezed)).or_else(|| guess(&squeezed));
+    known.map_or(Cow::Owned(squeezed), Cow::Borrowed)
+}
+
+/// A name that something belongs to: "Susans phone".
+fn name_of(word: &str) -> Option<&'static str> {
+    let known = |word: &str| class("names").iter().find(|name| **name == word).copied();
+    known(word).or_else(|| known(word.strip_suffix('s')?))
+}
+
+/// Letters that are drawn out: "stooopp", "pleaseee". No word of English or Spanish has three in a row.
+fn squeeze(word: &str) -> String {
+    let characters: Vec<char> = word.chars().collect();
+    let runs = characters.chunk_by(|one, next| one == next);
+    if runs.clone().count() > 1 && runs.clone().any(|run| run.len() > 2 && run[0].is_alphabetic()) {
+        runs.map(|run| run[0]).collect()
+    } else {
+        word.to_owned()
+    }
+}
+
+/// A long word that one or two slips of a thumb turned into something that is no word.
+fn guess(word: &str) -> Option<&'static str> {
+    let is_right = GUESSED.iter().any(|(right, _)| *right == word);
+    if is_right || word.len() > GUESSED_CHARS_MAX || !word.is_ascii() || is_in("real", word) {
+        return None;
+    }
+    GUESSED.iter().find(|(right, slips)| slips_between(right, word) <= *slips).map(|(right, _)| *right)
+}
+
+/// How many letters were left out, added, changed, or swapped with the next one.
+fn slips_between(right: &str, word: &str) -> usize {
+    let (right, word) = (right.as_bytes(), word.as_bytes());
+    let width = word.len() + 1;
+    let mut rows: Vec<Vec<usize>> = vec![(0..width).collect()];
+    for (i, letter) in right.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, other) in word.iter().enumerate() {
+            let changed = rows[i][j] + usize::from(letter != other);
+            let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == word[j - 1] && right[i - 1] == *other {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[right.len()][word.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(read(text).meant().join(" "), expected, "{text:?}");
+    }
+
+    #[test]
+    fn words_are_read_as_they_were_meant() {
+        check("Don't TEXT me!!", "do not text me");
+        check("Don’t—text…me", "do not text me");
+        check("plz stp txting", "please stop texting");
+        check("stooooop", "stop");
+        check("unsubcribe", "unsubscribe");
+        check("S T O P texting", "stop texting");
+        check("wrong #", "wrong number");
+        check("Número, ¡más!", "numero mas");
+        check("see https://example.com/unsubscribe", "see");
+        check("testing", "testing");
+        check("", "");
+    }
+
+    #[test]
+    fn slips_of_a_thumb_are_counted() {
+        for (right, word, slips) in [("stop", "stop", 0), ("stop", "sotp", 1), ("stop", "stp", 1), ("stop", "tops", 2)]
+        {
+            assert_eq!(slips_between(right, word), slips, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_stands_there_is_kept_as_it_was_written() {
+        let spelled = read("plz dont txt me");
+        assert_eq!(spelled.meant(), ["please", "do", "not", "text", "me"]);
+        assert_eq!(spelled.written(2..4), "dont txt");
+        assert_eq!(spelled.written(9..12), "");
+    }
+}
