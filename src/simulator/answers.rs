@@ -56,6 +56,9 @@ impl Connection {
     /// The gateway that we went to has answered our bind.
     fn is_bound(&mut self, frame: &Frame) -> ControlFlow<()> {
         let Role::Client { system_id } = &self.role else { return ControlFlow::Continue(()) };
+        if self.bound != Bound::Not {
+            return ControlFlow::Continue(());
+        }
         if frame.status() != status::ROK {
             return ControlFlow::Break(());
         }
