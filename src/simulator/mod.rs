@@ -14,6 +14,7 @@ mod expectations;
 mod faults;
 mod forms;
 mod handset;
+mod initiative;
 mod line;
 mod opening;
 mod outbox;
@@ -22,21 +23,19 @@ mod receipts;
 mod scenario;
 mod socket;
 mod span;
+mod state;
 mod tally;
 mod verbs;
 mod wire_log;
 mod words;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,22 +45,15 @@ pub use handset::Handset;
 pub use phones::{Direction, Text};
 pub use scenario::{Scenario, ScenarioError};
 pub use span::Span;
+pub use state::Counts;
 pub use tally::Summary;
 pub use verbs::{Alert, Callee, Nack, Typed, Verb};
 pub use wire_log::{WireDirection, WireEntry};
 pub use words::DefaultAlphabet;
 
 use crate::carrier::ServerTls;
-use crate::carrier::frame::status;
 use crate::ports::Clock;
-use binds::Binds;
-use opening::Call;
-use outbox::{Outbox, Outgoing};
-use phones::Phones;
-use scenario::Play;
-use tally::Tally;
-use verbs::Order;
-use wire_log::WireLog;
+use state::State;
 
 /// Binds of one `system_id` at once, unless it is set up otherwise.
 pub const BINDS_MAX: usize = 100;
@@ -124,55 +116,6 @@ struct Shared {
     tasks: TaskTracker,
 }
 
-struct State {
-    faults: Faults,
-    played: Played,
-    phones: Phones,
-    binds: Binds,
-    outbox: Outbox,
-    /// Receipts that wait for others, to come in another order.
-    gathered: Vec<Outgoing>,
-    /// Gateways to go to.
-    calls: mpsc::Sender<Call>,
-    /// What each connection was told to do and has not done.
-    orders: BTreeMap<u64, Vec<Order>>,
-    log: WireLog,
-    tally: Tally,
-    counts: Counts,
-    /// The scenario that is being played, and whether it was told to end.
-    play: Play,
-    ended: bool,
-    last_id: u64,
-}
-
-/// How far the script was played.
-#[derive(Default)]
-struct Played {
-    /// Which script it is, counted from 0.
-    script: u64,
-    submits: u64,
-    receipts: u64,
-    /// When the present second began, and how many were taken since.
-    second: Option<(Instant, u32)>,
-}
-
-/// What happened so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Binds that stand.
-    pub bound: usize,
-    pub connections: u64,
-    pub binds: u64,
-    /// `submit_sm` and `data_sm` that were taken.
-    pub submits: u64,
-    /// And that were refused.
-    pub refused: u64,
-    pub delivers: u64,
-    pub receipts: u64,
-    /// `deliver_sm` that were answered.
-    pub answered: u64,
-}
-
 impl Simulator {
     /// Begins to take binds.
     pub async fn start(config: SimulatorConfig) -> io::Result<Self> {
@@ -183,25 +126,8 @@ impl Simulator {
     pub async fn start_with(config: SimulatorConfig, scenario: &Scenario) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         let address = listener.local_addr()?;
-        // Ids that another run gave are not given again soon.
-        let last_id = u64::try_from(config.clock.now().as_second()).unwrap_or_default() << 16;
         let (calls, to_make) = mpsc::channel(CALLS_MAX);
-        let mut state = State {
-            faults: Faults::default(),
-            played: Played::default(),
-            phones: Phones::default(),
-            binds: Binds::default(),
-            outbox: Outbox::default(),
-            gathered: Vec::new(),
-            calls,
-            orders: BTreeMap::new(),
-            log: WireLog::default(),
-            tally: Tally::default(),
-            counts: Counts::default(),
-            play: Play::default(),
-            ended: false,
-            last_id,
-        };
+        let mut state = State::new(calls, &*config.clock);
         state.begins(scenario);
         let shared = Arc::new(Shared {
             config,
@@ -285,7 +211,7 @@ impl Shared {
             (result, state.play_on(&self.config))
         };
         self.revision.send_modify(|revision| *revision += 1);
-        typed.iter().for_each(|text| self.tell(text));
+        typed.iter().for_each(|text| self.announce(text));
         result
     }
 
@@ -303,53 +229,13 @@ impl Shared {
     /// A phone typed a text.
     fn typed(&self, from: &str, to: &str, words: &str) -> Text {
         let text = self.change(|state| state.typed(from, to, words, &self.config));
-        self.tell(&text);
+        self.announce(&text);
         text
     }
 
-    fn tell(&self, text: &Text) {
+    /// Shows a text to whoever follows its phone.
+    fn announce(&self, text: &Text) {
         // Nobody may be looking.
         let _ = self.news.send(text.clone());
     }
 }
-
-impl State {
-    fn new_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-
-    fn set_faults(&mut self, faults: Faults) {
-        self.faults = faults;
-        self.played = Played { script: self.played.script + 1, ..Played::default() };
-        self.release_receipts();
-    }
-
-    fn typed(&mut self, from: &str, to: &str, words: &str, config: &SimulatorConfig) -> Text {
-        let id = format!("{:x}", self.new_id());
-        let [from, to, words] = [from, to, words].map(str::to_owned);
-        let (at, direction) = (config.clock.now(), Direction::FromPhone);
-        let text = Text { id, direction, from, to, text: words, at, answered: false };
-        self.phones.keep(text.clone());
-        self.outbox.typed(&text, config.alphabet, &self.faults);
-        text
-    }
-
-    /// What refuses the text that comes now, if anything does.
-    fn refuses(&mut self, now: Instant) -> Option<u32> {
-        let nth = self.played.submits;
-        self.played.submits += 1;
-        let refusal = self.faults.refuses(nth).or_else(|| self.is_too_fast(now).then_some(status::RTHROTTLED));
-        self.counts.refused += u64::from(refusal.is_some());
-        refusal
-    }
-
-    fn is_too_fast(&mut self, now: Instant) -> bool {
-        let Some(most) = self.faults.submits_per_second else { return false };
-        let (began, taken) = self.played.second.filter(|(began, _)| now < *began + SECOND).unwrap_or((now, 0));
-        self.played.second = Some((began, taken.saturating_add(1)));
-        taken >= most
-    }
-}
-
-const SECOND: Duration = Duration::from_secs(1);

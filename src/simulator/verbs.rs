@@ -145,7 +145,7 @@ impl Simulator {
         verb.check()?;
         let typed = self.shared.change(|state| state.does(verb, &self.shared.config));
         if let Some(text) = typed {
-            self.shared.tell(&text);
+            self.shared.announce(&text);
         }
         Ok(())
     }
