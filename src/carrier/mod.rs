@@ -37,6 +37,7 @@ pub mod quirks;
 mod reason;
 pub mod receipt;
 pub mod refusal;
+mod room;
 mod seats;
 mod server_tls;
 pub mod session;
