@@ -5,7 +5,6 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use smpp::pdus::{DataSmResp, DeliverSmResp, QuerySmResp, SubmitMultiResp, SubmitSmResp};
-use smpp::types::COctetString;
 use smpp::{CommandId, Pdu};
 use subtle::ConstantTimeEq;
 
@@ -43,7 +42,7 @@ pub struct Asked {
 impl Asked {
     /// What says no.
     pub fn refusal(self, command_status: u32) -> Bytes {
-        frame::encode(command_status, self.sequence, self.kind.response(COctetString::empty()))
+        frame::encode(command_status, self.sequence, self.kind.refused())
     }
 }
 
