@@ -97,12 +97,23 @@ impl BindKind {
         }
     }
 
-    /// What answers it, in the name of whoever does.
-    pub fn response(self, system_id: COctetString<1, 16>) -> Pdu {
+    /// What grants it, in our name. Without the version, the carrier would have to take us for one that knows no optional
+    /// parameters, and leave our reference out of its receipts (SMPP 3.4 §5.3.2.25).
+    pub fn granted(self, system_id: COctetString<1, 16>) -> Pdu {
+        let version = Some(InterfaceVersion::Smpp3_4);
         match self {
-            Self::Transceiver => BindTransceiverResp::new(system_id, None).into(),
-            Self::Transmitter => BindTransmitterResp::new(system_id, None).into(),
-            Self::Receiver => BindReceiverResp::new(system_id, None).into(),
+            Self::Transceiver => BindTransceiverResp::new(system_id, version).into(),
+            Self::Transmitter => BindTransmitterResp::new(system_id, version).into(),
+            Self::Receiver => BindReceiverResp::new(system_id, version).into(),
+        }
+    }
+
+    /// What refuses it.
+    pub fn refused(self) -> Pdu {
+        match self {
+            Self::Transceiver => BindTransceiverResp::default().into(),
+            Self::Transmitter => BindTransmitterResp::default().into(),
+            Self::Receiver => BindReceiverResp::default().into(),
         }
     }
 

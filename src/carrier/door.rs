@@ -5,7 +5,6 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use smpp::pdus::{DataSmResp, DeliverSmResp, QuerySmResp, SubmitMultiResp, SubmitSmResp};
-use smpp::types::COctetString;
 use smpp::{CommandId, Pdu};
 use subtle::ConstantTimeEq;
 
@@ -25,8 +24,6 @@ pub struct Door {
 /// What a visitor wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Visit {
-    /// More has to come before anybody knows.
-    Unknown,
     /// To be bound; the credentials are right.
     Bind(Asked),
     /// That we bind; the credentials are right (SMPP 3.4 §2.2.1).
@@ -45,7 +42,7 @@ pub struct Asked {
 impl Asked {
     /// What says no.
     pub fn refusal(self, command_status: u32) -> Bytes {
-        frame::encode(command_status, self.sequence, self.kind.response(COctetString::empty()))
+        frame::encode(command_status, self.sequence, self.kind.refused())
     }
 }
 
@@ -70,14 +67,14 @@ impl Door {
         Self { framer: Framer::default(), system_id: digest(system_id.as_bytes()), password }
     }
 
-    /// Takes octets as they come. The first PDU decides.
-    pub fn hears(&mut self, octets: &[u8]) -> Visit {
+    /// Takes octets as they come. The first PDU decides; `None` until it is there.
+    pub fn hears(&mut self, octets: &[u8]) -> Option<Visit> {
         self.framer.push(octets);
         match self.framer.next_frame() {
-            Ok(Some(frame)) => self.first(&frame),
-            Ok(None) if self.framer.waiting() > FIRST_OCTETS_MAX => refused(Refused::NotABind, Bytes::new()),
-            Ok(None) => Visit::Unknown,
-            Err(unframed) => refused(unframed.into(), frame::encode(status::RINVCMDLEN, 0, Pdu::GenericNack)),
+            Ok(Some(frame)) => Some(self.first(&frame)),
+            Ok(None) if self.framer.waiting() > FIRST_OCTETS_MAX => Some(refused(Refused::NotABind, Bytes::new())),
+            Ok(None) => None,
+            Err(unframed) => Some(refused(unframed.into(), frame::encode(status::RINVCMDLEN, 0, Pdu::GenericNack))),
         }
     }
 
@@ -194,8 +191,8 @@ mod tests {
         for (octets, expected) in wanted {
             for cut in 1..octets.len() {
                 let mut door = door();
-                assert_eq!(door.hears(&octets[..cut]), Visit::Unknown);
-                assert_eq!(door.hears(&[&octets[cut..], b"more"].concat()), expected);
+                assert_eq!(door.hears(&octets[..cut]), None);
+                assert_eq!(door.hears(&[&octets[cut..], b"more"].concat()), Some(expected.clone()));
                 assert_eq!(door.rest(), b"more"[..]);
             }
         }
@@ -204,11 +201,11 @@ mod tests {
     #[test]
     fn a_wrong_outbind_has_no_answer_and_a_bind_that_ends_within_its_password_has() {
         let expected = refused(Refused::Password, Bytes::new());
-        assert_eq!(door().hears(&outbind("letmeio")), expected);
+        assert_eq!(door().hears(&outbind("letmeio")), Some(expected));
         let cut = BindTransmitter::builder().system_id("carrier-a".parse().unwrap()).build();
         let mut octets = frame::encode(0, 7, cut.into())[..26].to_vec();
         octets[3] = 26;
-        let Visit::Refused { refusal, answer } = door().hears(&octets) else { panic!("it is refused") };
+        let Some(Visit::Refused { refusal, answer }) = door().hears(&octets) else { panic!("it is refused") };
         assert_eq!((refusal, answer[11]), (Refused::Unreadable, 0x02));
     }
 
@@ -224,7 +221,7 @@ mod tests {
             let header = [length, u32::from(first), 0, 1].map(u32::to_be_bytes).concat();
             for stream in [octets.clone(), [header, octets].concat()] {
                 let visit = door().hears(&stream);
-                let is_in = matches!(visit, Visit::Bind(_) | Visit::Outbind);
+                let is_in = matches!(visit, Some(Visit::Bind(_) | Visit::Outbind));
                 prop_assert!(!is_in, "{visit:?}");
             }
         }

@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::bind::Half;
-use super::link::{Gate, Link, LinkState};
+use super::link::{Link, LinkState};
+use super::room::Gate;
 
 /// What stands of a link, from the first of its binds until the first of them ends. Then all of it is over.
 #[derive(Default)]

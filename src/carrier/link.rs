@@ -1,5 +1,5 @@
-//! One link for as long as the daemon runs: grants room in its window, opens the socket, and opens it again when it
-//! is lost.
+//! One link for as long as the daemon runs: leads to the window of the session that stands, opens the socket, and opens it
+//! again when it is lost.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use smpp::Pdu;
-use smpp::pdus::SubmitSm;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::bind::{BindKind, Opening, Side};
-use super::deliver;
+use super::bind::{BindKind, Opening};
 use super::dial::connect;
 use super::drive::Drive;
 use super::ended::{Ended, Why};
@@ -24,8 +21,8 @@ use super::halves::Halves;
 use super::pace::Pace;
 use super::patience::Patience;
 use super::pauses::Pauses;
-use super::profile::Profile;
 use super::receipt::spelling::Spelling;
+use super::room::{Gate, Room};
 use super::session::Reason;
 use super::{Binds, LinkConfig};
 use crate::domain::{Answer, Likeness, Phone, Receipt};
@@ -75,48 +72,6 @@ pub(super) struct Link {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The window of one session.
-#[derive(Clone)]
-pub(super) struct Gate {
-    pub places: Arc<Semaphore>,
-    /// Told of every place that is given back.
-    pub given_back: Arc<Notify>,
-    pub submissions: mpsc::Sender<Submission>,
-    pub side: Side,
-}
-
-/// Places in a window. Dropping it gives them back.
-pub(super) struct Permit {
-    places: Option<OwnedSemaphorePermit>,
-    given_back: Arc<Notify>,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        drop(self.places.take());
-        self.given_back.notify_one();
-    }
-}
-
-/// Room in the window of one session.
-pub(super) struct Room {
-    /// The ways of the carrier that it leads to.
-    pub profile: Arc<Profile>,
-    pub clock: Arc<dyn Clock>,
-    permit: Permit,
-    submissions: mpsc::Sender<Submission>,
-    side: Side,
-}
-
-/// A message on its way into a session.
-pub(super) struct Submission {
-    pub segments: Vec<Pdu>,
-    pub write_by: Instant,
-    pub recalled: CancellationToken,
-    pub permit: Permit,
-    pub answer: oneshot::Sender<Answer>,
-}
-
 impl Link {
     pub fn new(
         config: LinkConfig,
@@ -150,14 +105,11 @@ impl Link {
 
     /// Waits for room in the session that is bound, and for as long as it is; `None` when it is not any more.
     pub async fn room_now(&self, segments: u32) -> Option<Room> {
-        let Gate { places, given_back, submissions, side } = self.gate.borrow().clone()?;
+        let gate = self.gate.borrow().clone()?;
         let window = u32::try_from(self.config.window).unwrap_or(u32::MAX);
-        let wanted = segments.clamp(1, window.max(1));
+        let profile = Arc::clone(&self.config.profile);
         // Closed means that this session is over.
-        let granted = Arc::clone(&places).acquire_many_owned(wanted).await.ok()?;
-        let permit = Permit { places: Some(granted), given_back };
-        let (profile, clock) = (Arc::clone(&self.config.profile), Arc::clone(&self.clock));
-        Some(Room { profile, clock, permit, submissions, side })
+        gate.room(segments.clamp(1, window.max(1)), profile, Arc::clone(&self.clock)).await
     }
 
     /// Waits until so many segments may follow those before them.
@@ -307,35 +259,6 @@ impl LinkStatus {
             window: config.window,
             window_in_use: 0,
             last_error: None,
-        }
-    }
-}
-
-impl Room {
-    /// Whether the session that it is in still takes texts.
-    pub fn is_open(&self) -> bool {
-        self.permit.places.as_ref().is_some_and(|places| !places.semaphore().is_closed())
-    }
-
-    /// Hands the segments to the session at once, and waits for what becomes of them.
-    pub fn submit(
-        self,
-        segments: Vec<SubmitSm>,
-        write_by: Instant,
-        recalled: CancellationToken,
-    ) -> impl Future<Output = Answer> + use<> {
-        let (answer, answered) = oneshot::channel();
-        let is_recalled = recalled.is_cancelled();
-        let segments = deliver::written(segments, self.side);
-        let submission = Submission { segments, write_by, recalled, permit: self.permit, answer };
-        // Whoever has room in the window has room on the way there.
-        let handed = !is_recalled && self.submissions.try_send(submission).is_ok();
-        async move {
-            match handed {
-                // Nobody is left who knows: it may have gone out.
-                true => answered.await.unwrap_or(Answer::Unknown),
-                false => Answer::NotSent,
-            }
         }
     }
 }

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use super::link::{Link, LinkStatus, Room};
+use super::link::{Link, LinkStatus};
 use super::listener::{Listener, ListenerConfig, OnOutbind};
+use super::room::Room;
 use super::{LinkConfig, preference, submit};
 use crate::domain::{Answer, Cleared, Phone};
 use crate::ports::{Carrier, CarrierClosed, Clock, Place, Reception};

@@ -6,9 +6,10 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -21,15 +22,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::bind::{Account, BindKind, Half, Opening};
+use super::bind::{BindKind, Opening};
 use super::dial::{Connection, UNACKNOWLEDGED};
 use super::door::{Asked, Door, Refused, Visit};
 use super::drive::Drive;
 use super::ended::Ended;
 use super::frame::status;
-use super::halves::Halves;
 use super::link::{Link, LinkState};
 use super::prefix::Prefix;
+use super::seats::{Seat, Seats};
 use super::server_tls::ServerTls;
 use super::timers::Rate;
 use super::tls::{TlsFileError, TlsRefusal};
@@ -84,23 +85,7 @@ pub(super) struct Listener {
     /// Refusals that are logged.
     told: Mutex<Rate>,
     tasks: TaskTracker,
-    standing: Mutex<Standing>,
-}
-
-/// Who is bound.
-struct Standing {
-    session: Option<Binds>,
-    earlier_session_ended: Option<Timestamp>,
-}
-
-/// The binds of one session.
-struct Binds {
-    halves: Arc<Halves>,
-    sends: bool,
-    receives: bool,
-    /// Those that have not ended.
-    left: usize,
-    ended: Option<Ended>,
+    seats: Seats,
 }
 
 /// Why a visitor got no session.
@@ -145,7 +130,7 @@ impl Listener {
             visitors: Arc::new(Semaphore::new(VISITORS_MAX)),
             told: Mutex::new(Rate::new(TOLD_PER_MINUTE_MAX, Duration::from_secs(60), Instant::now().into_std())),
             tasks,
-            standing: Mutex::new(Standing { session: None, earlier_session_ended }),
+            seats: Seats::new(earlier_session_ended),
         }
     }
 
@@ -189,50 +174,42 @@ impl Listener {
         }
     }
 
-    /// Hears what a visitor wants. A bind that it may have is claimed for it.
+    /// Hears what a visitor wants. Whoever gets a session has its seat.
     async fn receive(&self, stream: TcpStream, by: Instant) -> Result<Option<Guest>, TurnedAway> {
         let account = self.config.link.account()?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
         let mut stream = self.secured(stream, by).await?;
         let mut door = Door::new(&self.config.system_id, &self.config.password);
-        let mut octets = [0; 1_024];
-        loop {
-            let read = timeout_at(by, stream.read(&mut octets)).await.map_err(|_| TurnedAway::Silent)??;
-            if read == 0 {
-                return Err(TurnedAway::HungUp);
+        let visit = timeout_at(by, hear(&mut door, &mut stream)).await.map_err(|_| TurnedAway::Silent)??;
+        let opening = match (visit, &self.config.on_outbind) {
+            // It is told the name that we have with it.
+            (Visit::Bind(Asked { kind, sequence }), _) => {
+                Opening::Grant { kind, sequence, system_id: account.system_id }
             }
-            let opening = match door.hears(&octets[..read]) {
-                Visit::Unknown => continue,
-                Visit::Bind(asked) => Some(grant(asked, &account)),
-                Visit::Outbind => match &self.config.on_outbind {
-                    OnOutbind::BindBack(kind) => Some(Opening::Ask { kind: *kind, account: account.clone() }),
-                    OnOutbind::Dial(_) => None,
-                },
-                Visit::Refused { refusal, answer } => {
-                    if refusal.is_a_guess() {
-                        sleep(GUESS).await;
-                    }
-                    last_words(stream, &answer).await;
-                    return Err(TurnedAway::Door(refusal));
-                }
-            };
-            let Some(opening) = opening else {
+            (Visit::Outbind, OnOutbind::BindBack(kind)) => Opening::Ask { kind: *kind, account },
+            (Visit::Outbind, OnOutbind::Dial(_)) => {
                 if let Some(link) = &self.dials {
                     link.dial_now.notify_waiters();
                 }
                 last_words(stream, &[]).await;
                 return Ok(None);
-            };
-            let Some((halves, earlier_session_ended)) = self.claim(opening.half()) else {
-                if let Opening::Grant { kind, sequence, .. } = opening {
-                    last_words(stream, &Asked { kind, sequence }.refusal(status::RALYBND)).await;
+            }
+            (Visit::Refused { refusal, answer }, _) => {
+                if refusal.is_a_guess() {
+                    sleep(GUESS).await;
                 }
-                return Err(TurnedAway::AlreadyBound);
-            };
-            let already_read = door.rest().to_vec();
-            return Ok(Some(Guest { stream, opening, halves, earlier_session_ended, already_read }));
-        }
+                last_words(stream, &answer).await;
+                return Err(TurnedAway::Door(refusal));
+            }
+        };
+        let Some(seat) = self.seats.take(opening.half()) else {
+            if let Opening::Grant { kind, sequence, .. } = opening {
+                last_words(stream, &Asked { kind, sequence }.refusal(status::RALYBND)).await;
+            }
+            return Err(TurnedAway::AlreadyBound);
+        };
+        Ok(Some(Guest { stream, opening, seat, already_read: door.rest() }))
     }
 
     async fn secured(&self, stream: TcpStream, by: Instant) -> Result<Box<dyn Connection>, TurnedAway> {
@@ -247,50 +224,16 @@ impl Listener {
         }
     }
 
-    /// A place in the session that stands, or in one that begins with it; none while another bind has that place, or what
-    /// stood has not wholly ended. With it comes when an answer of ours may last have been lost.
-    fn claim(&self, half: Half) -> Option<(Arc<Halves>, Option<Timestamp>)> {
-        let mut standing = self.standing();
-        let earlier = standing.earlier_session_ended;
-        let binds = standing.session.get_or_insert_with(|| Binds {
-            halves: Arc::default(),
-            sends: false,
-            receives: false,
-            left: 0,
-            ended: None,
-        });
-        let is_taken = (half.sends() && binds.sends) || (half.receives() && binds.receives);
-        if is_taken || binds.halves.is_over() {
-            binds.halves.doubt();
-            return None;
-        }
-        binds.sends |= half.sends();
-        binds.receives |= half.receives();
-        binds.left += 1;
-        Some((Arc::clone(&binds.halves), earlier))
-    }
-
     /// Drives a session to its end.
     async fn host(&self, guest: Guest) {
-        let Guest { stream, opening, halves, earlier_session_ended, already_read } = guest;
+        let Guest { stream, opening, seat: Seat { halves, earlier_session_ended }, already_read } = guest;
         let settings = self.config.link.settings(opening);
         let drive = Drive::new(&self.link, &halves, stream, settings, earlier_session_ended).run(&already_read);
         let ended = AssertUnwindSafe(drive).catch_unwind().await.unwrap_or_else(|_| {
             halves.end(&self.link);
             self.link.faulted()
         });
-        let whole = {
-            let mut standing = self.standing();
-            let Some(binds) = &mut standing.session else { return };
-            binds.left -= 1;
-            let ended = match binds.ended.take() {
-                Some(first) => first.and(Some(ended)),
-                None => ended,
-            };
-            binds.ended = Some(ended);
-            if binds.left == 0 { binds.ended.take() } else { None }
-        };
-        if let Some(ended) = whole {
+        if let Some(ended) = self.seats.leave(ended) {
             self.over(&ended).await;
         }
     }
@@ -307,9 +250,7 @@ impl Listener {
             false => warn!(link = name, error, what_to_do, "lost"),
         }
         self.link.report(LinkState::Unbound, Some(error));
-        let mut standing = self.standing();
-        standing.earlier_session_ended = ended.at.or(standing.earlier_session_ended);
-        standing.session = None;
+        self.seats.clear(ended);
     }
 
     fn turned_away(&self, peer: IpAddr, why: &TurnedAway) {
@@ -320,24 +261,28 @@ impl Listener {
             warn!(link = self.link.config.name, %peer, "turned away: {why}");
         }
     }
-
-    fn standing(&self) -> MutexGuard<'_, Standing> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A carrier that has come in.
 struct Guest {
     stream: Box<dyn Connection>,
     opening: Opening,
-    halves: Arc<Halves>,
-    earlier_session_ended: Option<Timestamp>,
-    already_read: Vec<u8>,
+    seat: Seat,
+    already_read: Bytes,
 }
 
-/// It is told the name that we have with it.
-fn grant(Asked { kind, sequence }: Asked, account: &Account) -> Opening {
-    Opening::Grant { kind, sequence, system_id: account.system_id.clone() }
+/// Until the first PDU is there.
+async fn hear(door: &mut Door, stream: &mut Box<dyn Connection>) -> Result<Visit, TurnedAway> {
+    let mut octets = [0; 1_024];
+    loop {
+        let read = stream.read(&mut octets).await?;
+        if read == 0 {
+            return Err(TurnedAway::HungUp);
+        }
+        if let Some(visit) = door.hears(&octets[..read]) {
+            return Ok(visit);
+        }
+    }
 }
 
 /// Says this and closes the connection. Whether it is heard changes nothing.

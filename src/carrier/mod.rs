@@ -37,6 +37,8 @@ pub mod quirks;
 mod reason;
 pub mod receipt;
 pub mod refusal;
+mod room;
+mod seats;
 mod server_tls;
 pub mod session;
 pub mod short_message;

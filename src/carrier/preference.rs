@@ -3,7 +3,8 @@
 
 use futures_util::future::select_all;
 
-use super::link::{Link, Room};
+use super::link::Link;
+use super::room::Room;
 
 /// Waits until one of these links is bound, has room, and may send; `None` when none ever will again.
 pub(super) async fn room(links: &[&Link], segments: u32) -> Option<Room> {

@@ -179,7 +179,7 @@ impl Session {
                 session.say(status::ROK, sequence, kind.request(account));
             }
             Opening::Grant { kind, sequence, system_id } => {
-                session.say(status::ROK, sequence, kind.response(system_id));
+                session.say(status::ROK, sequence, kind.granted(system_id));
                 session.bound(now);
             }
         }
@@ -346,7 +346,7 @@ impl Session {
     fn heard(&mut self, frame: Frame, now: Instant) {
         let sequence = frame.sequence();
         if let Some(kind) = BindKind::asked_by(frame.id()) {
-            return self.say(status::RALYBND, sequence, kind.response(COctetString::empty()));
+            return self.say(status::RALYBND, sequence, kind.refused());
         }
         if let Some(kind) = BindKind::answered_by(frame.id()) {
             return self.bind_answered(kind, &frame, now);

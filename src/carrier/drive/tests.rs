@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::carrier::bind::{Account, BindKind, Opening};
 use crate::carrier::frame::{Frame, Framer, encode};
-use crate::carrier::link::{LinkStatus, Room};
+use crate::carrier::link::LinkStatus;
+use crate::carrier::room::Room;
 use crate::carrier::{Binds, LinkConfig, preference};
 use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
