@@ -70,6 +70,10 @@ fn describe() {
         "assent_link_throttled_total",
         "Texts that the carrier refused because they came too fast, by link"
     );
+    describe_counter!(
+        "assent_answered_late_total",
+        "Texts whose answer went out later than the carrier waits for one, so that they may come again"
+    );
     describe_counter!("assent_dead_letters_total", "Deliveries set aside for a person to look at, by reason");
     describe_counter!("assent_dead_letters_dropped_total", "Oldest deliveries set aside that made room for newer ones");
     describe_counter!("assent_store_unreadable_total", "Stored records that could not be read");

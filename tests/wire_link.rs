@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use assent::carrier::profile::{Concatenation, Profile};
 use assent::carrier::refusal::Refusals;
+use assent::carrier::translate::Dialect;
 use assent::carrier::{LinkConfig, LinkState, LinkStatus, Links};
+use assent::domain::text::DefaultAlphabet;
 use assent::domain::{Answer, Likeness, Phone, ReceiptState, Retry};
 use assent::ports::{Carrier, CarrierClosed, Clock, Delivery};
 use assent::simulator::{Faults, Ids, Receipts, Simulator, SimulatorConfig, WireDirection, WireEntry};
@@ -448,6 +450,51 @@ async fn a_link_keeps_to_the_segments_per_second_of_its_contract() {
         assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
     }
     assert!(started.elapsed() >= Duration::from_millis(190), "five segments at twenty a second");
+}
+
+#[tokio::test]
+async fn a_link_that_stands_in_keeps_to_its_contract_with_what_it_makes_of_a_text() {
+    // One segment in the GSM alphabet, three where the carrier knows ASCII alone.
+    let accents = "é".repeat(160);
+    let profile = Profile {
+        dialect: Dialect { default_alphabet: DefaultAlphabet::Ascii, ..Dialect::default() },
+        ..Profile::default()
+    };
+    let writing = Profile::default().writing().with_stand_in(profile.writing());
+    let profile = Arc::new(profile);
+    let wire = Wire::start_with(|config| {
+        config.segments_per_second = NonZeroU32::new(20).unwrap();
+        config.profile = Arc::clone(&profile);
+    })
+    .await;
+    let started = Instant::now();
+    for _ in 0..3 {
+        let cleared = cleared(PATIENT, &accents);
+        let segments = writing.segments_at_most(cleared.text().expose());
+        let place = wire.links.place(cleared.from(), segments).await.unwrap();
+        let answer = place.submit(cleared, in_two_seconds(), CancellationToken::new()).await;
+        assert!(matches!(answer, Answer::Taken { ids } if ids.len() == 3));
+    }
+    assert!(started.elapsed() >= Duration::from_millis(390), "nine segments at twenty a second");
+}
+
+#[tokio::test]
+async fn a_carrier_that_is_overrun_gets_a_pause_and_then_half_the_rate() {
+    for status in [0x58, 0x14] {
+        let wire = Wire::start_with(|config| config.segments_per_second = NonZeroU32::new(40).unwrap()).await;
+        wire.carrier.set_faults(Faults { refuse_with: Some(status), ..Faults::default() });
+        let refused = Answer::Refused { command_status: status, retry: Retry::WhenReady };
+        assert_eq!(wire.submit("hello").await, refused);
+        wire.carrier.set_faults(Faults::default());
+        let throttled = Instant::now();
+        assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
+        assert!(throttled.elapsed() >= Duration::from_millis(900), "it has a pause of a second");
+        let resumed = Instant::now();
+        for _ in 0..10 {
+            assert!(matches!(wire.submit("hello").await, Answer::Taken { .. }));
+        }
+        assert!(resumed.elapsed() >= Duration::from_millis(400), "a quarter of a second at the whole rate");
+    }
 }
 
 #[tokio::test]

@@ -252,14 +252,15 @@ impl Deliveries {
 }
 
 /// Makes a delivery durable, and with it that its answer is late if it is: before the phone's next one is looked at, which
-/// may be the same again.
+/// may be the same again. Where only the first of both is, the answer is given all the same: a text that is durable is
+/// not offered again, because another daemon may have been brought it meanwhile.
 async fn deliver(reception: Arc<dyn Reception>, delivery: Delivery, late_from: Instant) -> Result<(), NotTaken> {
     let late = delivery.answered_late();
     reception.deliver(delivery).await?;
-    match late.filter(|_| Instant::now() >= late_from) {
-        Some(late) => reception.deliver(late).await,
-        None => Ok(()),
+    if let Some(late) = late.filter(|_| Instant::now() >= late_from) {
+        let _ = reception.deliver(late).await;
     }
+    Ok(())
 }
 
 fn lock(patience: &Mutex<Patience>) -> MutexGuard<'_, Patience> {

@@ -39,7 +39,12 @@ impl Reception for FrontDesk {
                 directory.route(&number, phone, Event::Reachable, || b"alert_notification".to_vec()).await
             }
             Delivery::AnsweredLate { number, phone, delivery } => {
-                directory.route(&number, phone, Event::AnsweredLate(delivery), || b"late answer".to_vec()).await
+                metrics::counter!("assent_answered_late_total").increment(1);
+                match directory.owner(&number).await? {
+                    Some(_) => directory.route(&number, phone, Event::AnsweredLate(delivery), Vec::new).await,
+                    // The text was set aside, and may be so once more.
+                    None => Ok(()),
+                }
             }
             Delivery::Unroutable(letter) => directory.keep(letter).await,
         }

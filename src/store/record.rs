@@ -411,7 +411,7 @@ mod tests {
         let form = prop_oneof![4 => Just(Form::Text), 1 => Just(Form::Flash), 1 => Just(Form::Binary)];
         let ended = proptest::option::of((0..1_000_000_000_i64).prop_map(time));
         let part = proptest::option::weighted(0.3, part);
-        (words(), form, part, any::<[u8; 16]>(), any::<Option<u64>>(), ended, as_written()).prop_map(
+        (words(), form, part, any::<[u8; 16]>(), proptest::option::of(0..20_u64), ended, as_written()).prop_map(
             |(text, form, part, fingerprint, delivery, earlier_session_ended, written)| {
                 let (fingerprint, delivery) = (Fingerprint(fingerprint), delivery.map(DeliveryId));
                 Event::Received(Inbound {
@@ -508,6 +508,7 @@ mod tests {
                 .prop_map(|(staff, reason)| Happening::Event(Event::OptedOutByStaff { staff, reason })),
             1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
             1 => Just(Happening::Event(Event::MarkedUnread)),
+            1 => (0..20_u64).prop_map(|id| Happening::Event(Event::AnsweredLate(DeliveryId(id)))),
             1 => Just(Happening::Event(Event::Woken)),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Possible { alive: [BootId(1)].into() }))),
