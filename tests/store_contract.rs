@@ -725,10 +725,10 @@ async fn a_store_of_a_newer_assent_or_of_something_else_is_refused() {
     drop(home.open().await);
     let database = home.path().join("assent.db");
     let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
-    change("PRAGMA user_version = 3");
+    change("PRAGMA user_version = 4");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
-    change("PRAGMA user_version = 2; PRAGMA application_id = 7");
+    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }), "{error}");
+    change("PRAGMA user_version = 3; PRAGMA application_id = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
     assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
 }
@@ -741,7 +741,9 @@ async fn a_store_from_before_the_meters_gets_them_and_keeps_what_it_has() {
     drop(store);
     rusqlite::Connection::open(home.path().join("assent.db"))
         .unwrap()
-        .execute_batch("DROP TABLE meters; PRAGMA user_version = 1")
+        .execute_batch(
+            "DROP TABLE meters; DROP TABLE ledger; DROP INDEX journal_of_conversation; PRAGMA user_version = 1",
+        )
         .unwrap();
 
     for expected in [0, 1] {

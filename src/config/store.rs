@@ -17,7 +17,7 @@ pub struct Store {
     /// The key ring that seals what is stored; a `store.key` in the directory of an embedded store if left out.
     pub key_file: Option<PathBuf>,
     pub durability: Durability,
-    /// Where this daemon remembers how far it has seen a store on Redis.
+    /// Where this daemon remembers how far it has seen a store on Redis, and the newest seals of the evidence ledger.
     pub directory: PathBuf,
     /// Redis' password, in place of one in the url.
     pub password: Option<SecretString>,

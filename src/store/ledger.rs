@@ -7,6 +7,7 @@
 //! store: whoever can write to the store alone makes none.
 
 mod archive;
+mod finding;
 mod kept;
 mod verify;
 
@@ -20,8 +21,9 @@ use crate::domain::ledger::{Link, Proof};
 use crate::ports::StoreError;
 
 pub use archive::{Archive, Head, Heads, Placed, open_archive};
+pub use finding::{Finding, Flaw, Verified, VerifyStep};
 pub use kept::{Anchor, Kept, KeptError};
-pub use verify::{Finding, Flaw, Verified, VerifyStep, verify};
+pub use verify::verify;
 
 /// A signature or a seal: made with the key of this id, which must be in the ring to check it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Durable state: what a [`Store`] says is done is on disk.
 //!
 //! [`open`] is the door. Behind it, `embedded` keeps everything in SQLite on this machine; `writer` groups what is to be made
-//! durable, `record` is the written form, and `cipher` seals it. [`copy()`] moves everything from one store to another, and
-//! [`check()`] says whether one can be opened.
+//! durable, `record` is the written form, and `cipher` seals it; `ledger` keeps what proves each change of consent. [`copy()`]
+//! moves everything from one store to another, [`check()`] says whether one can be opened, and [`verify()`] whether the evidence in
+//! it is what was written.
 
 mod check;
 mod cipher;

@@ -193,3 +193,14 @@ async fn what_is_no_line_is_found() {
     let found = home.verified().await.findings;
     assert!(found.contains(&Finding { entry: Some(4), conversation: None, flaw: Flaw::Edited }), "{found:?}");
 }
+
+/// Two defaults that must be one: a configuration that names no directory of its own, and a store that is given none.
+#[tokio::test]
+async fn what_was_seen_of_an_embedded_store_is_beside_it_unless_a_place_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let location = assent::app::location(&assent::config::Store::in_directory(directory.path()));
+    let store = open(&location, BootId(1), clock()).await.unwrap();
+    tell(&store).await;
+    drop(store);
+    assert!(directory.path().join("ledger.seen").exists());
+}
