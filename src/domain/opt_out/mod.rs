@@ -15,8 +15,8 @@ pub use rules::Rule;
 
 use super::Body;
 
-/// Words of one text that are read, from its beginning. The longest text that a phone can write has fewer.
-pub const WORDS_MAX: usize = 1_024;
+/// Words of one text that are read, from its beginning. The longest text that a phone writes has some 400.
+pub const WORDS_MAX: usize = 512;
 /// Characters of the patient's words that a reading keeps.
 pub const EVIDENCE_CHARS_MAX: usize = 160;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::WORDS_MAX;
-use super::vocabulary::{CONTRACTIONS, GUESSED, class, is_in, known_misspelling};
+use super::vocabulary::{GUESSED, find_in, in_full, is_in, known_misspelling};
 use crate::domain::keyword;
 
 /// Letters that a word may have and be guessed at.
@@ -40,8 +40,8 @@ pub(super) fn read(text: &str) -> Spelled {
     let written = put_together(split(text));
     let mut meant = Vec::new();
     for (place, word) in written.iter().enumerate() {
-        match CONTRACTIONS.iter().find(|(short, _)| short == word) {
-            Some((_, long)) => meant.extend(long.split(' ').map(|word| (Cow::Borrowed(word), place))),
+        match in_full(word) {
+            Some(long) => meant.extend(long.split(' ').map(|word| (Cow::Borrowed(word), place))),
             None => meant.push((right(word), place)),
         }
     }
@@ -107,8 +107,7 @@ fn right(word: &str) -> Cow<'static, str> {
 
 /// A name that something belongs to: "Susans phone".
 fn name_of(word: &str) -> Option<&'static str> {
-    let known = |word: &str| class("names").iter().find(|name| **name == word).copied();
-    known(word).or_else(|| known(word.strip_suffix('s')?))
+    find_in("names", word).or_else(|| find_in("names", word.strip_suffix('s')?))
 }
 
 /// Letters that are drawn out: "stooopp", "pleaseee". No word of English or Spanish has three in a row.
@@ -128,27 +127,30 @@ fn guess(word: &str) -> Option<&'static str> {
     if is_right || word.len() > GUESSED_CHARS_MAX || !word.is_ascii() || is_in("real", word) {
         return None;
     }
-    GUESSED.iter().find(|(right, slips)| slips_between(right, word) <= *slips).map(|(right, _)| *right)
+    let is_near = |(right, slips): &&(&str, usize)| {
+        right.len().abs_diff(word.len()) <= *slips && slips_between(right, word) <= *slips
+    };
+    GUESSED.iter().find(is_near).map(|(right, _)| *right)
 }
 
 /// How many letters were left out, added, changed, or swapped with the next one.
 fn slips_between(right: &str, word: &str) -> usize {
+    const WIDTH: usize = GUESSED_CHARS_MAX + 1;
     let (right, word) = (right.as_bytes(), word.as_bytes());
-    let width = word.len() + 1;
-    let mut rows: Vec<Vec<usize>> = vec![(0..width).collect()];
+    // The rows of the table for the letter before the last one, for the last one, and for this one.
+    let (mut before, mut last, mut row) = ([0; WIDTH], std::array::from_fn::<_, WIDTH, _>(|j| j), [0; WIDTH]);
     for (i, letter) in right.iter().enumerate() {
-        let mut row = vec![i + 1];
+        row[0] = i + 1;
         for (j, other) in word.iter().enumerate() {
-            let changed = rows[i][j] + usize::from(letter != other);
-            let mut least = changed.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            let mut least = (last[j] + usize::from(letter != other)).min(last[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && *letter == word[j - 1] && right[i - 1] == *other {
-                least = least.min(rows[i - 1][j - 1] + 1);
+                least = least.min(before[j - 1] + 1);
             }
-            row.push(least);
+            row[j + 1] = least;
         }
-        rows.push(row);
+        (before, last, row) = (last, row, before);
     }
-    rows[right.len()][word.len()]
+    last[word.len()]
 }
 
 #[cfg(test)]

@@ -3,10 +3,16 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The words of a class. Classes are named by the rules, so one that is missing stops the program, and the tests.
+/// The words of a class, sorted. Classes are named by the rules, so one that is missing stops the program, and the tests.
 pub(super) fn class(name: &str) -> &'static [&'static str] {
-    static WORDS: LazyLock<HashMap<&str, Vec<&str>>> =
-        LazyLock::new(|| CLASSES.iter().map(|(name, words)| (*name, words.split(' ').collect())).collect());
+    static WORDS: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+        let sorted = |words: &'static str| {
+            let mut words: Vec<&str> = words.split(' ').collect();
+            words.sort_unstable();
+            words
+        };
+        CLASSES.iter().map(|(name, words)| (*name, sorted(words))).collect()
+    });
     WORDS.get(name).unwrap_or_else(|| panic!("there is no class @{name}"))
 }
 
@@ -18,7 +24,12 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
 
 /// Whether a word is one of a class.
 pub(super) fn is_in(class: &str, word: &str) -> bool {
-    self::class(class).contains(&word)
+    find_in(class, word).is_some()
+}
+
+/// A word of a class, if it is one.
+pub(super) fn find_in(class: &str, word: &str) -> Option<&'static str> {
+    self::class(class).binary_search(&word).ok().map(|place| self::class(class)[place])
 }
 
 const CLASSES: &[(&str, &str)] = &[
@@ -158,7 +169,7 @@ const CLASSES: &[(&str, &str)] = &[
 ];
 
 /// Contractions, without the apostrophe that half of them are written without.
-pub(super) const CONTRACTIONS: &[(&str, &str)] = &[
+const CONTRACTIONS: &[(&str, &str)] = &[
     ("dont", "do not"),
     ("dnt", "do not"),
     ("doesnt", "does not"),
@@ -203,6 +214,12 @@ pub(super) const CONTRACTIONS: &[(&str, &str)] = &[
     ("nomas", "no mas"),
     ("stopit", "stop it"),
 ];
+
+/// A contraction in full.
+pub(super) fn in_full(word: &str) -> Option<&'static str> {
+    static LONG: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| CONTRACTIONS.iter().copied().collect());
+    LONG.get(word).copied()
+}
 
 /// Spellings that are no slip of one letter, or that are of words too short to guess at.
 const MISSPELT: &[(&str, &str)] = &[
