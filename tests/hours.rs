@@ -9,7 +9,7 @@ mod scene;
 use std::sync::Arc;
 
 use assent::domain::keyword::Language;
-use assent::domain::{Body, Draft, Event, Form, Kind, Outcome, Practice, Preferences, Status};
+use assent::domain::{Body, Draft, Event, Form, Kind, Outcome, Practice, Preferences, Settlement, Status};
 use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted};
 
@@ -218,6 +218,47 @@ fn keywords_flash_texts_and_pictures_are_not_told_that_the_practice_is_closed() 
     scene.texts_as("Your code is 1234", Form::Flash);
     scene.texts_as("12 octets", Form::Binary);
     assert_eq!(scene.messages(&Kind::AfterHours), 0);
+}
+
+#[test]
+fn a_phone_that_answers_by_itself_is_not_told_that_the_practice_is_closed_and_wakes_nobody() {
+    let mut scene = Scene::of_a_practice_with_hours();
+    scene.at("22:00");
+    let waits = accepted(scene.drafts("See you on Friday."));
+    for text in ["I'm driving with Do Not Disturb turned on", "Liked “See you at 3”", "Auto reply: out of the office"]
+    {
+        scene.texts(text);
+    }
+    assert_eq!((scene.messages(&Kind::AfterHours), scene.status(waits)), (0, Status::Scheduled));
+}
+
+#[test]
+fn who_may_want_no_texts_gets_none_about_the_hours() {
+    let mut scene = Scene::of_a_practice_with_hours();
+    scene.at("20:00");
+    scene.texts("please take me off your list");
+    assert_eq!((scene.messages(&Kind::AfterHours), scene.carry().len()), (0, 0));
+}
+
+#[test]
+fn what_a_hold_kept_back_still_goes_in_its_own_time() {
+    let mut scene = Scene::of_a_practice_with_hours();
+    scene.at("12:30");
+    let tomorrow: Timestamp = "2026-03-04T10:00:00-07:00".parse().unwrap();
+    let later = Draft {
+        text: Body::new("See you in an hour."),
+        staff: None,
+        preferences: Preferences::default(),
+        send_at: Some(tomorrow),
+    };
+    let later = accepted(scene.event(Event::Drafted(later)));
+    scene.texts("please take me off your list");
+    assert_eq!(scene.status(later), Status::Held);
+    scene.event(Event::HoldSettled { settlement: Settlement::Release, staff: None });
+    assert_eq!((scene.status(later), scene.carry().len()), (Status::Scheduled, 0));
+    scene.now = tomorrow;
+    scene.event(Event::Woken);
+    assert_eq!(scene.carry().len(), 1);
 }
 
 #[test]

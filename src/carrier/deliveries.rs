@@ -176,6 +176,15 @@ impl Deliveries {
         Some(Done { request, command_status, id, result })
     }
 
+    /// Leaves to the carrier what is not being made durable yet.
+    pub fn leave_the_rest(&mut self) {
+        self.waiting.clear();
+        for untaken in self.untaken.values_mut() {
+            (untaken.again_at, untaken.is_left) = (None, true);
+            untaken.held.clear();
+        }
+    }
+
     /// Waits for those that are being made durable; the others never will be. Not longer than `patience`.
     pub async fn settle(mut self, patience: Duration) {
         let all = async { while self.running.next().await.is_some() {} };

@@ -38,6 +38,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 const CLOSE: Duration = Duration::from_secs(1);
 const READ_OCTETS: usize = 8 * 1024;
 
+/// How often a session looks whether its process runs.
+const PULSE: Duration = Duration::from_secs(1);
+/// A process that stood still for longer was stopped or starved. What the carrier delivered meanwhile it may have brought to
+/// another daemon since, for want of an answer.
+const STANDSTILL: Duration = Duration::from_secs(5);
+
 /// A session and its socket.
 pub(super) struct Drive<'a, S> {
     link: &'a Link,
@@ -71,6 +77,8 @@ pub(super) struct Drive<'a, S> {
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
     reported: Option<usize>,
+    /// When it last had a turn. By the machine's own clock, which no test moves.
+    turned_at: std::time::Instant,
 }
 
 /// On the way out: what is granted or written is waited for, but not longer than a while.
@@ -143,6 +151,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             unflushed: false,
             write_failed_until: None,
             reported: None,
+            turned_at: std::time::Instant::now(),
         }
     }
 
@@ -181,6 +190,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     /// Waits for one thing to happen and does what follows; says why when that is the end.
     async fn turn(&mut self, buffer: &mut [u8]) -> Option<Reason> {
         let happened = self.next(buffer).await;
+        if self.stood_still() {
+            self.part(Reason::StoodStill);
+            self.deliveries.leave_the_rest();
+        }
         let mut outputs = match happened {
             Happened::TimePassed | Happened::TooLateToWrite => self.session.handle(Input::Tick, now()),
             Happened::Recalled(Some(token)) => self.session.handle(Input::Recalled(token), now()),
@@ -228,11 +241,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             self.deliveries.again_at().filter(|_| self.parting.is_none()),
             self.parting.as_ref().filter(|parting| !parting.is_said).map(|parting| parting.until),
             self.write_failed_until,
+            Some(Instant::now() + PULSE),
         ];
-        let deadline = deadlines.into_iter().flatten().min();
+        let deadline = deadlines.into_iter().flatten().min().expect("there is a pulse");
         tokio::select! {
             biased;
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Happened::TimePassed,
+            () = sleep_until(deadline) => Happened::TimePassed,
             // Ahead of the socket: what was recalled before now does not go on.
             Some(recalled) = self.recalls.next() => Happened::Recalled(recalled),
             () = self.link.stop.cancelled(), if !self.is_stopping() => Happened::ToldToStop,
@@ -280,6 +294,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.withdraw();
     }
 
+    /// Whether this process had no turn for so long that what it reads may be known elsewhere.
+    fn stood_still(&mut self) -> bool {
+        let now = std::time::Instant::now();
+        now.duration_since(std::mem::replace(&mut self.turned_at, now)) > STANDSTILL
+    }
+
+    /// Whether what the carrier delivers is left unanswered, so that it brings it again to whoever binds next.
+    fn leaves_deliveries(&self) -> bool {
+        self.parting.as_ref().is_some_and(|parting| matches!(parting.reason, Reason::Stopped | Reason::StoodStill))
+    }
+
     fn is_stopping(&self) -> bool {
         self.parting.as_ref().is_some_and(|parting| parting.reason == Reason::Stopped)
     }
@@ -289,7 +314,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     fn is_drained(&self) -> bool {
         let places_are_back = self.places.available_permits() == self.link.config.window;
         let reason = self.parting.as_ref().map(|parting| parting.reason);
-        let settles = matches!(reason, Some(Reason::Stopped | Reason::OtherHalf));
+        let settles = matches!(reason, Some(Reason::Stopped | Reason::OtherHalf | Reason::StoodStill));
         places_are_back && self.session.is_idle() && (self.deliveries.is_idle() || !settles)
     }
 
@@ -376,8 +401,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
     }
 
     fn hand(&mut self, delivered: &Delivered) {
-        if self.is_stopping() {
-            // It is not answered, so the carrier brings it again to whoever binds next.
+        if self.leaves_deliveries() {
             return;
         }
         let command_status = delivered.message.as_ref().err().map_or(status::ROK, |malformed| malformed.command_status);
@@ -393,7 +417,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
 
     /// Passes on that a phone can be reached again; one that says nothing of use has no answer either.
     fn alert(&mut self, frame: &Frame) {
-        let Some(delivery) = translate::alert(frame).filter(|_| !self.is_stopping()) else { return };
+        let Some(delivery) = translate::alert(frame).filter(|_| !self.leaves_deliveries()) else { return };
         let (request, came_at) = (frame.request(), Instant::now());
         // What has no answer is not called anything.
         let id = DeliveryId(0);

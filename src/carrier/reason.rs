@@ -45,6 +45,8 @@ pub enum Reason {
     NotBoundThere,
     #[error("the other bind of the link ended")]
     OtherHalf,
+    #[error("this process stood still for seconds")]
+    StoodStill,
     #[error("stopped")]
     Stopped,
 }
@@ -139,6 +141,7 @@ impl Reason {
             Self::Unanswered | Self::NotBoundThere => "ask the carrier, if it happens again",
             Self::OtherHalf => "see why that one ended",
             Self::NotTaken => "see what the log says of the store",
+            Self::StoodStill => "see whether this machine was paused, or has too much to do",
             Self::Stopped => "start it again",
         }
     }

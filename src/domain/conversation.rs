@@ -231,7 +231,11 @@ impl Turn<'_> {
             self.journal.push(Entry::Redelivered { of, fingerprint: inbound.fingerprint, at: self.now });
             return Outcome::Duplicate(of);
         }
-        self.next.heard_at = Some(self.now);
+        // A phone that answers by itself says nothing of who holds it. It matters at night alone.
+        let is_awake = self.policy.practice.quiet_hours.is_none() || !opt_out::is_unspoken(inbound.text.expose());
+        if is_awake {
+            self.next.heard_at = Some(self.now);
+        }
         let Inbound { text, form, part, fingerprint, delivery, mut written, .. } = inbound;
         written.marks = written.marks.and(marks_of(form));
         let piece = Piece { text, written };
@@ -275,7 +279,7 @@ impl Turn<'_> {
         let reading = read_as(&text, form);
         let probable = probable_opt_out(&text, form, reading);
         let is_ambiguous = keyword::may_mean_appointment(text.expose());
-        let id = self.add_marked(Kind::Inbound, text, Status::Received, marks).id;
+        let id = self.add_marked(Kind::Inbound, text.clone(), Status::Received, marks).id;
         self.next.unread += 1;
         let evidence = if is_ambiguous { Evidence::AmbiguousText(id) } else { Evidence::Text(id) };
         let invitation = match self.next.invitations.last() {
@@ -295,7 +299,7 @@ impl Turn<'_> {
         }
         match reading.meaning {
             Meaning::Help => self.asked_for_help(reading.language),
-            Meaning::Other => self.said_something(form),
+            Meaning::Other => self.said_something(&text, form),
             Meaning::OptOut | Meaning::Start | Meaning::OptIn => {}
         }
     }
@@ -334,15 +338,17 @@ impl Turn<'_> {
         }
     }
 
-    /// Says that nobody is there to read it, where that is so.
-    fn said_something(&mut self, form: Form) {
+    /// Says that nobody is there to read it, where that is so: to a person, and not while it is to be settled whether they
+    /// want any texts.
+    fn said_something(&mut self, text: &Body, form: Form) {
         let practice = &self.policy.practice;
-        let is_opted_in = matches!(self.next.consent, Consent::OptedIn { .. });
+        let may_be_told = matches!(self.next.consent, Consent::OptedIn { .. }) && self.next.hold.is_none();
         let told_lately = self
             .next
             .after_hours_sent_at
             .is_some_and(|at| self.now.duration_since(at) < self.policy.limits.after_hours_every);
-        if is_opted_in && form == Form::Text && !told_lately && practice.is_closed(self.now) {
+        let is_closed = may_be_told && !told_lately && practice.is_closed(self.now);
+        if is_closed && form == Form::Text && !opt_out::is_unspoken(text.expose()) {
             self.next.after_hours_sent_at = Some(self.now);
             let text = practice.text(Occasion::AfterHours, self.next.preferences.language);
             self.say(Kind::AfterHours, text, self.now + self.policy.limits.confirmation_begins);

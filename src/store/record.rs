@@ -632,9 +632,9 @@ mod tests {
         let queued =
             r#"{"queued":{"not_before":1790000000000000000,"asked_until":null,"expires_at":1790000300000000000}}"#;
         let unconfirmed = r#"{"unconfirmed":{"segments":3}}"#;
-        let written = written.replace(queued, sending).replace(r#""segments":1}"#, r#""segments":3}"#);
-        let written = written.replace(r#"{"sent":{"segments":[["a1",true],["a2",false]]}}"#, unconfirmed);
-        let outbox = read_conversation(written.as_bytes()).unwrap().outbox;
+        let left = written.replace(queued, sending).replace(r#""segments":1}"#, r#""segments":3}"#);
+        let left = left.replace(r#"{"sent":{"segments":[["a1",true],["a2",false]]}}"#, unconfirmed);
+        let outbox = read_conversation(left.as_bytes()).unwrap().outbox;
         assert!(matches!(outbox.waiting[0].stage, Stage::Sending { pdus: 3, .. }), "one for each segment");
         assert!(matches!(outbox.tracked[0].fate, Fate::Unconfirmed { pdus: 3, left: None, .. }));
         let held = written

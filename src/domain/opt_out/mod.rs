@@ -45,6 +45,11 @@ pub fn read(text: &str) -> Option<ProbableOptOut> {
     Some(ProbableOptOut { rule: rule.name.into(), words: Body::new(words) })
 }
 
+/// Whether a text is not the patient's own words: a reaction to one of ours, a receipt, or what a phone answers by itself.
+pub fn is_unspoken(text: &str) -> bool {
+    unspoken::is_reaction(text) || unspoken::is_receipt(text) || unspoken::is_automatic(&spelling::read(text).meant())
+}
+
 /// Every rule, in the order in which they are asked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     english::RULES.iter().chain(spanish::RULES)
