@@ -14,7 +14,7 @@ use assent::domain::{
     MessageId, OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status, Written,
 };
 use jiff::{SignedDuration, Timestamp};
-use scene::{Scene, accepted, taken};
+use scene::{Scene, accepted, in_state, taken};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -35,27 +35,6 @@ impl Scene {
 }
 
 // ------------------------------------------------------------------------------------- every cell of the table
-
-/// Brings a scene into one of the four states, with the first text's business done.
-fn in_state(state: &str) -> Scene {
-    let mut scene = Scene::new();
-    match state {
-        "none" => {}
-        "invited" => {
-            scene.drafts("hello");
-            scene.carry();
-            scene.later(MINUTE);
-        }
-        "opted_in" => scene.opts_in(),
-        "opted_out" => {
-            scene.opts_in();
-            scene.opts_out();
-        }
-        other => panic!("no such state: {other}"),
-    }
-    assert_eq!(scene.consent(), state);
-    scene
-}
 
 /// One row of the table: what a text does in each state, and what leaves because of it.
 #[track_caller]

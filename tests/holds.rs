@@ -11,7 +11,7 @@ use assent::domain::{
     StaffId, Status,
 };
 use jiff::SignedDuration;
-use scene::{Scene, accepted, taken};
+use scene::{Scene, accepted, in_state, taken};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -44,26 +44,6 @@ impl Scene {
 
 fn ana() -> StaffId {
     StaffId::parse("ana").unwrap()
-}
-
-fn in_state(state: &str) -> Scene {
-    let mut scene = Scene::new();
-    match state {
-        "none" => {}
-        "invited" => {
-            scene.drafts("hello");
-            scene.carry();
-            scene.later(MINUTE);
-        }
-        "opted_in" => scene.opts_in(),
-        "opted_out" => {
-            scene.opts_in();
-            scene.opts_out();
-        }
-        other => panic!("no such state: {other}"),
-    }
-    assert_eq!(scene.consent(), state);
-    scene
 }
 
 /// A scene in which the patient's text holds the conversation, a minute later.

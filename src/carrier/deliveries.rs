@@ -262,14 +262,15 @@ impl Deliveries {
 
 /// Makes a delivery durable, and with it that its answer is late if it is: before the phone's next one is looked at, which
 /// may be the same again. Where only the first of both is, the answer is given all the same: a text that is durable is
-/// not offered again, because another daemon may have been brought it meanwhile.
+/// not offered again, because another daemon may have been brought it meanwhile. What was not taken may be durable without
+/// our knowing, and its answer, which never comes, is as late as any.
 async fn deliver(reception: Arc<dyn Reception>, delivery: Delivery, late_from: Instant) -> Result<(), NotTaken> {
     let late = delivery.answered_late();
-    reception.deliver(delivery).await?;
+    let taken = reception.deliver(delivery).await;
     if let Some(late) = late.filter(|_| Instant::now() >= late_from) {
         let _ = reception.deliver(late).await;
     }
-    Ok(())
+    taken
 }
 
 fn lock(patience: &Mutex<Patience>) -> MutexGuard<'_, Patience> {
@@ -284,5 +285,53 @@ fn source(delivery: &Delivery) -> Option<&Phone> {
             Some(phone)
         }
         Delivery::Unroutable(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{Body, Fingerprint, Form, Inbound};
+
+    /// Takes nothing, or does not know that it did.
+    #[derive(Default)]
+    struct Forgetful(Mutex<Vec<Delivery>>);
+
+    #[async_trait]
+    impl Reception for Forgetful {
+        async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+            self.0.lock().unwrap().push(delivery);
+            Err(NotTaken)
+        }
+
+        async fn session_ended(&self, _: Timestamp) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_that_may_be_durable_without_our_knowing_does_not_show_twice_for_having_come_before_a_standstill() {
+        let [practice, patient] = ["+13035550100", "+13035550123"].map(|phone| Phone::parse(phone).unwrap());
+        let inbound = Inbound {
+            text: Body::new("hello"),
+            form: Form::Text,
+            part: None,
+            fingerprint: Fingerprint([0; 16]),
+            delivery: Some(DeliveryId(1)),
+            earlier_session_ended: None,
+            session_began: None,
+            written: Default::default(),
+        };
+        let text = Delivery::Text { from: patient, to: practice, inbound };
+        for (waited, told) in [(8, 1), (9, 2)] {
+            let reception = Arc::new(Forgetful::default());
+            let late_from = Instant::now() + Duration::from_secs(9);
+            tokio::time::advance(Duration::from_secs(waited)).await;
+            assert!(deliver(reception.clone(), text.clone(), late_from).await.is_err());
+            let begun = reception.0.lock().unwrap();
+            assert_eq!(begun.len(), told, "{waited} seconds");
+            assert_eq!(matches!(begun.last(), Some(Delivery::AnsweredLate { .. })), told == 2);
+        }
     }
 }

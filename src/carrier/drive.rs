@@ -77,8 +77,8 @@ pub(super) struct Drive<'a, S> {
     write_failed_until: Option<Instant>,
     /// What was last said about the window.
     reported: Option<usize>,
-    /// When it last had a turn. By the machine's own clock, which no test moves.
-    turned_at: std::time::Instant,
+    /// When it last had a turn.
+    turned_at: Instant,
 }
 
 /// On the way out: what is granted or written is waited for, but not longer than a while.
@@ -151,7 +151,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             unflushed: false,
             write_failed_until: None,
             reported: None,
-            turned_at: std::time::Instant::now(),
+            turned_at: Instant::now(),
         }
     }
 
@@ -296,7 +296,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
 
     /// Whether this process had no turn for so long that what it reads may be known elsewhere.
     fn stood_still(&mut self) -> bool {
-        let now = std::time::Instant::now();
+        let now = Instant::now();
         now.duration_since(std::mem::replace(&mut self.turned_at, now)) > STANDSTILL
     }
 

@@ -1,5 +1,6 @@
 // The open conversation: who it is with, whether they agreed to texts, what was said, and the draft.
 
+import { actionsOn } from "./actions.js";
 import { freshId } from "./api.js";
 import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
 import { Hold } from "./hold.js";
@@ -316,6 +317,29 @@ export class Conversation {
     setAttribute($("draft"), "aria-invalid", draft.problem ? "true" : null);
   }
 
+  async #decide(message, { method, path, body }) {
+    const open = this.#open;
+    try {
+      const answer = await this.#session.call(method, `${patientPath(open.patient)}/messages/${encodeURIComponent(message.id)}${path}`, { body });
+      take(open, answer, 0);
+      open.problem = "";
+    } catch (problem) {
+      open.problem = problem.message;
+    }
+    if (open !== this.#open) return;
+    this.#render();
+    $("thread-scroll").focus({ preventScroll: true });
+  }
+
+  #updateActions(node, message) {
+    const actions = this.#open.patient ? actionsOn(message) : [];
+    const names = actions.map(({ name }) => name).join();
+    if (node.dataset.names === names) return;
+    node.dataset.names = names;
+    node.replaceChildren(...actions.map((action) =>
+      el("button", { type: "button", class: "plain", onclick: () => this.#decide(message, action) }, action.name)));
+  }
+
   #updateMessage(node, message, who, isUnread) {
     const isSystem = message.direction === "outbound" && message.kind !== "text";
     setAttribute(node, "data-status", message.status);
@@ -327,6 +351,7 @@ export class Conversation {
     setText(node.querySelector(".message-text"), message.text);
     const segments = message.segments > 1 ? ` · ${message.segments} segments` : "";
     setText(node.querySelector(".message-status"), message.direction === "inbound" ? markWords(message) : statusWords(message) + segments);
+    this.#updateActions(node.querySelector(".message-actions"), message);
     const all = node.querySelector(".message-all");
     all.hidden = !message.marks?.includes("shortened") || this.#open.patient === null;
     all.onclick = () => this.#showAll(message);
@@ -343,6 +368,7 @@ function makeMessage(message) {
       el("span", { class: "message-new", hidden: true }, "New")),
     el("p", { class: "message-text" }),
     el("p", { class: "message-status" }),
+    el("p", { class: "message-actions" }),
     el("button", { type: "button", class: "plain message-all", hidden: true }, "Show all of it"));
 }
 

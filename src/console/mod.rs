@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// Every file of the page: its name, its media type, its content.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 14] = [
     ("console.css", CSS, include_str!("console.css")),
     ("icon.svg", "image/svg+xml", include_str!("icon.svg")),
+    ("actions.js", JAVASCRIPT, include_str!("actions.js")),
     ("api.js", JAVASCRIPT, include_str!("api.js")),
     ("console.js", JAVASCRIPT, include_str!("console.js")),
     ("conversation.js", JAVASCRIPT, include_str!("conversation.js")),

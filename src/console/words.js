@@ -36,7 +36,9 @@ const KIND = {
 };
 
 export function statusWords(message) {
-  const words = STATUS[message.status] ?? message.status;
+  const words = message.status === "scheduled" && message.expected_at
+    ? `Scheduled for ${whenWords(message.expected_at)}`
+    : STATUS[message.status] ?? message.status;
   const reason = message.failure?.detail ?? message.failure?.code;
   return reason ? `${words}: ${reason}` : words;
 }

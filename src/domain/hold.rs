@@ -1,10 +1,10 @@
 //! A hold: a patient's text probably means "no more texts", and nothing goes out until staff have said what it means.
 
 use jiff::civil::{DateTime, Weekday};
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::opt_out::ProbableOptOut;
+use super::practice::zone_named;
 use super::{MessageId, Practice, StaffId};
 
 /// What holds a conversation, whatever else its consent is. It stands over all but opted out.
@@ -48,7 +48,7 @@ pub enum SettledBy {
 /// The same time of the next day from Monday to Friday, where the practice is; for what begins on a weekend, the end of
 /// Monday.
 fn one_business_day_after(since: Timestamp, time_zone: &str) -> Timestamp {
-    let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+    let zone = zone_named(time_zone);
     let begins = since.to_zoned(zone.clone()).datetime();
     let in_days = |days: i64| begins.checked_add(days.days());
     let midnight_in = |days: i64| in_days(days).map(|day| day.date().to_datetime(Default::default()));

@@ -68,7 +68,7 @@ impl Practice {
 }
 
 /// A zone by the name that was checked when it was set.
-fn zone_named(name: &str) -> TimeZone {
+pub(super) fn zone_named(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 

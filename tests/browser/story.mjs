@@ -413,6 +413,17 @@ async function play(open, wire) {
     await sees(other.locator("#inbox li", { hasText: "Lou Newcomer" }).getByText("Yes, this is Riverside."));
   });
 
+  await step("a draft that has not gone out can be taken back, from the keyboard too", async () => {
+    await write(desk, "Lou Newcomer", "Sent too early.");
+    const early = desk.locator("#thread .ours", { hasText: "Sent too early." });
+    await early.getByRole("button", { name: "Take back" }).press("Enter");
+    await statusIs(desk, "Sent too early.", "Taken back");
+    await gone(early.getByRole("button"));
+    await statusIs(desk, "Yes, this is Riverside.", "Pending: waits for the patient’s YES");
+    assert.equal(await focused(desk), "thread-scroll");
+    await picture(desk, "taken-back");
+  });
+
   await step("older texts come when they are asked for, and nothing jumps", async () => {
     const count = 60;
     const { practice, simulator } = await (await desk.request.get("/demo.json")).json();

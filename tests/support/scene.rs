@@ -241,6 +241,27 @@ impl Scene {
     }
 }
 
+/// A scene in one of the four states, with the first text's business done.
+pub fn in_state(state: &str) -> Scene {
+    let mut scene = Scene::new();
+    match state {
+        "none" => {}
+        "invited" => {
+            scene.drafts("hello");
+            scene.carry();
+            scene.later(SignedDuration::from_mins(1));
+        }
+        "opted_in" => scene.opts_in(),
+        "opted_out" => {
+            scene.opts_in();
+            scene.opts_out();
+        }
+        other => panic!("no such state: {other}"),
+    }
+    assert_eq!(scene.consent(), state);
+    scene
+}
+
 pub fn taken(cleared: &Cleared) -> Answer {
     Answer::Taken { ids: carrier_ids(cleared) }
 }

@@ -20,6 +20,7 @@ use crate::ports::{Clock, Delivery, NotTaken, Reception};
 
 mod halves;
 mod not_taken;
+mod standstill;
 
 struct Stopped;
 
@@ -74,6 +75,14 @@ impl Reception for TestReception {
 
     async fn session_ended(&self, at: Timestamp) {
         self.ended.lock().unwrap().push(at);
+    }
+}
+
+impl TestReception {
+    /// How often a text was offered.
+    fn texts(&self) -> usize {
+        let begun = self.begun.lock().unwrap();
+        begun.iter().filter(|delivery| matches!(delivery, Delivery::Text { .. })).count()
     }
 }
 

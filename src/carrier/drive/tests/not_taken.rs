@@ -130,8 +130,7 @@ async fn what_the_carrier_no_longer_waits_for_is_not_offered_again() {
         drop(peer);
     };
     tokio::join!(drive.run(&[]), carrier);
-    let begun = reception.begun.lock().unwrap();
-    assert_eq!(begun.len(), 10 + 1, "once a second for ten seconds of the thirty");
+    assert_eq!(reception.texts(), 10 + 1, "once a second for ten seconds of the thirty");
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +186,7 @@ async fn one_unreadable_conversation_is_borne_longer_each_time_it_ended_a_sessio
         assert_eq!(why(&ended), Reason::NotTaken);
         assert_eq!(started.elapsed().as_secs(), seconds);
     }
-    assert_eq!(reception.begun.lock().unwrap().len(), 3 * (10 + 1));
+    assert_eq!(reception.texts(), 3 * (10 + 1));
 }
 
 #[tokio::test(start_paused = true)]
