@@ -252,7 +252,7 @@ pub struct MessageView {
     failure: Option<FailureView>,
     /// When what is queued is expected to go: an estimate, or `null` when nobody knows.
     expected_at: Option<String>,
-    /// What staff should know of it besides its words, by the names of [`Mark`](crate::domain::Mark), and [`SHORTENED`].
+    /// What staff should know of it besides its words, by the names of [`Mark`], and [`SHORTENED`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     marks: Vec<&'static str>,
 }
