@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::domain::ledger::{Asked, By, Proof, Words};
 use crate::domain::{
-    Body, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt, SettledBy,
-    Settlement, StaffMember,
+    Body, CarrierCode, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt,
+    SettledBy, Settlement, StaffMember,
 };
 
 pub use hashed::Hashed;
@@ -79,7 +79,24 @@ impl Change {
     fn reason(&self) -> Option<&Body> {
         match &self.to {
             Consent::OptedOut { evidence: Evidence::Staff { reason, .. }, .. } => Some(reason),
-            Consent::OptedOut { evidence: Evidence::Text(_) | Evidence::AmbiguousText(_), .. }
+            Consent::OptedOut {
+                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Carrier { .. },
+                ..
+            }
+            | Consent::None
+            | Consent::Invited { .. }
+            | Consent::OptedIn { .. } => None,
+        }
+    }
+
+    /// The text that the carrier did not take or deliver because the patient opted out there, and its code.
+    fn refused(&self) -> Option<(MessageId, CarrierCode)> {
+        match &self.to {
+            Consent::OptedOut { evidence: Evidence::Carrier { message, code }, .. } => Some((*message, *code)),
+            Consent::OptedOut {
+                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Staff { .. },
+                ..
+            }
             | Consent::None
             | Consent::Invited { .. }
             | Consent::OptedIn { .. } => None,

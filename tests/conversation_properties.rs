@@ -61,6 +61,7 @@ enum Reply {
     NotSent,
     Busy,
     Refused,
+    OptedOut,
     Partly,
     Unknown,
 }
@@ -79,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just("CANCEL"),
     ];
     let reply = prop_oneof![
-        4 => Just(Reply::Taken), 1 => Just(Reply::NotSent), 1 => Just(Reply::Busy), 1 => Just(Reply::Refused), 1 => Just(Reply::Partly), 1 => Just(Reply::Unknown),
+        4 => Just(Reply::Taken), 1 => Just(Reply::NotSent), 1 => Just(Reply::Busy), 1 => Just(Reply::Refused), 1 => Just(Reply::OptedOut), 1 => Just(Reply::Partly), 1 => Just(Reply::Unknown),
     ];
     let state = prop_oneof![
         2 => Just(ReceiptState::Delivered), 1 => Just(ReceiptState::Undeliverable), 1 => Just(ReceiptState::Enroute),
@@ -226,12 +227,13 @@ impl World {
             Reply::NotSent => Answer::NotSent,
             Reply::Busy => Answer::Refused { command_status: 0x58, retry: Retry::WhenReady },
             Reply::Refused => Answer::Refused { command_status: 0x0B, retry: Retry::Never },
+            Reply::OptedOut => Answer::Refused { command_status: 0x413, retry: Retry::OptedOut },
             Reply::Partly => Answer::PartlyTaken,
             Reply::Unknown => Answer::Unknown,
         };
         if in_flight
             && *cleared.kind() == Kind::Invitation
-            && matches!(reply, Reply::NotSent | Reply::Busy | Reply::Refused)
+            && matches!(reply, Reply::NotSent | Reply::Busy | Reply::Refused | Reply::OptedOut)
         {
             self.asked.pop();
         }

@@ -57,7 +57,8 @@ export function consentWords(consent, number) {
     case "opted_in": return consent.since ? `Opted in since ${whenWords(consent.since)}` : "Opted in";
     case "opted_out": {
       const since = consent.since ? ` since ${whenWords(consent.since)}` : "";
-      return `Opted out${since}: they must text START to ${number}`;
+      const where = consent.evidence?.carrier ? " at the carrier" : "";
+      return `Opted out${where}${since}: they must text START to ${number}`;
     }
     default: return "";
   }

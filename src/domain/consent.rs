@@ -1,6 +1,9 @@
 //! Consent between one practice number and one phone, and the gate: decides whether a message may leave
 //! at this instant. The only maker of [`Cleared`].
 
+use std::fmt;
+use std::num::NonZeroU16;
+
 use jiff::Timestamp;
 
 use super::keyword::Meaning;
@@ -28,6 +31,26 @@ pub enum Evidence {
     AmbiguousText(MessageId),
     /// The patient told staff, who wrote down how; nobody in particular when the operator's own token did.
     Staff { staff: Option<StaffId>, reason: Body },
+    /// The carrier did not take or deliver this text of ours, because the patient opted out there.
+    Carrier { message: MessageId, code: CarrierCode },
+}
+
+/// With which code a carrier said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CarrierCode {
+    /// In its refusal of a `submit_sm` (SMPP 3.4 §5.1.3).
+    CommandStatus(u32),
+    /// In a receipt, as it counts its errors.
+    Error(NonZeroU16),
+}
+
+impl fmt::Display for CarrierCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandStatus(status) => write!(f, "command_status 0x{status:08X}"),
+            Self::Error(code) => write!(f, "error {code}"),
+        }
+    }
 }
 
 impl Evidence {
@@ -35,7 +58,7 @@ impl Evidence {
     pub fn text(&self) -> Option<MessageId> {
         match self {
             Self::Text(id) | Self::AmbiguousText(id) => Some(*id),
-            Self::Staff { .. } => None,
+            Self::Staff { .. } | Self::Carrier { .. } => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
 use super::ledger::{self, Ledger};
 use super::opt_out::{self, ProbableOptOut};
-use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
+use super::outbox::{EarlyReceipt, Finished, Outbox, Step, Told};
 use super::reassembly::{Joined, Piece, Reassembly, Words};
 use super::text::Segments;
 use super::texts::Occasion;
@@ -489,13 +489,13 @@ impl Turn<'_> {
             self.next.invitations.pop();
         }
         let finished = self.outbox(|outbox, step| outbox.answered(id, attempt, answer, step));
-        self.conclude(finished);
+        self.conclude_all(finished);
         Outcome::Recorded
     }
 
     fn receipted(&mut self, receipt: Receipt) -> Outcome {
         match self.outbox(|outbox, step| outbox.receipted(&receipt, step)) {
-            Some(finished) => self.conclude(finished),
+            Some(finished) => self.conclude_all(finished),
             None => {
                 let early = EarlyReceipt { receipt, at: self.now };
                 self.outbox(|outbox, step| outbox.keep_early(early, step));
@@ -510,9 +510,19 @@ impl Turn<'_> {
         Outcome::Recorded
     }
 
+    fn conclude_all(&mut self, finished: impl IntoIterator<Item = Finished>) {
+        for one in finished {
+            match one.told {
+                Some(Told::OptedOut(code)) => self.opted_out_at_carrier(one.id, code),
+                None => {}
+            }
+            self.conclude(&one);
+        }
+    }
+
     /// An invitation that did not reach the phone asked nothing: nobody waits for its answer.
-    fn conclude(&mut self, finished: Option<Finished>) {
-        let Some(Finished { kind: Kind::Invitation, status }) = finished else { return };
+    fn conclude(&mut self, finished: &Finished) {
+        let Finished { kind: Kind::Invitation, status, .. } = finished else { return };
         let Consent::Invited { .. } = self.next.consent else { return };
         let (drafts_become, reason) = match status {
             Status::Failed | Status::Undelivered => (Status::Failed, Some(Failure::Unreachable)),
@@ -547,7 +557,7 @@ impl Turn<'_> {
         let ours = self.policy.boot;
         let is_lost = |boot| boot != ours && matches!(others, OtherDaemons::Impossible);
         let finished = self.outbox(|outbox, step| outbox.doubt(is_lost, step));
-        self.conclude(finished);
+        self.conclude_all(finished);
         // Whoever waited for a slot here is no more.
         self.next.outbox.forget_slots(|boot| boot == ours);
         self.overtaken(others)
@@ -577,11 +587,10 @@ impl Turn<'_> {
             self.said(words, Form::Text);
         }
         let finished = self.outbox(|outbox, step| outbox.doubt(|_| false, step));
-        self.conclude(finished);
+        self.conclude_all(finished);
         self.outbox(Outbox::time_comes);
-        for finished in self.outbox(Outbox::expire) {
-            self.conclude(Some(finished));
-        }
+        let expired = self.outbox(Outbox::expire);
+        self.conclude_all(expired);
         self.hold_ends();
         if let Consent::Invited { since } = self.next.consent
             && self.now.duration_since(since) >= limits.invitation_answer

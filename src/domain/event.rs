@@ -97,4 +97,6 @@ pub enum Retry {
     FewTimes,
     /// The text, its number or the account is at fault.
     Never,
+    /// The patient opted out at the carrier: it is final, and consent is no more.
+    OptedOut,
 }

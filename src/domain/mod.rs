@@ -31,7 +31,7 @@ pub mod text;
 pub mod texts;
 pub mod typography;
 
-pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
+pub use consent::{CarrierCode, Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Resolution, Retry};

@@ -162,6 +162,11 @@ impl Names<'_> {
             let attachment = attachment(reason, "what staff wrote down", Some(change.at));
             extension.push(json!({"url": "urn:x-assent:reason", "valueAttachment": attachment}));
         }
+        if let Some((message, code)) = change.refused() {
+            let message = self.reference("message", &message.to_string());
+            extension.push(json!({"url": "urn:x-assent:refused-by-carrier", "valueReference": message}));
+            extension.push(json!({"url": "urn:x-assent:carrier-code", "valueString": code.to_string()}));
+        }
         if let Some(asked) = &change.invitation {
             let attachment = attachment(&asked.text, "the invitation", asked.left_at);
             extension.push(json!({"url": "urn:x-assent:invitation", "valueAttachment": attachment}));

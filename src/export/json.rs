@@ -126,7 +126,7 @@ fn conversation(talk: &Talk) -> Value {
 
 fn change(change: &Change) -> Value {
     let (by, staff) = words::by(change.by.as_ref());
-    json!({
+    let mut written = json!({
         "at": change.at.to_string(),
         "from": words::consent(&change.from),
         "to": words::consent(&change.to),
@@ -147,7 +147,11 @@ fn change(change: &Change) -> Value {
             Some(seq) => json!({"number": seq}),
             None => json!("before the ledger began"),
         },
-    })
+    });
+    if let Some((message, code)) = change.refused() {
+        written["carrier"] = json!({"message": message.to_string(), "code": code.to_string()});
+    }
+    written
 }
 
 fn message(message: &Message) -> Value {

@@ -162,7 +162,7 @@ pub struct ConsentView {
     hold: Option<HoldView>,
 }
 
-/// The patient's text, or what staff wrote down.
+/// The patient's text, what staff wrote down, or what the carrier said.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum EvidenceView {
@@ -176,6 +176,16 @@ enum EvidenceView {
         staff: Option<String>,
         reason: String,
     },
+    Carrier {
+        carrier: RefusedView,
+    },
+}
+
+/// A text of ours that the carrier did not take or deliver.
+#[derive(Serialize)]
+struct RefusedView {
+    message: String,
+    code: String,
 }
 
 #[derive(Serialize)]
@@ -221,6 +231,9 @@ impl EvidenceView {
             Evidence::Staff { staff, reason } => {
                 let staff = staff.as_ref().map(StaffId::to_string);
                 Self::Staff { staff, reason: reason.expose().to_owned() }
+            }
+            Evidence::Carrier { message, code } => {
+                Self::Carrier { carrier: RefusedView { message: message.to_string(), code: code.to_string() } }
             }
         }
     }

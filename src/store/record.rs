@@ -480,6 +480,7 @@ mod tests {
             1 => Just(Answer::NotSent),
             1 => Just(Answer::Refused { command_status: 0x58, retry: Retry::WhenReady }),
             1 => Just(Answer::Refused { command_status: u32::MAX, retry: Retry::Never }),
+            1 => Just(Answer::Refused { command_status: u32::MAX, retry: Retry::OptedOut }),
             1 => Just(Answer::PartlyTaken),
             1 => Just(Answer::Unknown),
         ]

@@ -163,6 +163,7 @@ fn who(
                 (settled_by.unwrap_or(By::Patient), words.or_else(|| held.cloned()))
             }
             Evidence::Staff { staff, .. } => (By::Staff(staff.clone()), None),
+            Evidence::Carrier { .. } => (By::Carrier, None),
         },
     }
 }
@@ -174,6 +175,7 @@ fn settled_by(journal: &[Entry]) -> Option<By> {
         Some(match by {
             SettledBy::Staff(staff) => By::Staff(staff.clone()),
             SettledBy::Patient => By::Patient,
+            SettledBy::Carrier => By::Carrier,
             SettledBy::Time => By::Time,
         })
     })

@@ -1,12 +1,13 @@
 //! Consent, and what holds it, as they are written.
 
 use std::borrow::Cow;
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::opt_out::ProbableOptOut;
-use crate::domain::{Body, Consent, Evidence, Hold, SettledBy, Settlement, StaffId};
+use crate::domain::{Body, CarrierCode, Consent, Evidence, Hold, SettledBy, Settlement, StaffId};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +34,37 @@ pub(super) enum ConsentV1<'a> {
         #[serde(borrow)]
         reason: Cow<'a, str>,
     },
+    OptedOutAtCarrier {
+        since: i64,
+        message: MessageIdV1,
+        code: CarrierCodeV1,
+    },
+}
+
+/// The code with which a carrier said something.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CarrierCodeV1 {
+    CommandStatus(u32),
+    Error(NonZeroU16),
+}
+
+impl From<CarrierCode> for CarrierCodeV1 {
+    fn from(code: CarrierCode) -> Self {
+        match code {
+            CarrierCode::CommandStatus(status) => Self::CommandStatus(status),
+            CarrierCode::Error(code) => Self::Error(code),
+        }
+    }
+}
+
+impl From<CarrierCodeV1> for CarrierCode {
+    fn from(code: CarrierCodeV1) -> Self {
+        match code {
+            CarrierCodeV1::CommandStatus(status) => Self::CommandStatus(status),
+            CarrierCodeV1::Error(code) => Self::Error(code),
+        }
+    }
 }
 
 impl<'a> From<&'a Consent> for ConsentV1<'a> {
@@ -53,6 +85,9 @@ impl<'a> From<&'a Consent> for ConsentV1<'a> {
                         staff: staff.as_ref().map(|id| id.as_str().into()),
                         reason: reason.expose().into(),
                     },
+                    Evidence::Carrier { message, code } => {
+                        Self::OptedOutAtCarrier { since, message: (*message).into(), code: (*code).into() }
+                    }
                 }
             }
         }
@@ -73,6 +108,10 @@ impl TryFrom<ConsentV1<'_>> for Consent {
             }
             ConsentV1::OptedOutByStaff { since, staff, reason } => {
                 let evidence = Evidence::Staff { staff: staff_id(staff)?, reason: Body::new(reason) };
+                Self::OptedOut { since: time(since), evidence }
+            }
+            ConsentV1::OptedOutAtCarrier { since, message, code } => {
+                let evidence = Evidence::Carrier { message: message.into(), code: code.into() };
                 Self::OptedOut { since: time(since), evidence }
             }
         })
@@ -137,6 +176,7 @@ impl From<SettlementV1> for Settlement {
 pub(super) enum SettledByV1<'a> {
     Staff(#[serde(borrow)] Option<Cow<'a, str>>),
     Patient,
+    Carrier,
     Time,
 }
 
@@ -145,6 +185,7 @@ impl<'a> From<&'a SettledBy> for SettledByV1<'a> {
         match by {
             SettledBy::Staff(staff) => Self::Staff(staff.as_ref().map(|id| id.as_str().into())),
             SettledBy::Patient => Self::Patient,
+            SettledBy::Carrier => Self::Carrier,
             SettledBy::Time => Self::Time,
         }
     }
@@ -157,6 +198,7 @@ impl TryFrom<SettledByV1<'_>> for SettledBy {
         Ok(match by {
             SettledByV1::Staff(staff) => Self::Staff(staff_id(staff)?),
             SettledByV1::Patient => Self::Patient,
+            SettledByV1::Carrier => Self::Carrier,
             SettledByV1::Time => Self::Time,
         })
     }
