@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::domain::ledger::{Asked, By, Proof, Words};
 use crate::domain::{
     Body, CarrierCode, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt,
-    SettledBy, Settlement, StaffMember,
+    SettledBy, Settlement, StaffMember, Suspension,
 };
 
 pub use hashed::Hashed;
@@ -112,6 +112,10 @@ pub enum Report {
     Redelivered { of: MessageId, at: Timestamp },
     /// A text that probably opts out held up the conversation.
     Held(Hold),
+    /// The number is not the patient's any more.
+    Suspended(Suspension),
+    /// The patient gave the number again.
+    NumberGiven { at: Timestamp },
     /// Somebody said what that text means.
     HoldSettled { settlement: Settlement, by: SettledBy, at: Timestamp },
 }

@@ -8,6 +8,7 @@ mod world;
 
 use assent::simulator::{Faults, Receipts};
 use jiff::SignedDuration;
+use reqwest::Method;
 use serde_json::{Value, json};
 use world::{ROSA, World};
 
@@ -58,4 +59,35 @@ async fn an_opt_out_at_the_carrier_is_one_here_whether_it_refuses_or_reports() {
         world.drafts("maria", "rosa", "welcome back").await.is(202);
         world.becomes("rosa", "welcome back", "delivered").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_nobody_has_is_written_to_again_once_it_is_given_again() {
+    let world = with_a_carrier_that_says_why().await;
+    let mut feed = world.feed("sam", None).await;
+    world.simulator.set_faults(Faults { receipts: Receipts::Undeliverable, receipt_error: 1, ..Faults::default() });
+    world.drafts("maria", "rosa", "see you at 3").await.is(202);
+    let message = world.becomes("rosa", "see you at 3", "undelivered").await;
+    assert_eq!(message["failure"]["code"], "unknown-number");
+    let told = feed.wait_for(|told| told.event == "consent.changed").await;
+    let suspended = consent(&world).await;
+    assert_eq!((&suspended["state"], &told.data["consent"]), (&json!("none"), &suspended));
+    assert_eq!(suspended["suspension"]["because"], "disconnected");
+    assert_eq!(suspended["suspension"]["evidence"], json!({"message": message["id"]}));
+    let refused = world.drafts("maria", "rosa", "hello?").await.is(409);
+    assert_eq!(refused["code"], "number-suspended");
+    assert!(refused["detail"].as_str().unwrap().contains("Ask the patient for their number"), "{refused}");
+
+    world.simulator.set_faults(Faults::default());
+    let rosa = json!({
+        "first_name": "Rosa", "last_name": "Garcia", "date_of_birth": "1984-05-12", "mobile_phone": ROSA,
+    });
+    // It changes nothing of the record, and is said all the same.
+    world.staff("maria", Method::PUT, "/patients/rosa", &rosa).await.is(200);
+    let told = feed.wait_for(|told| told.event == "consent.changed").await;
+    assert_eq!((&told.data["consent"]["state"], &told.data["consent"]["suspension"]), (&json!("none"), &Value::Null));
+    world.drafts("maria", "rosa", "hello again").await.is(202);
+    world.becomes("rosa", "hello again", "pending").await;
+    world.rosa_texts("YES").await;
+    world.becomes("rosa", "hello again", "delivered").await;
 }

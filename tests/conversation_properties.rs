@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, Body, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution, Retry,
-    Seq, Settlement, Status,
+    Answer, Body, Cause, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution,
+    Retry, Seq, Settlement, Status,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -43,6 +43,10 @@ enum Step {
     Settle(Settlement),
     /// Staff opt the patient out.
     OptOut,
+    /// The patient gives their number again.
+    GiveNumber,
+    /// The carrier says why it could not deliver one of the texts that left.
+    Undelivered(usize, Cause),
     Wake,
     Read,
     Crash,
@@ -98,9 +102,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..4).prop_map(Step::Postpone),
         5 => (0usize..4, reply).prop_map(|(which, reply)| Step::Answer(which, reply)),
         2 => (0usize..8, state).prop_map(|(which, state)| Step::Receipt(which, state)),
+        1 => (0usize..8, prop::sample::select(Cause::ALL.to_vec())).prop_map(|(which, cause)| Step::Undelivered(which, cause)),
         2 => seconds.prop_map(|seconds| Step::Wait { seconds }),
         1 => prop_oneof![3 => Just(Settlement::Release), 1 => Just(Settlement::OptOut)].prop_map(Step::Settle),
         1 => Just(Step::OptOut),
+        1 => Just(Step::GiveNumber),
         2 => Just(Step::Wake),
         1 => Just(Step::Read),
         1 => Just(Step::Crash),
@@ -191,6 +197,12 @@ impl World {
                     scene.receipt(&cleared, state);
                 }
             }
+            Step::Undelivered(which, cause) => {
+                if !self.left.is_empty() {
+                    let cleared = self.left[which % self.left.len()].clone();
+                    scene.undelivered(&cleared, cause);
+                }
+            }
             Step::Wait { seconds } => scene.later(SignedDuration::from_secs(seconds)),
             Step::Settle(settlement) => {
                 scene.event(Event::HoldSettled { settlement, staff: None });
@@ -203,6 +215,9 @@ impl World {
             }
             Step::Read => {
                 scene.event(Event::ReadUpTo(Seq(u64::MAX)));
+            }
+            Step::GiveNumber => {
+                scene.event(Event::NumberGiven);
             }
             Step::Crash => scene.restarts(),
         }
@@ -250,7 +265,7 @@ impl World {
     /// The promises that are about leaving.
     fn check_gate(&mut self, scene: &Scene, cleared: &Cleared) {
         let consent = &scene.conversation.consent;
-        let is_held = scene.conversation.hold.is_some();
+        let is_held = scene.conversation.hold.is_some() || scene.conversation.suspension.is_some();
         let stands = match cleared.kind() {
             Kind::StaffText { .. } | Kind::AfterHours => !is_held && matches!(consent, Consent::OptedIn { .. }),
             Kind::StartConfirmation => matches!(consent, Consent::OptedIn { .. }),

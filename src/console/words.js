@@ -51,6 +51,10 @@ export function kindWords(message) {
 }
 
 export function consentWords(consent, number) {
+  if (consent?.suspension && consent.state !== "opted_out") {
+    const why = consent.suspension.because === "disconnected" ? "nobody has this number" : "this number is somebody else’s";
+    return `Since ${whenWords(consent.suspension.since)} ${why}: ask the patient for their number, and save it`;
+  }
   switch (consent?.state) {
     case "none": return "Not asked yet";
     case "invited": return "Asked, waiting for YES";

@@ -62,7 +62,7 @@ pub enum By {
     Patient,
     /// Whoever of the staff wrote what made it; nobody in particular when the operator's own token did.
     Staff(Option<StaffId>),
-    /// The carrier, which could not deliver, or says that the patient opted out there.
+    /// The carrier, which could not deliver, or says that nobody has the number or that the patient opted out there.
     Carrier,
     /// Nobody: a time ran out.
     Time,

@@ -27,6 +27,7 @@ pub mod reassembly;
 mod receipt;
 mod staff;
 mod summary;
+mod suspension;
 pub mod text;
 pub mod texts;
 pub mod typography;
@@ -51,3 +52,4 @@ pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAU
 pub use receipt::{CarrierError, CarrierId, Cause, Clues, Likeness, Opening, Receipt, ReceiptState};
 pub use staff::StaffMember;
 pub use summary::Summary;
+pub use suspension::{NotTheirs, Suspension};

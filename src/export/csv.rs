@@ -6,7 +6,7 @@
 use std::io;
 
 use super::{Octets, Part, Report, Written, hex, words};
-use crate::domain::{Body, Practice};
+use crate::domain::{Body, Practice, Suspension};
 
 /// What a spreadsheet may take for the beginning of a formula; the wide forms are those of Japanese keyboards.
 const FORMULA: [char; 12] =
@@ -236,6 +236,14 @@ impl Written for Csv {
                         text: hold.reading.words.expose(),
                         ..of_talk
                     },
+                    Report::Suspended(Suspension { since, because }) => Row {
+                        kind: "number suspended",
+                        at: since.to_string(),
+                        message: because.message().to_string(),
+                        failure: because.name().to_owned(),
+                        ..of_talk
+                    },
+                    Report::NumberGiven { at } => Row { kind: "number given again", at: at.to_string(), ..of_talk },
                     Report::HoldSettled { settlement, by, at } => {
                         let (by, staff) = words::settled_by(by);
                         Row {

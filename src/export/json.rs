@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::{Change, Counts, Octets, Part, Report, Talk, Written, hex, words};
-use crate::domain::{Body, Message};
+use crate::domain::{Body, Message, Suspension};
 
 /// Which list is open, and whether something stands in it.
 #[derive(Default)]
@@ -190,6 +190,13 @@ fn report(report: &Report) -> Value {
             "rule": &*hold.reading.rule,
             "words": hold.reading.words.expose(),
         }),
+        Report::Suspended(Suspension { since, because }) => json!({
+            "what": "number suspended",
+            "at": since.to_string(),
+            "because": because.name(),
+            "message": because.message().to_string(),
+        }),
+        Report::NumberGiven { at } => json!({"what": "number given again", "at": at.to_string()}),
         Report::HoldSettled { settlement, by, at } => {
             let (by, staff) = words::settled_by(by);
             json!({

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::clinic::{Clinic, WORDS, sha256};
 use crate::redis_server::Redis;
-use crate::stage::{HandClock, Talk, at, draft, key, keys_in};
+use crate::stage::{HandClock, Talk, at, draft, key, keys_in, text};
 
 fn read(document: &str) -> Value {
     let read: Value = serde_json::from_str(document).unwrap();
@@ -166,5 +166,32 @@ async fn an_opt_out_at_the_carrier_is_told_with_the_text_and_the_code_in_every_f
     for format in ["csv", "fhir"] {
         let document = clinic.export(&["--format", format, "--patient", "new"]);
         assert!(document.contains("command_status 0x00000413"), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_not_the_patients_is_told_with_what_said_so_in_every_format() {
+    let clinic = Clinic::told().await;
+    let store = clinic.open().await;
+    let mut nela = Talk::new(&store, key("riverside", 900));
+    nela.hear(text("START"), at(1)).await;
+    nela.hear(text("wrong number"), at(2)).await;
+    nela.hear(Event::NumberGiven, at(3)).await;
+    drop((store, nela));
+    let document = read(&clinic.export(&["--format", "json", "--patient", "new"]));
+    let nela = &document["conversations"][0];
+    let change = &nela["consent_history"][1];
+    assert_eq!((&change["to"], &change["by"]), (&json!("none"), &json!("patient")));
+    assert_eq!(change["words"]["text"], "wrong number");
+    let reports = nela["reports"].as_array().unwrap();
+    let said = json!({
+        "what": "number suspended", "at": at(2).to_string(), "because": "wrong-number",
+        "message": change["words"]["message"],
+    });
+    assert_eq!((&reports[0], &reports[1]["what"]), (&said, &json!("probable opt-out")));
+    assert_eq!(reports[2], json!({"what": "number given again", "at": at(3).to_string()}));
+    for (format, words) in [("csv", "number given again"), ("fhir", "the patient gave the number again")] {
+        let document = clinic.export(&["--format", format, "--patient", "new"]);
+        assert!(document.contains(words) && document.contains("wrong-number"), "{format}");
     }
 }

@@ -98,6 +98,8 @@ impl Scene {
                 Entry::ConsentChanged { .. }
                 | Entry::Held(_)
                 | Entry::HoldSettled { .. }
+                | Entry::Suspended(_)
+                | Entry::NumberGiven { .. }
                 | Entry::UnreadChanged { .. }
                 | Entry::Redelivered { .. }
                 | Entry::ReceiptUnmatched { .. }

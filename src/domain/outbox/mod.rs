@@ -4,19 +4,21 @@
 mod about;
 mod decided;
 mod held;
+mod lost;
 mod quiet;
 mod tracked;
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, Left, TRACKED_MAX, Tracked, reference};
 
-use crate::domain::consent::{Leaving, NotCleared};
+use crate::domain::consent::{Leaving, NotCleared, Standing};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, CarrierCode, CarrierError, Cause, Cleared, Consent, Effect, Entry, Failure, Hold, Kind, Limits, Message,
+    Answer, CarrierCode, CarrierError, Cause, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message,
     MessageId, Opening, Phone, Policy, Precedence, Retry, Status,
 };
 
@@ -76,12 +78,14 @@ pub enum Pause {
     Quiet,
 }
 
-/// Whether the patient opted out, or probably did, while a message was on its way.
+/// Whether the patient opted out, or probably did, or lost the phone while a message was on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recalled {
     Yes,
     /// It is held if it comes back.
     ToBeHeld,
+    /// The phone is not the patient's any more.
+    NotTheirs,
     No,
 }
 
@@ -107,6 +111,8 @@ pub(in crate::domain) struct Finished {
 pub(in crate::domain) enum Told {
     /// Its owner opted out at the carrier.
     OptedOut(CarrierCode),
+    /// Nobody has it.
+    Disconnected(NonZeroU16),
 }
 
 impl Told {
@@ -116,12 +122,8 @@ impl Told {
         };
         match cause {
             Cause::OptedOutAtCarrier => Some(Self::OptedOut(CarrierCode::Error(code))),
-            Cause::UnknownNumber
-            | Cause::Landline
-            | Cause::Unreachable
-            | Cause::BlockedByCarrier
-            | Cause::OverLimit
-            | Cause::Content => None,
+            Cause::UnknownNumber => Some(Self::Disconnected(code)),
+            Cause::Landline | Cause::Unreachable | Cause::BlockedByCarrier | Cause::OverLimit | Cause::Content => None,
         }
     }
 }
@@ -228,7 +230,7 @@ impl Outbox {
     pub(in crate::domain) fn leave(
         &mut self,
         id: MessageId,
-        (consent, hold): (&Consent, Option<&Hold>),
+        standing: Standing<'_>,
         to: &Phone,
         policy: &Policy,
         step: &mut Step<'_>,
@@ -255,7 +257,7 @@ impl Outbox {
             reference: reference(id.seq),
             expires_at,
         };
-        match consent.clear(hold, leaving) {
+        match standing.clear(leaving) {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
@@ -265,14 +267,14 @@ impl Outbox {
                 waiting.become_(Status::Sending, None, step);
                 Some(cleared)
             }
-            Err(NotCleared) if hold.is_some() && waiting.message.kind.is_held_back() => {
+            Err(NotCleared) if standing.hold.is_some() && waiting.message.kind.is_held_back() => {
                 waiting.hold(step);
                 None
             }
             Err(NotCleared) => {
                 // What it was to say is no longer so: a START confirmation after a STOP, for one.
                 let mut waiting = self.waiting.remove(index);
-                let (status, failure) = match (&waiting.message.kind, consent) {
+                let (status, failure) = match (&waiting.message.kind, standing.consent) {
                     (Kind::StaffText { .. }, Consent::OptedOut { .. }) => (Status::Failed, Some(Failure::OptedOut)),
                     _ => (Status::Expired, None),
                 };
@@ -422,7 +424,9 @@ impl Outbox {
     /// What a daemon is to write no more of: the patient opted out, or probably did, while this run of it was writing.
     pub(in crate::domain) fn recalled_from(&self, ours: BootId) -> Option<Effect> {
         self.waiting.iter().find_map(|waiting| match waiting.stage {
-            Stage::Sending { boot, recalled: Recalled::Yes | Recalled::ToBeHeld, .. } if boot == ours => {
+            Stage::Sending { boot, recalled: Recalled::Yes | Recalled::ToBeHeld | Recalled::NotTheirs, .. }
+                if boot == ours =>
+            {
                 Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
             }
             Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
@@ -457,6 +461,9 @@ impl Outbox {
             Recalled::ToBeHeld => {
                 waiting.hold(step);
                 return None;
+            }
+            Recalled::NotTheirs => {
+                return Some(self.finish(index, Status::Failed, Some(Failure::Unreachable), step));
             }
             Recalled::No => {}
         }

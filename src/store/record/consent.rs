@@ -1,4 +1,4 @@
-//! Consent, and what holds it, as they are written.
+//! Consent, and what stands over it, as they are written.
 
 use std::borrow::Cow;
 use std::num::NonZeroU16;
@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::opt_out::ProbableOptOut;
-use crate::domain::{Body, CarrierCode, Consent, Evidence, Hold, SettledBy, Settlement, StaffId};
+use crate::domain::{
+    Body, CarrierCode, Consent, Evidence, Hold, NotTheirs, SettledBy, Settlement, StaffId, Suspension,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -143,6 +145,40 @@ impl From<HoldV1<'_>> for Hold {
     fn from(hold: HoldV1<'_>) -> Self {
         let reading = ProbableOptOut { rule: hold.rule.into(), words: Body::new(hold.words) };
         Self { since: time(hold.since), text: hold.text.into(), reading }
+    }
+}
+
+/// A suspension: since when, and what says that the number is not the patient's.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SuspensionV1 {
+    since: i64,
+    because: NotTheirsV1,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NotTheirsV1 {
+    Disconnected { message: MessageIdV1, code: NonZeroU16 },
+    WrongNumber { text: MessageIdV1 },
+}
+
+impl From<Suspension> for SuspensionV1 {
+    fn from(Suspension { since, because }: Suspension) -> Self {
+        let because = match because {
+            NotTheirs::Disconnected { message, code } => NotTheirsV1::Disconnected { message: message.into(), code },
+            NotTheirs::WrongNumber { text } => NotTheirsV1::WrongNumber { text: text.into() },
+        };
+        Self { since: nanoseconds(since), because }
+    }
+}
+
+impl From<SuspensionV1> for Suspension {
+    fn from(SuspensionV1 { since, because }: SuspensionV1) -> Self {
+        let because = match because {
+            NotTheirsV1::Disconnected { message, code } => NotTheirs::Disconnected { message: message.into(), code },
+            NotTheirsV1::WrongNumber { text } => NotTheirs::WrongNumber { text: text.into() },
+        };
+        Self { since: time(since), because }
     }
 }
 
