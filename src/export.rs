@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::domain::ledger::{Asked, By, Proof, Words};
 use crate::domain::{
-    Body, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt, SettledBy,
-    Settlement, StaffMember,
+    Body, CarrierCode, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt,
+    SettledBy, Settlement, StaffMember, Suspension,
 };
 
 pub use hashed::Hashed;
@@ -79,7 +79,24 @@ impl Change {
     fn reason(&self) -> Option<&Body> {
         match &self.to {
             Consent::OptedOut { evidence: Evidence::Staff { reason, .. }, .. } => Some(reason),
-            Consent::OptedOut { evidence: Evidence::Text(_) | Evidence::AmbiguousText(_), .. }
+            Consent::OptedOut {
+                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Carrier { .. },
+                ..
+            }
+            | Consent::None
+            | Consent::Invited { .. }
+            | Consent::OptedIn { .. } => None,
+        }
+    }
+
+    /// The text that the carrier did not take or deliver because the patient opted out there, and its code.
+    fn refused(&self) -> Option<(MessageId, CarrierCode)> {
+        match &self.to {
+            Consent::OptedOut { evidence: Evidence::Carrier { message, code }, .. } => Some((*message, *code)),
+            Consent::OptedOut {
+                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Staff { .. },
+                ..
+            }
             | Consent::None
             | Consent::Invited { .. }
             | Consent::OptedIn { .. } => None,
@@ -95,6 +112,10 @@ pub enum Report {
     Redelivered { of: MessageId, at: Timestamp },
     /// A text that probably opts out held up the conversation.
     Held(Hold),
+    /// The number is not the patient's any more.
+    Suspended(Suspension),
+    /// The patient gave the number again.
+    NumberGiven { at: Timestamp },
     /// Somebody said what that text means.
     HoldSettled { settlement: Settlement, by: SettledBy, at: Timestamp },
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{
     Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Hold,
     Inbound, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence,
-    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Unused,
+    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Unused,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -114,6 +114,7 @@ pub struct InboxRow {
     pub phone: Phone,
     pub consent: Consent,
     pub hold: Option<Hold>,
+    pub suspension: Option<Suspension>,
     pub unread: u32,
     pub active_at: Timestamp,
     pub last: Option<Message>,
@@ -176,7 +177,11 @@ impl Changed {
                 }
                 Entry::Added(message) => Self::MessageUpdated(message.id.seq),
                 Entry::Updated { id, .. } => Self::MessageUpdated(id.seq),
-                Entry::ConsentChanged { .. } | Entry::Held(_) | Entry::HoldSettled { .. } => Self::Consent,
+                Entry::ConsentChanged { .. }
+                | Entry::Held(_)
+                | Entry::HoldSettled { .. }
+                | Entry::Suspended(_)
+                | Entry::NumberGiven { .. } => Self::Consent,
                 Entry::UnreadChanged { .. } => Self::Unread,
                 Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } | Entry::Proved(_) => continue,
             };

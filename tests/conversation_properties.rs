@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use assent::domain::outbox::Stage;
 use assent::domain::{
-    Answer, Body, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution, Retry,
-    Seq, Settlement, Status,
+    Answer, Body, Cause, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution,
+    Retry, Seq, Settlement, Status,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -43,6 +43,10 @@ enum Step {
     Settle(Settlement),
     /// Staff opt the patient out.
     OptOut,
+    /// The patient gives their number again.
+    GiveNumber,
+    /// The carrier says why it could not deliver one of the texts that left.
+    Undelivered(usize, Cause),
     Wake,
     Read,
     Crash,
@@ -61,6 +65,7 @@ enum Reply {
     NotSent,
     Busy,
     Refused,
+    OptedOut,
     Partly,
     Unknown,
 }
@@ -79,7 +84,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just("CANCEL"),
     ];
     let reply = prop_oneof![
-        4 => Just(Reply::Taken), 1 => Just(Reply::NotSent), 1 => Just(Reply::Busy), 1 => Just(Reply::Refused), 1 => Just(Reply::Partly), 1 => Just(Reply::Unknown),
+        4 => Just(Reply::Taken), 1 => Just(Reply::NotSent), 1 => Just(Reply::Busy), 1 => Just(Reply::Refused), 1 => Just(Reply::OptedOut), 1 => Just(Reply::Partly), 1 => Just(Reply::Unknown),
     ];
     let state = prop_oneof![
         2 => Just(ReceiptState::Delivered), 1 => Just(ReceiptState::Undeliverable), 1 => Just(ReceiptState::Enroute),
@@ -97,9 +102,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..4).prop_map(Step::Postpone),
         5 => (0usize..4, reply).prop_map(|(which, reply)| Step::Answer(which, reply)),
         2 => (0usize..8, state).prop_map(|(which, state)| Step::Receipt(which, state)),
+        1 => (0usize..8, prop::sample::select(Cause::ALL.to_vec())).prop_map(|(which, cause)| Step::Undelivered(which, cause)),
         2 => seconds.prop_map(|seconds| Step::Wait { seconds }),
         1 => prop_oneof![3 => Just(Settlement::Release), 1 => Just(Settlement::OptOut)].prop_map(Step::Settle),
         1 => Just(Step::OptOut),
+        1 => Just(Step::GiveNumber),
         2 => Just(Step::Wake),
         1 => Just(Step::Read),
         1 => Just(Step::Crash),
@@ -190,6 +197,12 @@ impl World {
                     scene.receipt(&cleared, state);
                 }
             }
+            Step::Undelivered(which, cause) => {
+                if !self.left.is_empty() {
+                    let cleared = self.left[which % self.left.len()].clone();
+                    scene.undelivered(&cleared, cause);
+                }
+            }
             Step::Wait { seconds } => scene.later(SignedDuration::from_secs(seconds)),
             Step::Settle(settlement) => {
                 scene.event(Event::HoldSettled { settlement, staff: None });
@@ -202,6 +215,9 @@ impl World {
             }
             Step::Read => {
                 scene.event(Event::ReadUpTo(Seq(u64::MAX)));
+            }
+            Step::GiveNumber => {
+                scene.event(Event::NumberGiven);
             }
             Step::Crash => scene.restarts(),
         }
@@ -226,12 +242,13 @@ impl World {
             Reply::NotSent => Answer::NotSent,
             Reply::Busy => Answer::Refused { command_status: 0x58, retry: Retry::WhenReady },
             Reply::Refused => Answer::Refused { command_status: 0x0B, retry: Retry::Never },
+            Reply::OptedOut => Answer::Refused { command_status: 0x413, retry: Retry::OptedOut },
             Reply::Partly => Answer::PartlyTaken,
             Reply::Unknown => Answer::Unknown,
         };
         if in_flight
             && *cleared.kind() == Kind::Invitation
-            && matches!(reply, Reply::NotSent | Reply::Busy | Reply::Refused)
+            && matches!(reply, Reply::NotSent | Reply::Busy | Reply::Refused | Reply::OptedOut)
         {
             self.asked.pop();
         }
@@ -248,7 +265,7 @@ impl World {
     /// The promises that are about leaving.
     fn check_gate(&mut self, scene: &Scene, cleared: &Cleared) {
         let consent = &scene.conversation.consent;
-        let is_held = scene.conversation.hold.is_some();
+        let is_held = scene.conversation.hold.is_some() || scene.conversation.suspension.is_some();
         let stands = match cleared.kind() {
             Kind::StaffText { .. } | Kind::AfterHours => !is_held && matches!(consent, Consent::OptedIn { .. }),
             Kind::StartConfirmation => matches!(consent, Consent::OptedIn { .. }),

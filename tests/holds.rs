@@ -156,7 +156,7 @@ fn who_may_not_be_invited_again_may_not_be_while_held_either() {
 fn an_invitation_that_has_not_left_is_held() {
     let mut scene = Scene::new();
     let draft = accepted(scene.drafts("hello"));
-    scene.texts("wrong number");
+    scene.texts(LEAVE_ME_ALONE);
     assert_eq!((scene.status(draft), scene.leaves()), (Status::Pending, vec![]));
     scene.settle(Settlement::Release);
     assert_eq!(scene.leaves(), [Kind::Invitation]);

@@ -146,10 +146,12 @@ async fn a_long_text_reaches_the_phone_however_its_carrier_wants_it_told() {
 
 #[tokio::test]
 async fn a_refusal_means_what_the_carriers_profile_says() {
-    let refusals = Refusals { overrides: vec![(0x0B, Retry::FewTimes), (0x64, Retry::Never)], ..Refusals::default() };
+    let overrides = vec![(0x0B, Retry::FewTimes), (0x64, Retry::Never), (0x413, Retry::OptedOut)];
+    let refusals = Refusals { overrides, ..Refusals::default() };
     let profile = Arc::new(Profile { refusals, ..Profile::default() });
     let wire = Wire::start_with(|config| config.profile = Arc::clone(&profile)).await;
-    for (command_status, retry) in [(0x0B, Retry::FewTimes), (0x64, Retry::Never), (0x0A, Retry::Never)] {
+    let meant = [(0x0B, Retry::FewTimes), (0x64, Retry::Never), (0x0A, Retry::Never), (0x413, Retry::OptedOut)];
+    for (command_status, retry) in meant {
         wire.carrier.set_faults(Faults { refuse_with: Some(command_status), ..Faults::default() });
         assert_eq!(wire.submit("hello").await, Answer::Refused { command_status, retry });
     }

@@ -61,7 +61,7 @@ pub fn name_of(command_status: u32) -> Option<&'static str> {
 pub struct Refusals {
     /// Says that we are too fast. The text waits until the link is ready again.
     pub throttled_by: Vec<u32>,
-    /// Where this carrier means something else than the table says.
+    /// Where this carrier means something else than the table says, and what it calls an opt-out.
     pub overrides: Vec<(u32, Retry)>,
 }
 
@@ -86,7 +86,7 @@ impl Refusals {
     /// is worth a few tries whatever the table says.
     pub fn of_nack(&self, command_status: u32) -> Retry {
         match self.known(command_status) {
-            Some(Retry::WhenReady) => Retry::WhenReady,
+            Some(known @ (Retry::WhenReady | Retry::OptedOut)) => known,
             Some(Retry::FewTimes | Retry::Never) | None => Retry::FewTimes,
         }
     }
@@ -152,6 +152,15 @@ mod tests {
             [(0x58, Retry::WhenReady), (0x02, Retry::FewTimes), (0x08, Retry::FewTimes), (0x2A, Retry::FewTimes)]
         {
             assert_eq!(Refusals::default().of_nack(command_status), retry, "{command_status:#04x}");
+        }
+    }
+
+    #[test]
+    fn an_opt_out_is_one_by_its_profile_alone_in_whatever_answer() {
+        let refusals = Refusals { overrides: vec![(0x413, Retry::OptedOut)], ..Refusals::default() };
+        assert_eq!((refusals.of_answer(0x413), refusals.of_nack(0x413)), (Retry::OptedOut, Retry::OptedOut));
+        for command_status in (0..=0xFFF).chain([u32::MAX]) {
+            assert_ne!(Refusals::default().of_answer(command_status), Retry::OptedOut, "{command_status:#x}");
         }
     }
 

@@ -209,6 +209,8 @@ impl<W: Write> Writing<W> {
                 | Entry::ReceiptUnmatched { .. }
                 | Entry::Held(_)
                 | Entry::HoldSettled { .. }
+                | Entry::Suspended(_)
+                | Entry::NumberGiven { .. }
                 | Entry::Proved(_) => None,
             })
             .collect();
@@ -255,6 +257,8 @@ fn report(entry: Entry) -> Option<Report> {
         Entry::ReceiptUnmatched { receipt, at } => Some(Report::Unmatched { receipt, at }),
         Entry::Redelivered { of, at, .. } => Some(Report::Redelivered { of, at }),
         Entry::Held(hold) => Some(Report::Held(hold)),
+        Entry::Suspended(suspension) => Some(Report::Suspended(suspension)),
+        Entry::NumberGiven { at } => Some(Report::NumberGiven { at }),
         Entry::HoldSettled { settlement, by, at } => Some(Report::HoldSettled { settlement, by, at }),
         Entry::Added(_)
         | Entry::Updated { .. }

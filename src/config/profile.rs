@@ -166,7 +166,13 @@ fn refusals(reader: &mut Reader, root: &mut Section, strict: Refusals) -> Refusa
     let throttled_by = reader.refusals(root, "throttled_by", OVERRIDES_MAX).unwrap_or(strict.throttled_by);
     let mut section = reader.section(root, "retry");
     let mut overrides: Vec<(u32, Retry)> = Vec::new();
-    for (key, retry) in [("when_ready", Retry::WhenReady), ("few_times", Retry::FewTimes), ("never", Retry::Never)] {
+    let meanings = [
+        ("when_ready", Retry::WhenReady),
+        ("few_times", Retry::FewTimes),
+        ("never", Retry::Never),
+        ("opted_out", Retry::OptedOut),
+    ];
+    for (key, retry) in meanings {
         for command_status in reader.refusals(&mut section, key, OVERRIDES_MAX).unwrap_or_default() {
             let is_known = overrides.iter().any(|(known, _)| *known == command_status);
             if is_known || throttled_by.contains(&command_status) {
@@ -268,6 +274,7 @@ mod tests {
             "when_ready",
             "few_times",
             "never",
+            "opted_out",
         ];
         for knob in knobs {
             assert!(strict.lines().any(|line| line.starts_with(knob)), "{knob} is not shown");
@@ -306,6 +313,7 @@ mod tests {
             [retry]
             when_ready = [0x401]
             never = [0x08]
+            opted_out = [0x413]
             [errors]
             unknown_number = [5]
             landline = [30, 31]
@@ -325,7 +333,7 @@ mod tests {
             answer_within: Duration::from_secs(30),
             refusals: Refusals {
                 throttled_by: vec![0x58, 0x400],
-                overrides: vec![(0x401, Retry::WhenReady), (0x08, Retry::Never)],
+                overrides: vec![(0x401, Retry::WhenReady), (0x08, Retry::Never), (0x413, Retry::OptedOut)],
             },
             ..Profile::default()
         };
@@ -348,6 +356,7 @@ mod tests {
             [retry]
             few_times = [0x58, 0x08]
             never = [0x08]
+            opted_out = [0x58]
             always = []
             [errors]
             landline = [30, 70000]
@@ -367,6 +376,7 @@ mod tests {
             "throttled_by: must be a list of up to 64 error codes other than 0, such as [0x58]",
             "retry.few_times: 0x58 stands in another list already",
             "retry.never: 0x08 stands in another list already",
+            "retry.opted_out: 0x58 stands in another list already",
             "retry.always: unknown key",
             "data_coding: 8 is UCS-2, which is not a default alphabet",
             "id_base: unknown key",

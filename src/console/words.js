@@ -53,13 +53,18 @@ export function kindWords(message) {
 }
 
 export function consentWords(consent, number) {
+  if (consent?.suspension && consent.state !== "opted_out") {
+    const why = consent.suspension.because === "disconnected" ? "nobody has this number" : "this number is somebody else’s";
+    return `Since ${whenWords(consent.suspension.since)} ${why}: ask the patient for their number, and save it`;
+  }
   switch (consent?.state) {
     case "none": return "Not asked yet";
     case "invited": return "Asked, waiting for YES";
     case "opted_in": return consent.since ? `Opted in since ${whenWords(consent.since)}` : "Opted in";
     case "opted_out": {
       const since = consent.since ? ` since ${whenWords(consent.since)}` : "";
-      return `Opted out${since}: they must text START to ${number}`;
+      const where = consent.evidence?.carrier ? " at the carrier" : "";
+      return `Opted out${where}${since}: they must text START to ${number}`;
     }
     default: return "";
   }

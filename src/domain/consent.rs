@@ -1,10 +1,13 @@
 //! Consent between one practice number and one phone, and the gate: decides whether a message may leave
 //! at this instant. The only maker of [`Cleared`].
 
+use std::fmt;
+use std::num::NonZeroU16;
+
 use jiff::Timestamp;
 
 use super::keyword::Meaning;
-use super::{Body, Hold, Kind, MessageId, Phone, StaffId};
+use super::{Body, Hold, Kind, MessageId, Phone, StaffId, Suspension};
 
 /// What the owner of a phone has agreed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,26 @@ pub enum Evidence {
     AmbiguousText(MessageId),
     /// The patient told staff, who wrote down how; nobody in particular when the operator's own token did.
     Staff { staff: Option<StaffId>, reason: Body },
+    /// The carrier did not take or deliver this text of ours, because the patient opted out there.
+    Carrier { message: MessageId, code: CarrierCode },
+}
+
+/// With which code a carrier said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CarrierCode {
+    /// In its refusal of a `submit_sm` (SMPP 3.4 §5.1.3).
+    CommandStatus(u32),
+    /// In a receipt, as it counts its errors.
+    Error(NonZeroU16),
+}
+
+impl fmt::Display for CarrierCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandStatus(status) => write!(f, "command_status 0x{status:08X}"),
+            Self::Error(code) => write!(f, "error {code}"),
+        }
+    }
 }
 
 impl Evidence {
@@ -35,7 +58,7 @@ impl Evidence {
     pub fn text(&self) -> Option<MessageId> {
         match self {
             Self::Text(id) | Self::AmbiguousText(id) => Some(*id),
-            Self::Staff { .. } => None,
+            Self::Staff { .. } | Self::Carrier { .. } => None,
         }
     }
 }
@@ -91,16 +114,26 @@ impl Consent {
             (Meaning::Help | Meaning::Other, _) => Change::Stays,
         }
     }
+}
 
+/// All that the gate asks about: the consent of a conversation, and what stands over it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing<'a> {
+    pub consent: &'a Consent,
+    pub hold: Option<&'a Hold>,
+    pub suspension: Option<&'a Suspension>,
+}
+
+impl Standing<'_> {
     /// The gate. A staff text leaves only under standing consent. The texts that Assent writes itself are the
     /// named exceptions: the invitation while its answer is awaited, each confirmation while what it
     /// confirms still stands, the answer to HELP, and while consent stands the one that says that nobody is there. While
-    /// the conversation is held, nothing leaves that the patient has not asked for at that moment.
-    pub(super) fn clear(&self, hold: Option<&Hold>, leaving: Leaving) -> Result<Cleared, NotCleared> {
-        let may_leave = match (&leaving.kind, self) {
-            (Kind::StaffText { .. } | Kind::StartConfirmation | Kind::AfterHours, Self::OptedIn { .. })
-            | (Kind::Invitation, Self::Invited { .. })
-            | (Kind::OptOutConfirmation, Self::OptedOut { .. })
+    /// the conversation is held or suspended, nothing leaves that the patient has not asked for at that moment.
+    pub(super) fn clear(&self, leaving: Leaving) -> Result<Cleared, NotCleared> {
+        let may_leave = match (&leaving.kind, self.consent) {
+            (Kind::StaffText { .. } | Kind::StartConfirmation | Kind::AfterHours, Consent::OptedIn { .. })
+            | (Kind::Invitation, Consent::Invited { .. })
+            | (Kind::OptOutConfirmation, Consent::OptedOut { .. })
             | (Kind::Help, _) => true,
             (
                 Kind::Inbound
@@ -112,8 +145,8 @@ impl Consent {
                 _,
             ) => false,
         };
-        let is_held = hold.is_some() && leaving.kind.is_held_back();
-        if may_leave && !is_held { Ok(Cleared { leaving }) } else { Err(NotCleared) }
+        let is_kept_back = (self.hold.is_some() || self.suspension.is_some()) && leaving.kind.is_held_back();
+        if may_leave && !is_kept_back { Ok(Cleared { leaving }) } else { Err(NotCleared) }
     }
 }
 
@@ -188,7 +221,7 @@ impl Cleared {
 mod tests {
     use super::*;
     use crate::domain::opt_out::ProbableOptOut;
-    use crate::domain::{ConversationId, Seq};
+    use crate::domain::{ConversationId, NotTheirs, Seq};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -257,7 +290,10 @@ mod tests {
                 reference: 1,
                 expires_at: NOW,
             };
-            let found = states().map(|state| state.clear(None, leaving.clone()).is_ok());
+            let clears = |hold: Option<&Hold>, suspension: Option<&Suspension>| {
+                states().map(|consent| Standing { consent: &consent, hold, suspension }.clear(leaving.clone()).is_ok())
+            };
+            let found = clears(None, None);
             assert_eq!(found, expected, "{kind:?} in none, invited, opted_in, opted_out");
 
             let hold = Hold {
@@ -265,9 +301,13 @@ mod tests {
                 text: leaving.id,
                 reading: ProbableOptOut { rule: "rude".into(), words: Body::new("go away") },
             };
-            let held = states().map(|state| state.clear(Some(&hold), leaving.clone()).is_ok());
+            let held = clears(Some(&hold), None);
             let expected = if kind.is_held_back() { [false; 4] } else { expected };
             assert_eq!(held, expected, "{kind:?} in none, invited, opted_in, opted_out while held");
+
+            let because = NotTheirs::WrongNumber { text: leaving.id };
+            let suspended = clears(None, Some(&Suspension { since: NOW, because }));
+            assert_eq!(suspended, expected, "{kind:?} in none, invited, opted_in, opted_out while suspended");
         }
     }
 }

@@ -1,23 +1,24 @@
 //! A conversation is a value: what happened to it decides the next value, and what to do about it.
 
 mod held;
+mod suspended;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::consent::{Change, Confirmation, Invitation};
+use super::consent::{Change, Confirmation, Invitation, Standing};
 use super::event::OtherDaemons;
 use super::keyword::{self, Language, Meaning, Reading};
 use super::ledger::{self, Ledger};
 use super::opt_out::{self, ProbableOptOut};
-use super::outbox::{EarlyReceipt, Finished, Outbox, Step};
+use super::outbox::{EarlyReceipt, Finished, Outbox, Step, Told};
 use super::reassembly::{Joined, Piece, Reassembly, Words};
 use super::text::Segments;
 use super::texts::Occasion;
 use super::typography::Straightened;
 use super::{
     Answer, Body, BootId, Consent, ConversationId, Decision, DeliveryId, Draft, Effect, Entry, Event, Evidence,
-    Failure, Fingerprint, Form, Hold, Inbound, Kind, Limits, Mark, Marks, Message, MessageId, Outcome, Phone, Policy,
-    PracticeId, Preferences, Receipt, Refusal, Resolution, Seq, SettledBy, Status, Summary,
+    Failure, Fingerprint, Form, Hold, Inbound, Kind, Limits, Mark, Marks, Message, MessageId, NotTheirs, Outcome,
+    Phone, Policy, PracticeId, Preferences, Receipt, Refusal, Resolution, Seq, SettledBy, Status, Summary, Suspension,
 };
 
 /// Inbound texts that are remembered to know them again.
@@ -40,6 +41,8 @@ pub struct Conversation {
     pub consent: Consent,
     /// Over any consent but opted out.
     pub hold: Option<Hold>,
+    /// Over any consent.
+    pub suspension: Option<Suspension>,
     pub outbox: Outbox,
     /// The place of the newest message; 0 before the first.
     pub last: Seq,
@@ -109,6 +112,7 @@ impl Conversation {
             key,
             consent: Consent::None,
             hold: None,
+            suspension: None,
             outbox: Outbox::default(),
             last: Seq(0),
             active_at: now,
@@ -139,6 +143,7 @@ impl Conversation {
             Event::Resolved { id, resolution } => turn.resolved(id, resolution),
             Event::HoldSettled { settlement, staff } => turn.hold_settled(settlement, staff),
             Event::OptedOutByStaff { staff, reason } => turn.opted_out_by_staff(staff, reason),
+            Event::NumberGiven => turn.number_given(),
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
@@ -294,6 +299,10 @@ impl Turn<'_> {
         if reading.meaning == Meaning::Start {
             self.start_releases();
         }
+        let may_say_so = probable.is_some() || reading.meaning == Meaning::OptOut;
+        if may_say_so && opt_out::says_wrong_number(text.expose()) {
+            self.suspend(NotTheirs::WrongNumber { text: id });
+        }
         if let Some(probable) = probable {
             self.probably_opted_out(id, probable);
         }
@@ -342,7 +351,8 @@ impl Turn<'_> {
     /// want any texts.
     fn said_something(&mut self, text: &Body, form: Form) {
         let practice = &self.policy.practice;
-        let may_be_told = matches!(self.next.consent, Consent::OptedIn { .. }) && self.next.hold.is_none();
+        let is_theirs = self.next.hold.is_none() && self.next.suspension.is_none();
+        let may_be_told = is_theirs && matches!(self.next.consent, Consent::OptedIn { .. });
         let told_lately = self
             .next
             .after_hours_sent_at
@@ -361,6 +371,11 @@ impl Turn<'_> {
         let kind = Kind::StaffText { staff: draft.staff };
         match self.next.consent {
             Consent::OptedOut { since, .. } => Outcome::Refused(Refusal::OptedOut { since }),
+            Consent::None | Consent::Invited { .. } | Consent::OptedIn { .. }
+                if let Some(Suspension { since, .. }) = self.next.suspension =>
+            {
+                Outcome::Refused(Refusal::NumberSuspended { since })
+            }
             Consent::OptedIn { .. } if self.next.outbox.queued() >= limits.queued_max => {
                 Outcome::Refused(Refusal::TooManyWaiting { max: limits.queued_max })
             }
@@ -455,9 +470,9 @@ impl Turn<'_> {
 
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
         self.observe_quiet();
-        let (consent, hold) = (self.next.consent.clone(), self.next.hold.clone());
+        let (consent, hold, suspension) = (self.next.consent.clone(), self.next.hold.clone(), self.next.suspension);
         let (to, policy) = (self.next.key.phone.clone(), self.policy);
-        let standing = (&consent, hold.as_ref());
+        let standing = Standing { consent: &consent, hold: hold.as_ref(), suspension: suspension.as_ref() };
         if let Some(cleared) = self.outbox(|outbox, step| outbox.leave(id, standing, &to, policy, step)) {
             if *cleared.kind() == Kind::Invitation {
                 self.next.invitations.push(self.now);
@@ -489,13 +504,13 @@ impl Turn<'_> {
             self.next.invitations.pop();
         }
         let finished = self.outbox(|outbox, step| outbox.answered(id, attempt, answer, step));
-        self.conclude(finished);
+        self.conclude_all(finished);
         Outcome::Recorded
     }
 
     fn receipted(&mut self, receipt: Receipt) -> Outcome {
         match self.outbox(|outbox, step| outbox.receipted(&receipt, step)) {
-            Some(finished) => self.conclude(finished),
+            Some(finished) => self.conclude_all(finished),
             None => {
                 let early = EarlyReceipt { receipt, at: self.now };
                 self.outbox(|outbox, step| outbox.keep_early(early, step));
@@ -510,9 +525,20 @@ impl Turn<'_> {
         Outcome::Recorded
     }
 
+    fn conclude_all(&mut self, finished: impl IntoIterator<Item = Finished>) {
+        for one in finished {
+            match one.told {
+                Some(Told::OptedOut(code)) => self.opted_out_at_carrier(one.id, code),
+                Some(Told::Disconnected(code)) => self.suspend(NotTheirs::Disconnected { message: one.id, code }),
+                None => {}
+            }
+            self.conclude(&one);
+        }
+    }
+
     /// An invitation that did not reach the phone asked nothing: nobody waits for its answer.
-    fn conclude(&mut self, finished: Option<Finished>) {
-        let Some(Finished { kind: Kind::Invitation, status }) = finished else { return };
+    fn conclude(&mut self, finished: &Finished) {
+        let Finished { kind: Kind::Invitation, status, .. } = finished else { return };
         let Consent::Invited { .. } = self.next.consent else { return };
         let (drafts_become, reason) = match status {
             Status::Failed | Status::Undelivered => (Status::Failed, Some(Failure::Unreachable)),
@@ -547,7 +573,7 @@ impl Turn<'_> {
         let ours = self.policy.boot;
         let is_lost = |boot| boot != ours && matches!(others, OtherDaemons::Impossible);
         let finished = self.outbox(|outbox, step| outbox.doubt(is_lost, step));
-        self.conclude(finished);
+        self.conclude_all(finished);
         // Whoever waited for a slot here is no more.
         self.next.outbox.forget_slots(|boot| boot == ours);
         self.overtaken(others)
@@ -577,11 +603,10 @@ impl Turn<'_> {
             self.said(words, Form::Text);
         }
         let finished = self.outbox(|outbox, step| outbox.doubt(|_| false, step));
-        self.conclude(finished);
+        self.conclude_all(finished);
         self.outbox(Outbox::time_comes);
-        for finished in self.outbox(Outbox::expire) {
-            self.conclude(Some(finished));
-        }
+        let expired = self.outbox(Outbox::expire);
+        self.conclude_all(expired);
         self.hold_ends();
         if let Consent::Invited { since } = self.next.consent
             && self.now.duration_since(since) >= limits.invitation_answer
@@ -763,6 +788,12 @@ impl Conversation {
         let is_held = self.hold.is_some();
         sending <= 1
             && !(is_held && matches!(self.consent, Consent::OptedOut { .. }))
+            && (self.suspension.is_none()
+                || self
+                    .outbox
+                    .waiting
+                    .iter()
+                    .all(|one| matches!(one.stage, Stage::Sending { .. }) || !one.message.kind.is_held_back()))
             && self.outbox.waiting.iter().all(|one| match (one.stage, &one.message.kind) {
                 (Stage::Pending, Kind::StaffText { .. }) => {
                     one.message.status == Status::Pending && matches!(self.consent, Consent::Invited { .. })

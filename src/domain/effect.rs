@@ -59,6 +59,8 @@ pub enum Refusal {
     TooLate,
     /// It is known what became of it.
     NotUnconfirmed,
+    /// The number is not the patient's any more, until they give it again.
+    NumberSuspended { since: Timestamp },
     /// No probable opt-out waits to be settled.
     NotHeld,
     /// The phone was asked as often as it may be, and did not answer.

@@ -27,6 +27,8 @@ pub enum Event {
     HoldSettled { settlement: Settlement, staff: Option<StaffId> },
     /// The patient told staff, by voice or in person, that they want no texts.
     OptedOutByStaff { staff: Option<StaffId>, reason: Body },
+    /// The patient gave the practice this number, again perhaps. That is durable in the practice's records.
+    NumberGiven,
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
     /// The budget of the day is too small for this message; the day ends at this instant.
@@ -97,4 +99,6 @@ pub enum Retry {
     FewTimes,
     /// The text, its number or the account is at fault.
     Never,
+    /// The patient opted out at the carrier: it is final, and consent is no more.
+    OptedOut,
 }

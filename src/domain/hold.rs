@@ -41,6 +41,8 @@ pub enum SettledBy {
     Staff(Option<StaffId>),
     /// The patient, with START, or with STOP.
     Patient,
+    /// The carrier, which says that the patient opted out there.
+    Carrier,
     /// Nobody, within one business day.
     Time,
 }

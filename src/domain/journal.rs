@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::ledger::Proof;
-use super::{Consent, Failure, Fingerprint, Hold, Message, MessageId, Receipt, SettledBy, Settlement, Status};
+use super::{
+    Consent, Failure, Fingerprint, Hold, Message, MessageId, Receipt, SettledBy, Settlement, Status, Suspension,
+};
 
 /// One thing that happened, in the order in which it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub enum Entry {
     Held(Hold),
     /// A hold ended. What it did to consent is an entry of its own.
     HoldSettled { settlement: Settlement, by: SettledBy, at: Timestamp },
+    /// The number is not the patient's any more. What that did to consent is the entry after it.
+    Suspended(Suspension),
+    /// The patient gave a suspended number again.
+    NumberGiven { at: Timestamp },
     /// A change of consent was entered in the ledger. It comes after everything else of its step.
     Proved(Box<Proof>),
     /// The count of unread texts changed.

@@ -11,7 +11,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::{Body, Consent, ConversationId, Evidence, MessageId, Phone, PracticeId, StaffId, Status};
+use super::{Body, CarrierCode, Consent, ConversationId, Evidence, MessageId, Phone, PracticeId, StaffId, Status};
 
 pub(super) use entering::enter;
 
@@ -62,7 +62,7 @@ pub enum By {
     Patient,
     /// Whoever of the staff wrote what made it; nobody in particular when the operator's own token did.
     Staff(Option<StaffId>),
-    /// The carrier, which could not deliver.
+    /// The carrier, which could not deliver, or says that nobody has the number or that the patient opted out there.
     Carrier,
     /// Nobody: a time ran out.
     Time,
@@ -225,6 +225,20 @@ impl Parts {
                 self.part(b"staff");
                 self.part(staff.as_ref().map_or("", StaffId::as_str).as_bytes());
                 self.part(reason.expose().as_bytes());
+            }
+            Evidence::Carrier { message, code } => {
+                self.part(b"carrier");
+                self.part(message.to_string().as_bytes());
+                match code {
+                    CarrierCode::CommandStatus(status) => {
+                        self.part(b"command status");
+                        self.part(&status.to_be_bytes());
+                    }
+                    CarrierCode::Error(code) => {
+                        self.part(b"error");
+                        self.part(&code.get().to_be_bytes());
+                    }
+                }
             }
         }
     }

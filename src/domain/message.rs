@@ -129,7 +129,7 @@ pub enum Status {
 pub enum Failure {
     /// The patient opted out before it left.
     OptedOut,
-    /// The invitation that it waited for did not reach the phone.
+    /// The invitation that it waited for did not reach the phone, or the phone is not the patient's any more.
     Unreachable,
     /// The carrier refused it with this `command_status` (SMPP 3.4 §5.1.3).
     CarrierRejected { command_status: u32 },

@@ -27,11 +27,12 @@ pub mod reassembly;
 mod receipt;
 mod staff;
 mod summary;
+mod suspension;
 pub mod text;
 pub mod texts;
 pub mod typography;
 
-pub use consent::{Change, Cleared, Confirmation, Consent, Evidence, Invitation};
+pub use consent::{CarrierCode, Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Resolution, Retry};
@@ -51,3 +52,4 @@ pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAU
 pub use receipt::{CarrierError, CarrierId, Cause, Clues, Likeness, Opening, Receipt, ReceiptState};
 pub use staff::StaffMember;
 pub use summary::Summary;
+pub use suspension::{NotTheirs, Suspension};

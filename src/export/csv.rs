@@ -6,7 +6,7 @@
 use std::io;
 
 use super::{Octets, Part, Report, Written, hex, words};
-use crate::domain::{Body, Practice};
+use crate::domain::{Body, Practice, Suspension};
 
 /// What a spreadsheet may take for the beginning of a formula; the wide forms are those of Japanese keyboards.
 const FORMULA: [char; 12] =
@@ -165,6 +165,7 @@ impl Written for Csv {
                 for change in &talk.changes {
                     let (by, staff) = words::by(change.by.as_ref());
                     let (said, asked) = (change.words.as_ref(), change.invitation.as_ref());
+                    let refused = change.refused();
                     let row = Row {
                         record: "consent",
                         at: change.at.to_string(),
@@ -173,7 +174,12 @@ impl Written for Csv {
                         by,
                         staff: staff.map_or("", |staff| staff.as_str()),
                         text: said.map(|words| &words.text).or(change.reason()).map_or("", Body::expose),
-                        message: said.map(|words| words.message.to_string()).unwrap_or_default(),
+                        message: said
+                            .map(|words| words.message)
+                            .or(refused.map(|(message, _)| message))
+                            .map(|message| message.to_string())
+                            .unwrap_or_default(),
+                        failure: refused.map(|(_, code)| code.to_string()).unwrap_or_default(),
                         invitation: asked.map_or("", |asked| asked.text.expose()),
                         invitation_message: asked.map(|asked| asked.message.to_string()).unwrap_or_default(),
                         invitation_left_at: asked
@@ -230,6 +236,14 @@ impl Written for Csv {
                         text: hold.reading.words.expose(),
                         ..of_talk
                     },
+                    Report::Suspended(Suspension { since, because }) => Row {
+                        kind: "number suspended",
+                        at: since.to_string(),
+                        message: because.message().to_string(),
+                        failure: because.name().to_owned(),
+                        ..of_talk
+                    },
+                    Report::NumberGiven { at } => Row { kind: "number given again", at: at.to_string(), ..of_talk },
                     Report::HoldSettled { settlement, by, at } => {
                         let (by, staff) = words::settled_by(by);
                         Row {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Change, Octets, Part, Report, Talk, Written, hex, words};
 use crate::domain::ledger::By;
-use crate::domain::{Consent, Kind, Message, StaffId, Status};
+use crate::domain::{Consent, Kind, Message, StaffId, Status, Suspension};
 use resources::{attachment, is_string, organization, patient, phone_of, practitioner, status};
 
 const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem";
@@ -162,6 +162,11 @@ impl Names<'_> {
             let attachment = attachment(reason, "what staff wrote down", Some(change.at));
             extension.push(json!({"url": "urn:x-assent:reason", "valueAttachment": attachment}));
         }
+        if let Some((message, code)) = change.refused() {
+            let message = self.reference("message", &message.to_string());
+            extension.push(json!({"url": "urn:x-assent:refused-by-carrier", "valueReference": message}));
+            extension.push(json!({"url": "urn:x-assent:carrier-code", "valueString": code.to_string()}));
+        }
         if let Some(asked) = &change.invitation {
             let attachment = attachment(&asked.text, "the invitation", asked.left_at);
             extension.push(json!({"url": "urn:x-assent:invitation", "valueAttachment": attachment}));
@@ -284,6 +289,11 @@ impl Names<'_> {
                 let note = format!("a text probably opts out, by the rule {}", hold.reading.rule);
                 (&hold.since, note, Some(self.reference("message", &hold.text.to_string())))
             }
+            Report::Suspended(Suspension { since, because }) => {
+                let note = format!("the number is not the patient's any more: {}", because.name());
+                (since, note, Some(self.reference("message", &because.message().to_string())))
+            }
+            Report::NumberGiven { at } => (at, "the patient gave the number again".to_owned(), None),
             Report::HoldSettled { settlement, by, at } => {
                 let (by, _) = words::settled_by(by);
                 (at, format!("a probable opt-out was settled by {by}: {}", words::settlement(*settlement)), None)

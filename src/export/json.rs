@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::{Change, Counts, Octets, Part, Report, Talk, Written, hex, words};
-use crate::domain::{Body, Message};
+use crate::domain::{Body, Message, Suspension};
 
 /// Which list is open, and whether something stands in it.
 #[derive(Default)]
@@ -126,7 +126,7 @@ fn conversation(talk: &Talk) -> Value {
 
 fn change(change: &Change) -> Value {
     let (by, staff) = words::by(change.by.as_ref());
-    json!({
+    let mut written = json!({
         "at": change.at.to_string(),
         "from": words::consent(&change.from),
         "to": words::consent(&change.to),
@@ -147,7 +147,11 @@ fn change(change: &Change) -> Value {
             Some(seq) => json!({"number": seq}),
             None => json!("before the ledger began"),
         },
-    })
+    });
+    if let Some((message, code)) = change.refused() {
+        written["carrier"] = json!({"message": message.to_string(), "code": code.to_string()});
+    }
+    written
 }
 
 fn message(message: &Message) -> Value {
@@ -186,6 +190,13 @@ fn report(report: &Report) -> Value {
             "rule": &*hold.reading.rule,
             "words": hold.reading.words.expose(),
         }),
+        Report::Suspended(Suspension { since, because }) => json!({
+            "what": "number suspended",
+            "at": since.to_string(),
+            "because": because.name(),
+            "message": because.message().to_string(),
+        }),
+        Report::NumberGiven { at } => json!({"what": "number given again", "at": at.to_string()}),
         Report::HoldSettled { settlement, by, at } => {
             let (by, staff) = words::settled_by(by);
             json!({

@@ -110,6 +110,7 @@ pub fn settled_by(by: &SettledBy) -> (&'static str, Option<&StaffId>) {
     match by {
         SettledBy::Staff(staff) => ("staff", staff.as_ref()),
         SettledBy::Patient => ("patient", None),
+        SettledBy::Carrier => ("carrier", None),
         SettledBy::Time => ("time", None),
     }
 }

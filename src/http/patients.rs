@@ -12,7 +12,7 @@ use super::fields::read;
 use super::problem::Problem;
 use super::views::{ConsentView, PatientView, PersonView};
 use super::{Api, answer, texts};
-use crate::domain::{Patient, PatientId, Preferences};
+use crate::domain::{ConversationKey, Event, Patient, PatientId, Preferences};
 
 const NAME_MAX: usize = 80;
 const SEARCH_CHARS_MAX: usize = 200;
@@ -47,7 +47,19 @@ pub async fn put(
         preferences: Preferences { language, time_zone },
     };
     let put = api.records.put_patient(&practice.id, patient.clone()).await?;
+    number_given(&api, ConversationKey { practice: practice.id.clone(), phone: patient.mobile_phone.clone() }).await?;
     Ok(answer::put(put, PatientView::of(&patient)))
+}
+
+/// Tells the conversation that the patient gave its number, once the record is durable. One that was suspended only after
+/// this look was so after the number was given, and stays so; one that can't be told is no success, and is tried again.
+async fn number_given(api: &Api, key: ConversationKey) -> Result<(), Problem> {
+    let is_suspended = api.inbox.conversation(&key).await?.is_some_and(|found| found.suspension.is_some());
+    if is_suspended {
+        api.directory.ask(&key, Event::NumberGiven).await?;
+        tracing::info!(practice = %key.practice, phone = ?key.phone, "number was given again");
+    }
+    Ok(())
 }
 
 pub async fn search(

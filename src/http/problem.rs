@@ -130,6 +130,9 @@ impl Problem {
             Self::Refused(Refusal::InvitationLimit { .. }, _) => {
                 (StatusCode::CONFLICT, "invitation-limit", "The patient was invited and did not answer")
             }
+            Self::Refused(Refusal::NumberSuspended { .. }, _) => {
+                (StatusCode::CONFLICT, "number-suspended", "The number is not the patient's any more")
+            }
             Self::Refused(Refusal::NotHeld, _) => (StatusCode::CONFLICT, "not-held", "There is nothing to settle"),
             Self::Unavailable | Self::TooBusy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment")
@@ -227,6 +230,11 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
         Refusal::NotUnconfirmed => {
             "Only a message that is unconfirmed is decided about. Its status says what it is.".into()
         }
+        Refusal::NumberSuspended { since } => format!(
+            "Since {} this number seems to be somebody else's, or nobody's. Ask the patient for their number and save it: \
+             they are then asked for consent anew.",
+            day_of(since, practice)
+        ),
         Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",

@@ -10,8 +10,8 @@ use super::Api;
 use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
-    Budget, CarrierError, Cause, Consent, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message, MessageId,
-    Patient, Practice, ReceiptState, StaffId, StaffMember, Status,
+    Budget, CarrierError, Cause, Consent, Conversation, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message,
+    MessageId, Patient, Practice, ReceiptState, StaffId, StaffMember, Status, Suspension,
 };
 use crate::ports::{InboxRow, StoreError, Unread};
 
@@ -160,9 +160,20 @@ pub struct ConsentView {
     evidence: Option<EvidenceView>,
     /// A probable opt-out that staff have not settled.
     hold: Option<HoldView>,
+    /// Why nothing is written to the number until the patient gives it again.
+    suspension: Option<SuspensionView>,
 }
 
-/// The patient's text, or what staff wrote down.
+#[derive(Serialize)]
+struct SuspensionView {
+    since: String,
+    /// `disconnected` or `wrong-number`.
+    because: &'static str,
+    /// The text that was not delivered, or that said so.
+    evidence: EvidenceView,
+}
+
+/// The patient's text, what staff wrote down, or what the carrier said.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum EvidenceView {
@@ -176,6 +187,16 @@ enum EvidenceView {
         staff: Option<String>,
         reason: String,
     },
+    Carrier {
+        carrier: RefusedView,
+    },
+}
+
+/// A text of ours that the carrier did not take or deliver.
+#[derive(Serialize)]
+struct RefusedView {
+    message: String,
+    code: String,
 }
 
 #[derive(Serialize)]
@@ -190,7 +211,7 @@ struct HoldView {
 }
 
 impl ConsentView {
-    pub fn of(practice: &Practice, consent: &Consent, hold: Option<&Hold>) -> Self {
+    pub fn of(practice: &Practice, consent: &Consent, hold: Option<&Hold>, suspension: Option<&Suspension>) -> Self {
         let (state, since, evidence) = match consent {
             Consent::None => ("none", None, None),
             Consent::Invited { since } => ("invited", Some(since), None),
@@ -198,14 +219,21 @@ impl ConsentView {
             Consent::OptedOut { since, evidence } => ("opted_out", Some(since), Some(EvidenceView::of(evidence))),
         };
         let hold = hold.map(|hold| HoldView::of(practice, hold));
-        Self { state, since: since.map(ToString::to_string), evidence, hold }
+        let suspension = suspension.map(|Suspension { since, because }| SuspensionView {
+            since: since.to_string(),
+            because: because.name(),
+            evidence: EvidenceView::text(because.message()),
+        });
+        Self { state, since: since.map(ToString::to_string), evidence, hold, suspension }
     }
 
     /// Of a conversation that may never have begun.
     pub async fn read(api: &Api, practice: &Practice, key: &ConversationKey) -> Result<Self, StoreError> {
         let found = api.inbox.conversation(key).await?;
-        let (consent, hold) = found.map_or((Consent::None, None), |found| (found.consent, found.hold));
-        Ok(Self::of(practice, &consent, hold.as_ref()))
+        let Some(Conversation { consent, hold, suspension, .. }) = found else {
+            return Ok(Self::of(practice, &Consent::None, None, None));
+        };
+        Ok(Self::of(practice, &consent, hold.as_ref(), suspension.as_ref()))
     }
 }
 
@@ -221,6 +249,9 @@ impl EvidenceView {
             Evidence::Staff { staff, reason } => {
                 let staff = staff.as_ref().map(StaffId::to_string);
                 Self::Staff { staff, reason: reason.expose().to_owned() }
+            }
+            Evidence::Carrier { message, code } => {
+                Self::Carrier { carrier: RefusedView { message: message.to_string(), code: code.to_string() } }
             }
         }
     }
@@ -340,7 +371,10 @@ impl FailureView {
     fn of(failure: Failure) -> Self {
         let (code, detail) = match failure {
             Failure::OptedOut => ("opted-out", "The patient opted out before it was sent.".into()),
-            Failure::Unreachable => ("unreachable", "The invitation did not reach this phone.".into()),
+            Failure::Unreachable => (
+                "unreachable",
+                "It did not reach the patient: this phone could not be asked, or is not theirs any more.".into(),
+            ),
             Failure::CarrierRejected { command_status } => {
                 ("carrier-rejected", format!("The carrier refused it (command_status 0x{command_status:08X})."))
             }
@@ -410,7 +444,7 @@ impl ConversationView {
         Self {
             phone: row.phone.expose().to_owned(),
             patients: PersonView::all(api, &key),
-            consent: ConsentView::of(practice, &row.consent, row.hold.as_ref()),
+            consent: ConsentView::of(practice, &row.consent, row.hold.as_ref(), row.suspension.as_ref()),
             unread: row.unread,
             // The list is long: when its messages are expected to go is told where their threads are.
             last_message: row.last.as_ref().map(|last| MessageView::of(last, None)),

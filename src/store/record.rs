@@ -23,7 +23,7 @@ use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record, RecordKey};
 
 pub use message::{failure_code, failure_of, status_code, status_of};
 
-use consent::{ConsentV1, HoldV1, SettledByV1, SettlementV1};
+use consent::{ConsentV1, HoldV1, SettledByV1, SettlementV1, SuspensionV1};
 use message::{MessageV1, ReceiptV1, SaidV1};
 
 /// The form that is written.
@@ -179,6 +179,10 @@ enum EvidentV1<'a> {
         by: SettledByV1<'a>,
         at: i64,
     },
+    Suspended(SuspensionV1),
+    NumberGiven {
+        at: i64,
+    },
     Redelivered {
         of: MessageIdV1,
         fingerprint: String,
@@ -195,6 +199,8 @@ pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
     let written = match entry {
         Entry::ConsentChanged { consent, at } => EvidentV1::Consent { consent: consent.into(), at: nanoseconds(*at) },
         Entry::Held(hold) => EvidentV1::Held(hold.into()),
+        Entry::Suspended(suspension) => EvidentV1::Suspended((*suspension).into()),
+        Entry::NumberGiven { at } => EvidentV1::NumberGiven { at: nanoseconds(*at) },
         Entry::HoldSettled { settlement, by, at } => {
             EvidentV1::HoldSettled { settlement: (*settlement).into(), by: by.into(), at: nanoseconds(*at) }
         }
@@ -214,6 +220,8 @@ pub fn read_evident(octets: &[u8]) -> Result<Entry, ReadError> {
     Ok(match read::<EvidentV1<'_>>(octets)? {
         EvidentV1::Consent { consent, at } => Entry::ConsentChanged { consent: consent.try_into()?, at: time(at) },
         EvidentV1::Held(hold) => Entry::Held(hold.into()),
+        EvidentV1::Suspended(suspension) => Entry::Suspended(suspension.into()),
+        EvidentV1::NumberGiven { at } => Entry::NumberGiven { at: time(at) },
         EvidentV1::HoldSettled { settlement, by, at } => {
             Entry::HoldSettled { settlement: settlement.into(), by: by.try_into()?, at: time(at) }
         }
@@ -480,6 +488,7 @@ mod tests {
             1 => Just(Answer::NotSent),
             1 => Just(Answer::Refused { command_status: 0x58, retry: Retry::WhenReady }),
             1 => Just(Answer::Refused { command_status: u32::MAX, retry: Retry::Never }),
+            1 => Just(Answer::Refused { command_status: u32::MAX, retry: Retry::OptedOut }),
             1 => Just(Answer::PartlyTaken),
             1 => Just(Answer::Unknown),
         ]
@@ -508,6 +517,7 @@ mod tests {
                 .prop_map(|(staff, reason)| Happening::Event(Event::OptedOutByStaff { staff, reason })),
             1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
             1 => Just(Happening::Event(Event::MarkedUnread)),
+            1 => Just(Happening::Event(Event::NumberGiven)),
             1 => (0..20_u64).prop_map(|id| Happening::Event(Event::AnsweredLate(DeliveryId(id)))),
             1 => Just(Happening::Event(Event::Woken)),
             1 => Just(Happening::Event(Event::Restored(OtherDaemons::Impossible))),
@@ -577,6 +587,8 @@ mod tests {
                         Entry::ConsentChanged { .. }
                         | Entry::Held(_)
                         | Entry::HoldSettled { .. }
+                        | Entry::Suspended(_)
+                        | Entry::NumberGiven { .. }
                         | Entry::Redelivered { .. }
                         | Entry::ReceiptUnmatched { .. } => {
                             prop_assert_eq!(&read_evident(&write_evident(entry).unwrap()).unwrap(), entry);

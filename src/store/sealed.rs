@@ -187,6 +187,8 @@ impl SealedEntry {
             })),
             Entry::ConsentChanged { .. }
             | Entry::Held(_)
+            | Entry::Suspended(_)
+            | Entry::NumberGiven { .. }
             | Entry::HoldSettled { .. }
             | Entry::Redelivered { .. }
             | Entry::ReceiptUnmatched { .. } => {

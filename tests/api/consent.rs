@@ -78,8 +78,7 @@ async fn what_staff_take_for_an_opt_out_is_proved_by_the_patients_text() {
     let (world, id) = held().await;
     world.advance(SignedDuration::from_mins(1));
     let answer = settle(&world, "opt_out").await.expect(200);
-    let opted_out =
-        json!({"state": "opted_out", "since": "2026-03-04T05:01:00Z", "evidence": {"message": id}, "hold": null});
+    let opted_out = json!({"state": "opted_out", "since": "2026-03-04T05:01:00Z", "evidence": {"message": id}, "hold": null, "suspension": null});
     assert_eq!(answer["consent"], opted_out);
     assert_eq!(consent(&world).await, opted_out);
     assert_eq!(staff_texts(&world).await, ["failed"]);

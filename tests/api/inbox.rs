@@ -55,7 +55,7 @@ async fn the_inbox_shows_strangers_and_everybody_who_shares_a_phone() {
     world.receive(STRANGER, "HELP").await;
     let page = world.get("/conversations").await;
     assert_eq!(phones(&page), [STRANGER, JANE]);
-    let none = json!({"state": "none", "since": null, "evidence": null, "hold": null});
+    let none = json!({"state": "none", "since": null, "evidence": null, "hold": null, "suspension": null});
     let [stranger, jane] = &page["conversations"].as_array().unwrap()[..] else { panic!("two conversations") };
     assert_eq!((&stranger["patients"], &stranger["consent"], &stranger["unread"]), (&json!([]), &none, &json!(1)));
     assert_eq!(stranger["last_message"]["kind"], "help");

@@ -61,7 +61,7 @@ async fn a_patient_is_told_with_consent_and_with_who_shares_the_phone() {
             "language": "en", "time_zone": null,
         })
     );
-    let none = json!({"state": "none", "since": null, "evidence": null, "hold": null});
+    let none = json!({"state": "none", "since": null, "evidence": null, "hold": null, "suspension": null});
     let jane = world.get("/patients/jane").await;
     assert_eq!(
         jane,
@@ -72,7 +72,7 @@ async fn a_patient_is_told_with_consent_and_with_who_shares_the_phone() {
     );
 
     world.draft("jane", "hello").await.expect(202);
-    let invited = json!({"state": "invited", "since": "2026-03-04T05:00:00Z", "evidence": null, "hold": null});
+    let invited = json!({"state": "invited", "since": "2026-03-04T05:00:00Z", "evidence": null, "hold": null, "suspension": null});
     assert_eq!(world.get("/patients/john").await["consent"], invited);
 
     world.receive(JANE, "STOP").await;

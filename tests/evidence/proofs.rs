@@ -1,7 +1,10 @@
 //! What each change of consent is proved by.
 
 use assent::domain::ledger::{By, Proof};
-use assent::domain::{Answer, Body, Consent, Draft, Entry, Event, Kind, ReceiptState, Retry, StaffId};
+use assent::domain::{
+    Answer, Body, CarrierCode, Consent, Draft, Entry, Event, Evidence, Kind, MessageId, ReceiptState, Retry, Seq,
+    StaffId,
+};
 use jiff::SignedDuration;
 
 use crate::scene::{Scene, taken};
@@ -235,4 +238,34 @@ fn whatever_is_changed_in_a_proof_changes_its_hash() {
     for one in changed {
         assert_ne!(one.link(), proof.link(), "{one:?}");
     }
+}
+
+#[test]
+fn what_a_carrier_said_is_in_the_hash_to_the_code() {
+    let mut scene = Scene::new();
+    scene.drafts("hello");
+    let cleared = scene.grant().unwrap();
+    scene.answer(&cleared, Answer::Refused { command_status: 27, retry: Retry::OptedOut });
+    check(
+        &scene,
+        &[
+            ("none", "invited", By::Staff(None), None, Some(INVITATION)),
+            ("invited", "opted_out", By::Carrier, None, None),
+        ],
+    );
+    let proof = proofs(&scene).pop().unwrap();
+    let since = scene.now;
+    let saying = |message, code| {
+        let to = Consent::OptedOut { since, evidence: Evidence::Carrier { message, code } };
+        Proof { to, ..proof.clone() }.link()
+    };
+    let (message, other) = (cleared.id(), MessageId { seq: Seq(9), ..cleared.id() });
+    let links = [
+        saying(message, CarrierCode::CommandStatus(27)),
+        saying(message, CarrierCode::CommandStatus(28)),
+        saying(message, CarrierCode::Error(27.try_into().unwrap())),
+        saying(other, CarrierCode::CommandStatus(27)),
+    ];
+    assert_eq!(links[0], proof.link());
+    assert!(links[1..].iter().all(|link| *link != links[0]));
 }

@@ -1,12 +1,13 @@
 //! The document as JSON.
 
+use assent::domain::{Answer, Event, Retry};
 use assent::store::{Done, Location, copy};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::clinic::{Clinic, WORDS, sha256};
 use crate::redis_server::Redis;
-use crate::stage::{HandClock, at, keys_in};
+use crate::stage::{HandClock, Talk, at, draft, key, keys_in, text};
 
 fn read(document: &str) -> Value {
     let read: Value = serde_json::from_str(document).unwrap();
@@ -141,5 +142,56 @@ async fn what_is_not_there_is_not_exported() {
         assert_eq!(output.status.code(), Some(1), "a document that is not whole is none");
         assert!(serde_json::from_slice::<Value>(&output.stdout).is_err());
         assert!(String::from_utf8(output.stderr).unwrap().contains("lacks messages that it had"));
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_at_the_carrier_is_told_with_the_text_and_the_code_in_every_format() {
+    let clinic = Clinic::told().await;
+    let store = clinic.open().await;
+    let mut nela = Talk::new(&store, key("riverside", 900));
+    nela.hear(draft("see you at 3"), at(1)).await;
+    nela.hear(Event::SlotGranted(nela.id(1)), at(2)).await;
+    let answer = Answer::Refused { command_status: 0x413, retry: Retry::OptedOut };
+    nela.hear(Event::Answered { id: nela.id(1), attempt: 1, answer }, at(3)).await;
+    let invitation = nela.id(1).to_string();
+    drop((store, nela));
+    let document = read(&clinic.export(&["--format", "json", "--patient", "new"]));
+    let nela = &document["conversations"][0];
+    assert_eq!(nela["consent"], "opted_out");
+    let change = &nela["consent_history"][1];
+    assert_eq!((&change["by"], &change["words"]), (&json!("carrier"), &Value::Null));
+    assert_eq!(change["carrier"], json!({"message": invitation, "code": "command_status 0x00000413"}));
+    assert_eq!(nela["messages"][1]["failure"], "opted-out");
+    for format in ["csv", "fhir"] {
+        let document = clinic.export(&["--format", format, "--patient", "new"]);
+        assert!(document.contains("command_status 0x00000413"), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_not_the_patients_is_told_with_what_said_so_in_every_format() {
+    let clinic = Clinic::told().await;
+    let store = clinic.open().await;
+    let mut nela = Talk::new(&store, key("riverside", 900));
+    nela.hear(text("START"), at(1)).await;
+    nela.hear(text("wrong number"), at(2)).await;
+    nela.hear(Event::NumberGiven, at(3)).await;
+    drop((store, nela));
+    let document = read(&clinic.export(&["--format", "json", "--patient", "new"]));
+    let nela = &document["conversations"][0];
+    let change = &nela["consent_history"][1];
+    assert_eq!((&change["to"], &change["by"]), (&json!("none"), &json!("patient")));
+    assert_eq!(change["words"]["text"], "wrong number");
+    let reports = nela["reports"].as_array().unwrap();
+    let said = json!({
+        "what": "number suspended", "at": at(2).to_string(), "because": "wrong-number",
+        "message": change["words"]["message"],
+    });
+    assert_eq!((&reports[0], &reports[1]["what"]), (&said, &json!("probable opt-out")));
+    assert_eq!(reports[2], json!({"what": "number given again", "at": at(3).to_string()}));
+    for (format, words) in [("csv", "number given again"), ("fhir", "the patient gave the number again")] {
+        let document = clinic.export(&["--format", format, "--patient", "new"]);
+        assert!(document.contains(words) && document.contains("wrong-number"), "{format}");
     }
 }

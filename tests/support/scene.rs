@@ -1,14 +1,16 @@
 //! A conversation on a table: events go in, time is moved by hand, and what was written down is kept.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use assent::domain::hours::{OfficeHours, Opening, QuietHours, TimeOfDay};
 use assent::domain::outbox::reference;
 use assent::domain::{
-    Answer, Body, BootId, CarrierId, Cleared, Consent, Conversation, ConversationId, ConversationKey, Decision, Draft,
-    Effect, Entry, Event, Fingerprint, Form, Inbound, Kind, Limits, Message, MessageId, OtherDaemons, Outcome, Part,
-    Phone, Policy, Practice, PracticeId, Receipt, ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, Status,
+    Answer, Body, BootId, CarrierError, CarrierId, Cause, Cleared, Consent, Conversation, ConversationId,
+    ConversationKey, Decision, Draft, Effect, Entry, Event, Fingerprint, Form, Inbound, Kind, Limits, Message,
+    MessageId, OtherDaemons, Outcome, Part, Phone, Policy, Practice, PracticeId, Receipt, ReceiptState,
+    SEGMENTS_PER_MINUTE_DEFAULT, Seq, Status,
 };
 use jiff::civil::Weekday;
 use jiff::{SignedDuration, Timestamp};
@@ -96,6 +98,8 @@ impl Scene {
                 Entry::ConsentChanged { .. }
                 | Entry::Held(_)
                 | Entry::HoldSettled { .. }
+                | Entry::Suspended(_)
+                | Entry::NumberGiven { .. }
                 | Entry::UnreadChanged { .. }
                 | Entry::Redelivered { .. }
                 | Entry::ReceiptUnmatched { .. }
@@ -192,6 +196,15 @@ impl Scene {
         for id in carrier_ids(cleared) {
             let reference = Some(reference(cleared.id().seq));
             self.event(Event::Receipted(Receipt { reference, state, ..Receipt::delivered(id) }));
+        }
+    }
+
+    /// The carrier reports that it could not deliver a text, and why.
+    pub fn undelivered(&mut self, cleared: &Cleared, cause: Cause) {
+        let error = Some(CarrierError { code: NonZeroU16::new(27).unwrap(), cause: Some(cause) });
+        let state = ReceiptState::Undeliverable;
+        for id in carrier_ids(cleared) {
+            self.event(Event::Receipted(Receipt { state, error, ..Receipt::delivered(id) }));
         }
     }
 

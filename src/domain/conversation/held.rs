@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use super::Turn;
 use crate::domain::opt_out::ProbableOptOut;
 use crate::domain::{
-    Body, Consent, Entry, Evidence, Hold, Kind, MessageId, Outcome, Refusal, SettledBy, Settlement, StaffId, Status,
+    Body, CarrierCode, Consent, Entry, Evidence, Hold, Kind, MessageId, Outcome, Refusal, SettledBy, Settlement,
+    StaffId, Status,
 };
 
 impl Turn<'_> {
@@ -89,13 +90,26 @@ impl Turn<'_> {
             Consent::None | Consent::Invited { .. } | Consent::OptedIn { .. } => {
                 self.opted_out_quietly(evidence, SettledBy::Staff(staff));
             }
-            Consent::OptedOut { since, .. } => {
-                // Proved anew; what proved it first stays.
-                self.journal
-                    .push(Entry::ConsentChanged { consent: Consent::OptedOut { since, evidence }, at: self.now });
-            }
+            Consent::OptedOut { since, .. } => self.proved_anew(since, evidence),
         }
         Outcome::Recorded
+    }
+
+    /// The carrier says with this code that the patient opted out there. It has told them, so no text says it again; it
+    /// would not get through either.
+    pub(super) fn opted_out_at_carrier(&mut self, message: MessageId, code: CarrierCode) {
+        let evidence = Evidence::Carrier { message, code };
+        match self.next.consent {
+            Consent::None | Consent::Invited { .. } | Consent::OptedIn { .. } => {
+                self.opted_out_quietly(evidence, SettledBy::Carrier);
+            }
+            Consent::OptedOut { since, .. } => self.proved_anew(since, evidence),
+        }
+    }
+
+    /// What proved first that the patient opted out stays.
+    fn proved_anew(&mut self, since: Timestamp, evidence: Evidence) {
+        self.journal.push(Entry::ConsentChanged { consent: Consent::OptedOut { since, evidence }, at: self.now });
     }
 
     /// A hold that nobody has settled in time counts as what it probably is.

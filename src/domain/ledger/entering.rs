@@ -3,7 +3,9 @@
 use jiff::SignedDuration;
 
 use super::{Asked, Awaited, By, INVITATIONS_MAX, Proof, Words};
-use crate::domain::{Consent, Conversation, Entry, Evidence, Kind, Message, MessageId, Phone, SettledBy, Status};
+use crate::domain::{
+    Consent, Conversation, Entry, Evidence, Kind, Message, MessageId, NotTheirs, Phone, SettledBy, Status,
+};
 
 /// Enters each change of consent that a journal tells of: the conversation's part of the ledger moves on, and the proofs come
 /// back to be written down with it. `before` is the consent that the journal begins with, `number` the practice's, and
@@ -51,7 +53,7 @@ pub(in crate::domain) fn enter(
                 };
                 let fate = conversation.ledger.invitations.last().map(|awaited| awaited.status);
                 let Conversation { id, key, ledger, .. } = conversation;
-                let (by, words) = who(&to, fate, ledger.held.as_ref(), journal, rest);
+                let (by, words) = who(&to, fate, ledger.held.as_ref(), journal, place);
                 let proof = Proof {
                     conversation: *id,
                     seq: ledger.count + 1,
@@ -80,6 +82,8 @@ pub(in crate::domain) fn enter(
             | Entry::Redelivered { .. }
             | Entry::ReceiptUnmatched { .. }
             | Entry::HoldSettled { .. }
+            | Entry::Suspended(_)
+            | Entry::NumberGiven { .. }
             | Entry::Proved(_) => {}
         }
     }
@@ -104,6 +108,8 @@ fn added(entry: &Entry) -> Option<&Message> {
         | Entry::ReceiptUnmatched { .. }
         | Entry::Held(_)
         | Entry::HoldSettled { .. }
+        | Entry::Suspended(_)
+        | Entry::NumberGiven { .. }
         | Entry::Proved(_) => None,
     }
 }
@@ -114,14 +120,15 @@ fn invitation_in(entry: &Entry) -> Option<Asked> {
 }
 
 /// Who made consent what it is, and in which words. `fate` is what became of the newest invitation, `held` the text that
-/// holds the conversation, and `rest` the journal from the change on.
+/// holds the conversation, and `place` where in the journal the change is.
 fn who(
     to: &Consent,
     fate: Option<Status>,
     held: Option<&Words>,
     journal: &[Entry],
-    rest: &[Entry],
+    place: usize,
 ) -> (By, Option<Words>) {
+    let (before, rest) = journal.split_at(place);
     match to {
         // The draft that the invitation asks for comes after it.
         Consent::Invited { .. } => {
@@ -136,6 +143,11 @@ fn who(
             });
             (By::Staff(author.flatten()), None)
         }
+        Consent::None if let Some(Entry::Suspended(suspension)) = before.last() => match suspension.because {
+            NotTheirs::Disconnected { .. } => (By::Carrier, None),
+            // Whoever has the phone, which is all that is ever known of a patient who texts.
+            NotTheirs::WrongNumber { text } => (By::Patient, words_in(journal, text)),
+        },
         Consent::None => match fate {
             Some(Status::Failed | Status::Undelivered) => (By::Carrier, None),
             // Staff took back what it was to ask for.
@@ -163,6 +175,7 @@ fn who(
                 (settled_by.unwrap_or(By::Patient), words.or_else(|| held.cloned()))
             }
             Evidence::Staff { staff, .. } => (By::Staff(staff.clone()), None),
+            Evidence::Carrier { .. } => (By::Carrier, None),
         },
     }
 }
@@ -174,6 +187,7 @@ fn settled_by(journal: &[Entry]) -> Option<By> {
         Some(match by {
             SettledBy::Staff(staff) => By::Staff(staff.clone()),
             SettledBy::Patient => By::Patient,
+            SettledBy::Carrier => By::Carrier,
             SettledBy::Time => By::Time,
         })
     })

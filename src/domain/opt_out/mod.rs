@@ -50,6 +50,19 @@ pub fn is_unspoken(text: &str) -> bool {
     unspoken::is_reaction(text) || unspoken::is_receipt(text) || unspoken::is_automatic(&spelling::read(text).meant())
 }
 
+/// The rules whose wordings say that the phone is not the patient's.
+const SAY_WRONG_NUMBER: [&str; 2] = ["wrong-number", "numero-equivocado"];
+
+/// Whether a text says that the phone is not the patient's, whatever else it says before that.
+pub fn says_wrong_number(text: &str) -> bool {
+    if is_unspoken(text) {
+        return false;
+    }
+    let spelled = spelling::read(text);
+    let said = spelled.meant();
+    rules::any_fires(&SAY_WRONG_NUMBER, &unspoken::without_our_own_words(&said))
+}
+
 /// Every rule, in the order in which they are asked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     english::RULES.iter().chain(spanish::RULES)

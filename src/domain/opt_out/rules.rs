@@ -39,6 +39,12 @@ pub(super) fn first_that_fires(said: &[&str]) -> Option<(&'static Rule, Range<us
     PREPARED.iter().find_map(|prepared| Some((prepared.rule, prepared.fires(said)?)))
 }
 
+/// Whether any of the rules of these names fires.
+pub(super) fn any_fires(names: &[&str], said: &[&str]) -> bool {
+    let mut named = PREPARED.iter().filter(|prepared| names.contains(&prepared.rule.name));
+    named.any(|prepared| prepared.fires(said).is_some())
+}
+
 impl Prepared {
     fn fires(&self, said: &[&str]) -> Option<Range<usize>> {
         self.says.matches(said, 0..said.len()).find(|found| !self.is_taken_back(said, found))

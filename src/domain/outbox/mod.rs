@@ -4,20 +4,22 @@
 mod about;
 mod decided;
 mod held;
+mod lost;
 mod quiet;
 mod tracked;
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use tracked::{Arrived, EARLY_RECEIPTS_MAX, EarlyReceipt, Fate, Left, TRACKED_MAX, Tracked, reference};
 
-use crate::domain::consent::{Leaving, NotCleared};
+use crate::domain::consent::{Leaving, NotCleared, Standing};
 use crate::domain::policy::BootId;
 use crate::domain::{
-    Answer, Cleared, Consent, Effect, Entry, Failure, Hold, Kind, Limits, Message, MessageId, Opening, Phone, Policy,
-    Precedence, Retry, Status,
+    Answer, CarrierCode, CarrierError, Cause, Cleared, Consent, Effect, Entry, Failure, Kind, Limits, Message,
+    MessageId, Opening, Phone, Policy, Precedence, Retry, Status,
 };
 
 /// The unfinished messages, each list in the order of their places in the thread.
@@ -76,12 +78,14 @@ pub enum Pause {
     Quiet,
 }
 
-/// Whether the patient opted out, or probably did, while a message was on its way.
+/// Whether the patient opted out, or probably did, or lost the phone while a message was on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recalled {
     Yes,
     /// It is held if it comes back.
     ToBeHeld,
+    /// The phone is not the patient's any more.
+    NotTheirs,
     No,
 }
 
@@ -95,8 +99,33 @@ pub(in crate::domain) struct Step<'a> {
 /// What became of a message that is finished, for the conversation to draw its conclusions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::domain) struct Finished {
+    pub id: MessageId,
     pub kind: Kind,
     pub status: Status,
+    /// What the carrier said of the phone by the way.
+    pub told: Option<Told>,
+}
+
+/// What a carrier says of a phone when it does not take or deliver a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::domain) enum Told {
+    /// Its owner opted out at the carrier.
+    OptedOut(CarrierCode),
+    /// Nobody has it.
+    Disconnected(NonZeroU16),
+}
+
+impl Told {
+    fn by(failure: Option<Failure>) -> Option<Self> {
+        let Some(Failure::NotDelivered { error: Some(CarrierError { code, cause: Some(cause) }), .. }) = failure else {
+            return None;
+        };
+        match cause {
+            Cause::OptedOutAtCarrier => Some(Self::OptedOut(CarrierCode::Error(code))),
+            Cause::UnknownNumber => Some(Self::Disconnected(code)),
+            Cause::Landline | Cause::Unreachable | Cause::BlockedByCarrier | Cause::OverLimit | Cause::Content => None,
+        }
+    }
 }
 
 impl Outbox {
@@ -201,7 +230,7 @@ impl Outbox {
     pub(in crate::domain) fn leave(
         &mut self,
         id: MessageId,
-        (consent, hold): (&Consent, Option<&Hold>),
+        standing: Standing<'_>,
         to: &Phone,
         policy: &Policy,
         step: &mut Step<'_>,
@@ -228,7 +257,7 @@ impl Outbox {
             reference: reference(id.seq),
             expires_at,
         };
-        match consent.clear(hold, leaving) {
+        match standing.clear(leaving) {
             Ok(cleared) => {
                 waiting.attempts += 1;
                 let deadline = step.now + policy.limits.sending;
@@ -238,14 +267,14 @@ impl Outbox {
                 waiting.become_(Status::Sending, None, step);
                 Some(cleared)
             }
-            Err(NotCleared) if hold.is_some() && waiting.message.kind.is_held_back() => {
+            Err(NotCleared) if standing.hold.is_some() && waiting.message.kind.is_held_back() => {
                 waiting.hold(step);
                 None
             }
             Err(NotCleared) => {
                 // What it was to say is no longer so: a START confirmation after a STOP, for one.
                 let mut waiting = self.waiting.remove(index);
-                let (status, failure) = match (&waiting.message.kind, consent) {
+                let (status, failure) = match (&waiting.message.kind, standing.consent) {
                     (Kind::StaffText { .. }, Consent::OptedOut { .. }) => (Status::Failed, Some(Failure::OptedOut)),
                     _ => (Status::Expired, None),
                 };
@@ -284,7 +313,7 @@ impl Outbox {
         attempt: u32,
         answer: Answer,
         step: &mut Step<'_>,
-    ) -> Option<Finished> {
+    ) -> Vec<Finished> {
         let in_flight = self.waiting.iter().position(|waiting| waiting.is_in_flight(id, attempt));
         match in_flight {
             Some(index) => self.answered_in_time(index, answer, step),
@@ -292,7 +321,7 @@ impl Outbox {
         }
     }
 
-    fn answered_in_time(&mut self, index: usize, answer: Answer, step: &mut Step<'_>) -> Option<Finished> {
+    fn answered_in_time(&mut self, index: usize, answer: Answer, step: &mut Step<'_>) -> Vec<Finished> {
         let finished = match answer {
             Answer::Taken { ids } => {
                 self.track(index, Fate::sent(ids), step);
@@ -308,30 +337,28 @@ impl Outbox {
                 let tries_left = match retry {
                     Retry::WhenReady => true,
                     Retry::FewTimes => self.waiting[index].attempts < step.limits.doubtful_tries_max,
-                    Retry::Never => false,
+                    Retry::Never | Retry::OptedOut => false,
                 };
                 if tries_left {
                     self.try_again(index, step)
                 } else {
-                    Some(self.finish(index, Status::Failed, Some(Failure::CarrierRejected { command_status }), step))
+                    let (failure, told) = refused(command_status, retry);
+                    Some(Finished { told, ..self.finish(index, Status::Failed, Some(failure), step) })
                 }
             }
             Answer::PartlyTaken => Some(self.finish(index, Status::Failed, Some(Failure::PartlySent), step)),
         };
-        finished.or(self.replay_early_receipts(step))
+        finished.into_iter().chain(self.replay_early_receipts(step)).collect()
     }
 
     /// Moves what is in flight to `unconfirmed` where its deadline has passed, or where `is_lost` says
     /// that whoever was sending it is gone.
-    pub(in crate::domain) fn doubt(
-        &mut self,
-        is_lost: impl Fn(BootId) -> bool,
-        step: &mut Step<'_>,
-    ) -> Option<Finished> {
-        let index = self.waiting.iter().position(|waiting| match waiting.stage {
+    pub(in crate::domain) fn doubt(&mut self, is_lost: impl Fn(BootId) -> bool, step: &mut Step<'_>) -> Vec<Finished> {
+        let found = self.waiting.iter().position(|waiting| match waiting.stage {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
             Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
-        })?;
+        });
+        let Some(index) = found else { return Vec::new() };
         let fate = self.waiting[index].unconfirmed();
         self.track(index, fate, step);
         self.replay_early_receipts(step)
@@ -351,7 +378,8 @@ impl Outbox {
         self.waiting.retain_mut(|waiting| match waiting.stage {
             Stage::Queued { expires_at, .. } if expires_at <= step.now => {
                 waiting.become_(Status::Expired, None, step);
-                expired.push(Finished { kind: waiting.message.kind.clone(), status: Status::Expired });
+                let Message { id, kind, status, .. } = waiting.message.clone();
+                expired.push(Finished { id, kind, status, told: None });
                 false
             }
             Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
@@ -396,7 +424,9 @@ impl Outbox {
     /// What a daemon is to write no more of: the patient opted out, or probably did, while this run of it was writing.
     pub(in crate::domain) fn recalled_from(&self, ours: BootId) -> Option<Effect> {
         self.waiting.iter().find_map(|waiting| match waiting.stage {
-            Stage::Sending { boot, recalled: Recalled::Yes | Recalled::ToBeHeld, .. } if boot == ours => {
+            Stage::Sending { boot, recalled: Recalled::Yes | Recalled::ToBeHeld | Recalled::NotTheirs, .. }
+                if boot == ours =>
+            {
                 Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
             }
             Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
@@ -432,6 +462,9 @@ impl Outbox {
                 waiting.hold(step);
                 return None;
             }
+            Recalled::NotTheirs => {
+                return Some(self.finish(index, Status::Failed, Some(Failure::Unreachable), step));
+            }
             Recalled::No => {}
         }
         let doublings = (waiting.attempts.saturating_sub(1)).min(16);
@@ -444,7 +477,15 @@ impl Outbox {
     fn finish(&mut self, index: usize, status: Status, failure: Option<Failure>, step: &mut Step<'_>) -> Finished {
         let mut waiting = self.waiting.remove(index);
         waiting.become_(status, failure, step);
-        Finished { kind: waiting.message.kind, status }
+        Finished { id: waiting.message.id, kind: waiting.message.kind, status, told: Told::by(failure) }
+    }
+}
+
+/// What a refusal that is final makes of a text, and what it says of the phone.
+fn refused(command_status: u32, retry: Retry) -> (Failure, Option<Told>) {
+    match retry {
+        Retry::OptedOut => (Failure::OptedOut, Some(Told::OptedOut(CarrierCode::CommandStatus(command_status)))),
+        Retry::WhenReady | Retry::FewTimes | Retry::Never => (Failure::CarrierRejected { command_status }, None),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Finished, Outbox, Step};
+use super::{Finished, Outbox, Step, Told, refused};
 use crate::domain::{
     Answer, CarrierId, Clues, Entry, Failure, Kind, MessageId, Opening, Receipt, ReceiptState, Seq, Status,
 };
@@ -85,11 +85,12 @@ impl Outbox {
         attempt: u32,
         answer: Answer,
         step: &mut Step<'_>,
-    ) -> Option<Finished> {
-        let index = self.tracked.iter().position(|tracked| {
+    ) -> Vec<Finished> {
+        let found = self.tracked.iter().position(|tracked| {
             tracked.id == id && tracked.attempt == attempt && matches!(tracked.fate, Fate::Unconfirmed { .. })
-        })?;
-        let (status, failure) = match answer {
+        });
+        let Some(index) = found else { return Vec::new() };
+        let (failure, told) = match answer {
             Answer::Taken { ids } => {
                 let tracked = Arc::make_mut(&mut self.tracked[index]);
                 if let Fate::Unconfirmed { arrived, .. } = std::mem::replace(&mut tracked.fate, Fate::sent(ids)) {
@@ -100,13 +101,11 @@ impl Outbox {
                 step.journal.push(Entry::Updated { id, status: Status::Sent, failure: None, at: step.now });
                 return self.replay_early_receipts(step);
             }
-            Answer::Refused { command_status, .. } => {
-                (Status::Failed, Some(Failure::CarrierRejected { command_status }))
-            }
-            Answer::PartlyTaken => (Status::Failed, Some(Failure::PartlySent)),
-            Answer::NotSent | Answer::Unknown => return None,
+            Answer::Refused { command_status, retry } => refused(command_status, retry),
+            Answer::PartlyTaken => (Failure::PartlySent, None),
+            Answer::NotSent | Answer::Unknown => return Vec::new(),
         };
-        Some(self.settle(index, status, failure, step))
+        vec![Finished { told, ..self.settle(index, Status::Failed, Some(failure), step) }]
     }
 
     /// The carrier reported on a segment. `None` when no message fits.
@@ -167,15 +166,15 @@ impl Outbox {
         self.early_receipts.push(early);
     }
 
-    pub(super) fn replay_early_receipts(&mut self, step: &mut Step<'_>) -> Option<Finished> {
-        let mut finished = None;
+    pub(super) fn replay_early_receipts(&mut self, step: &mut Step<'_>) -> Vec<Finished> {
+        let mut finished = Vec::new();
         let mut index = 0;
         // Each is looked at among the others: two that fit one text equally well are about neither.
         while let Some(early) = self.early_receipts.get(index) {
             let receipt = early.receipt.clone();
             match self.receipted(&receipt, step) {
                 Some(result) => {
-                    finished = finished.or(result);
+                    finished.extend(result);
                     self.early_receipts.remove(index);
                 }
                 None => index += 1,
@@ -206,7 +205,7 @@ impl Outbox {
     ) -> Finished {
         let tracked = self.tracked.remove(index);
         step.journal.push(Entry::Updated { id: tracked.id, status, failure, at: step.now });
-        Finished { kind: tracked.kind.clone(), status }
+        Finished { id: tracked.id, kind: tracked.kind.clone(), status, told: Told::by(failure) }
     }
 }
 

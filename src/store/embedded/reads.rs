@@ -255,6 +255,7 @@ fn inbox_row(database: &Connection, cipher: &Cipher, place: i64) -> Read<InboxRo
         phone: stored.conversation.key.phone,
         consent: stored.conversation.consent,
         hold: stored.conversation.hold,
+        suspension: stored.conversation.suspension,
         unread: row.get(6)?,
         active_at,
         last: last.map(|id| message(database, cipher, look_up, id)).transpose()?.flatten(),

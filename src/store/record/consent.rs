@@ -1,12 +1,15 @@
-//! Consent, and what holds it, as they are written.
+//! Consent, and what stands over it, as they are written.
 
 use std::borrow::Cow;
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
 use super::{MessageIdV1, ReadError, nanoseconds, time};
 use crate::domain::opt_out::ProbableOptOut;
-use crate::domain::{Body, Consent, Evidence, Hold, SettledBy, Settlement, StaffId};
+use crate::domain::{
+    Body, CarrierCode, Consent, Evidence, Hold, NotTheirs, SettledBy, Settlement, StaffId, Suspension,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +36,37 @@ pub(super) enum ConsentV1<'a> {
         #[serde(borrow)]
         reason: Cow<'a, str>,
     },
+    OptedOutAtCarrier {
+        since: i64,
+        message: MessageIdV1,
+        code: CarrierCodeV1,
+    },
+}
+
+/// The code with which a carrier said something.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CarrierCodeV1 {
+    CommandStatus(u32),
+    Error(NonZeroU16),
+}
+
+impl From<CarrierCode> for CarrierCodeV1 {
+    fn from(code: CarrierCode) -> Self {
+        match code {
+            CarrierCode::CommandStatus(status) => Self::CommandStatus(status),
+            CarrierCode::Error(code) => Self::Error(code),
+        }
+    }
+}
+
+impl From<CarrierCodeV1> for CarrierCode {
+    fn from(code: CarrierCodeV1) -> Self {
+        match code {
+            CarrierCodeV1::CommandStatus(status) => Self::CommandStatus(status),
+            CarrierCodeV1::Error(code) => Self::Error(code),
+        }
+    }
 }
 
 impl<'a> From<&'a Consent> for ConsentV1<'a> {
@@ -53,6 +87,9 @@ impl<'a> From<&'a Consent> for ConsentV1<'a> {
                         staff: staff.as_ref().map(|id| id.as_str().into()),
                         reason: reason.expose().into(),
                     },
+                    Evidence::Carrier { message, code } => {
+                        Self::OptedOutAtCarrier { since, message: (*message).into(), code: (*code).into() }
+                    }
                 }
             }
         }
@@ -73,6 +110,10 @@ impl TryFrom<ConsentV1<'_>> for Consent {
             }
             ConsentV1::OptedOutByStaff { since, staff, reason } => {
                 let evidence = Evidence::Staff { staff: staff_id(staff)?, reason: Body::new(reason) };
+                Self::OptedOut { since: time(since), evidence }
+            }
+            ConsentV1::OptedOutAtCarrier { since, message, code } => {
+                let evidence = Evidence::Carrier { message: message.into(), code: code.into() };
                 Self::OptedOut { since: time(since), evidence }
             }
         })
@@ -107,6 +148,40 @@ impl From<HoldV1<'_>> for Hold {
     }
 }
 
+/// A suspension: since when, and what says that the number is not the patient's.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SuspensionV1 {
+    since: i64,
+    because: NotTheirsV1,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NotTheirsV1 {
+    Disconnected { message: MessageIdV1, code: NonZeroU16 },
+    WrongNumber { text: MessageIdV1 },
+}
+
+impl From<Suspension> for SuspensionV1 {
+    fn from(Suspension { since, because }: Suspension) -> Self {
+        let because = match because {
+            NotTheirs::Disconnected { message, code } => NotTheirsV1::Disconnected { message: message.into(), code },
+            NotTheirs::WrongNumber { text } => NotTheirsV1::WrongNumber { text: text.into() },
+        };
+        Self { since: nanoseconds(since), because }
+    }
+}
+
+impl From<SuspensionV1> for Suspension {
+    fn from(SuspensionV1 { since, because }: SuspensionV1) -> Self {
+        let because = match because {
+            NotTheirsV1::Disconnected { message, code } => NotTheirs::Disconnected { message: message.into(), code },
+            NotTheirsV1::WrongNumber { text } => NotTheirs::WrongNumber { text: text.into() },
+        };
+        Self { since: time(since), because }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SettlementV1 {
@@ -137,6 +212,7 @@ impl From<SettlementV1> for Settlement {
 pub(super) enum SettledByV1<'a> {
     Staff(#[serde(borrow)] Option<Cow<'a, str>>),
     Patient,
+    Carrier,
     Time,
 }
 
@@ -145,6 +221,7 @@ impl<'a> From<&'a SettledBy> for SettledByV1<'a> {
         match by {
             SettledBy::Staff(staff) => Self::Staff(staff.as_ref().map(|id| id.as_str().into())),
             SettledBy::Patient => Self::Patient,
+            SettledBy::Carrier => Self::Carrier,
             SettledBy::Time => Self::Time,
         }
     }
@@ -157,6 +234,7 @@ impl TryFrom<SettledByV1<'_>> for SettledBy {
         Ok(match by {
             SettledByV1::Staff(staff) => Self::Staff(staff_id(staff)?),
             SettledByV1::Patient => Self::Patient,
+            SettledByV1::Carrier => Self::Carrier,
             SettledByV1::Time => Self::Time,
         })
     }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::ledger::LedgerV1;
 use super::message::{KindV1, MarksV1, MessageV1, ReceiptV1, read_marks, write_marks};
 use super::wordings::LanguageV1;
-use super::{ConsentV1, HoldV1, KeyV1, MessageIdV1, ReadError, any_octets, base64, nanoseconds, octets, time};
+use super::{
+    ConsentV1, HoldV1, KeyV1, MessageIdV1, ReadError, SuspensionV1, any_octets, base64, nanoseconds, octets, time,
+};
 use crate::domain::letters::{Coding, Language, Segment, Shifts};
 use crate::domain::outbox::{
     Arrived, Asked, EarlyReceipt, Fate, Left, Outbox, Pause, Recalled, Stage, Tracked, Waiting,
@@ -30,6 +32,8 @@ pub struct ConversationV1<'a> {
     /// Not in what was written before probable opt-outs were held.
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     hold: Option<HoldV1<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspension: Option<SuspensionV1>,
     last: u64,
     active_at: i64,
     unread: u32,
@@ -120,6 +124,9 @@ enum StageV1 {
         /// Whether it is held if it comes back; else it fails.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         to_be_held: bool,
+        /// Whether it fails because the phone is not the patient's any more.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        not_theirs: bool,
         /// Without it, as many as the text has segments: the first release did not know of any other way.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pdus: Option<u32>,
@@ -202,6 +209,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             key,
             consent,
             hold,
+            suspension,
             outbox: Outbox { waiting, tracked, early_receipts },
             last,
             active_at,
@@ -221,6 +229,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             key: key.into(),
             consent: consent.into(),
             hold: hold.as_ref().map(HoldV1::from),
+            suspension: suspension.map(SuspensionV1::from),
             last: last.0,
             active_at: nanoseconds(*active_at),
             unread: *unread,
@@ -250,6 +259,7 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
             key: written.key.try_into()?,
             consent: written.consent.try_into()?,
             hold: written.hold.map(Into::into),
+            suspension: written.suspension.map(Into::into),
             outbox: Outbox {
                 waiting: written.waiting.into_iter().map(Waiting::try_from).collect::<Result<_, _>>()?,
                 tracked: written
@@ -342,6 +352,7 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
                 expires_at: nanoseconds(expires_at),
                 recalled: recalled != Recalled::No,
                 to_be_held: recalled == Recalled::ToBeHeld,
+                not_theirs: recalled == Recalled::NotTheirs,
                 pdus: Some(pdus),
             },
         };
@@ -369,14 +380,15 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
                 asked: asked_until.zip(asked_by).map(|(until, by)| Asked { by: BootId(by), until: time(until) }),
                 expires_at: time(expires_at),
             },
-            StageV1::Sending { boot, deadline, expires_at, recalled, to_be_held, pdus } => Stage::Sending {
+            StageV1::Sending { boot, deadline, expires_at, recalled, to_be_held, not_theirs, pdus } => Stage::Sending {
                 boot: BootId(boot),
                 deadline: time(deadline),
                 expires_at: time(expires_at),
-                recalled: match (recalled, to_be_held) {
-                    (false, _) => Recalled::No,
-                    (true, false) => Recalled::Yes,
-                    (true, true) => Recalled::ToBeHeld,
+                recalled: match (recalled, to_be_held, not_theirs) {
+                    (false, _, _) => Recalled::No,
+                    (true, false, false) => Recalled::Yes,
+                    (true, true, false) => Recalled::ToBeHeld,
+                    (true, _, true) => Recalled::NotTheirs,
                 },
                 pdus: pdus.unwrap_or(message.segments),
             },

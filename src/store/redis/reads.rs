@@ -144,6 +144,7 @@ fn inbox_row(cipher: &Cipher, fields: &[Vec<u8>]) -> Read<InboxRow> {
         phone: stored.conversation.key.phone,
         consent: stored.conversation.consent,
         hold: stored.conversation.hold,
+        suspension: stored.conversation.suspension,
         unread: number(unread)?,
         active_at,
         last: match fixed.is_empty() {
