@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::domain::ledger::{Asked, By, Proof, Words};
 use crate::domain::{
-    Body, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt, SettledBy,
-    Settlement, StaffMember,
+    Body, Consent, ConversationId, Evidence, Hold, Imported, Message, MessageId, Patient, Phone, Practice, Receipt,
+    SettledBy, Settlement, StaffMember,
 };
 
 pub use hashed::Hashed;
@@ -75,10 +75,25 @@ impl From<Proof> for Change {
 }
 
 impl Change {
-    /// What staff wrote down of a patient who told them.
+    /// The row of an earlier vendor's list, where that made it.
+    fn imported(&self) -> Option<&Imported> {
+        match &self.to {
+            Consent::OptedOut { evidence: Evidence::Imported(imported), .. } => Some(imported),
+            Consent::OptedOut {
+                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Staff { .. },
+                ..
+            }
+            | Consent::None
+            | Consent::Invited { .. }
+            | Consent::OptedIn { .. } => None,
+        }
+    }
+
+    /// What staff, or the practice's earlier vendor, wrote down of a patient who told them.
     fn reason(&self) -> Option<&Body> {
         match &self.to {
             Consent::OptedOut { evidence: Evidence::Staff { reason, .. }, .. } => Some(reason),
+            Consent::OptedOut { evidence: Evidence::Imported(imported), .. } => imported.reason.as_ref(),
             Consent::OptedOut { evidence: Evidence::Text(_) | Evidence::AmbiguousText(_), .. }
             | Consent::None
             | Consent::Invited { .. }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::keyword::Meaning;
-use super::{Body, Hold, Kind, MessageId, Phone, StaffId};
+use super::{Body, Hold, Imported, Kind, MessageId, Phone, StaffId};
 
 /// What the owner of a phone has agreed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Evidence {
     AmbiguousText(MessageId),
     /// The patient told staff, who wrote down how; nobody in particular when the operator's own token did.
     Staff { staff: Option<StaffId>, reason: Body },
+    /// The practice's earlier vendor wrote it down.
+    Imported(Box<Imported>),
 }
 
 impl Evidence {
@@ -35,7 +37,7 @@ impl Evidence {
     pub fn text(&self) -> Option<MessageId> {
         match self {
             Self::Text(id) | Self::AmbiguousText(id) => Some(*id),
-            Self::Staff { .. } => None,
+            Self::Staff { .. } | Self::Imported(_) => None,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Body, BootId, CarrierId, DeliveryId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement, StaffId,
+    Body, BootId, CarrierId, DeliveryId, Draft, Imported, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement,
+    StaffId,
 };
 
 /// Something that happened. Time is passed beside it.
@@ -27,6 +28,8 @@ pub enum Event {
     HoldSettled { settlement: Settlement, staff: Option<StaffId> },
     /// The patient told staff, by voice or in person, that they want no texts.
     OptedOutByStaff { staff: Option<StaffId>, reason: Body },
+    /// The practice's earlier vendor wrote down that the patient wants no texts.
+    OptedOutByImport(Imported),
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
     /// The budget of the day is too small for this message; the day ends at this instant.

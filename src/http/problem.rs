@@ -131,6 +131,9 @@ impl Problem {
                 (StatusCode::CONFLICT, "invitation-limit", "The patient was invited and did not answer")
             }
             Self::Refused(Refusal::NotHeld, _) => (StatusCode::CONFLICT, "not-held", "There is nothing to settle"),
+            Self::Refused(Refusal::OptedInSince, _) => {
+                (StatusCode::CONFLICT, "opted-in-since", "The patient has opted in since")
+            }
             Self::Unavailable | Self::TooBusy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment")
             }
@@ -228,6 +231,7 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
             "Only a message that is unconfirmed is decided about. Its status says what it is.".into()
         }
         Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
+        Refusal::OptedInSince => "The patient texted that they want texts, after what this is about.".into(),
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",
             day_of(again_at, practice),

@@ -162,7 +162,7 @@ pub struct ConsentView {
     hold: Option<HoldView>,
 }
 
-/// The patient's text, or what staff wrote down.
+/// The patient's text, what staff wrote down, or what was imported.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum EvidenceView {
@@ -175,6 +175,13 @@ enum EvidenceView {
     Staff {
         staff: Option<String>,
         reason: String,
+    },
+    /// A row of a list of the practice's earlier vendor.
+    Imported {
+        file_sha256: String,
+        line: u64,
+        opted_out_at: Option<String>,
+        reason: Option<String>,
     },
 }
 
@@ -222,6 +229,12 @@ impl EvidenceView {
                 let staff = staff.as_ref().map(StaffId::to_string);
                 Self::Staff { staff, reason: reason.expose().to_owned() }
             }
+            Evidence::Imported(imported) => Self::Imported {
+                file_sha256: imported.file.to_string(),
+                line: imported.line,
+                opted_out_at: imported.opted_out_at.map(|at| at.to_string()),
+                reason: imported.reason.as_ref().map(|reason| reason.expose().to_owned()),
+            },
         }
     }
 }

@@ -163,6 +163,7 @@ fn who(
                 (settled_by.unwrap_or(By::Patient), words.or_else(|| held.cloned()))
             }
             Evidence::Staff { staff, .. } => (By::Staff(staff.clone()), None),
+            Evidence::Imported(_) => (By::Import, None),
         },
     }
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageIdV1, ReadError, nanoseconds, time};
+use super::{MessageIdV1, ReadError, base64, nanoseconds, octets, time};
 use crate::domain::opt_out::ProbableOptOut;
-use crate::domain::{Body, Consent, Evidence, Hold, SettledBy, Settlement, StaffId};
+use crate::domain::{Body, Consent, Evidence, FileHash, Hold, Imported, SettledBy, Settlement, StaffId};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +33,14 @@ pub(super) enum ConsentV1<'a> {
         #[serde(borrow)]
         reason: Cow<'a, str>,
     },
+    OptedOutByImport {
+        since: i64,
+        file: String,
+        line: u64,
+        opted_out_at: Option<i64>,
+        #[serde(borrow)]
+        reason: Option<Cow<'a, str>>,
+    },
 }
 
 impl<'a> From<&'a Consent> for ConsentV1<'a> {
@@ -52,6 +60,13 @@ impl<'a> From<&'a Consent> for ConsentV1<'a> {
                         since,
                         staff: staff.as_ref().map(|id| id.as_str().into()),
                         reason: reason.expose().into(),
+                    },
+                    Evidence::Imported(imported) => Self::OptedOutByImport {
+                        since,
+                        file: base64(&imported.file.0),
+                        line: imported.line,
+                        opted_out_at: imported.opted_out_at.map(nanoseconds),
+                        reason: imported.reason.as_ref().map(|reason| reason.expose().into()),
                     },
                 }
             }
@@ -74,6 +89,11 @@ impl TryFrom<ConsentV1<'_>> for Consent {
             ConsentV1::OptedOutByStaff { since, staff, reason } => {
                 let evidence = Evidence::Staff { staff: staff_id(staff)?, reason: Body::new(reason) };
                 Self::OptedOut { since: time(since), evidence }
+            }
+            ConsentV1::OptedOutByImport { since, file, line, opted_out_at, reason } => {
+                let (file, opted_out_at) = (FileHash(octets(&file)?), opted_out_at.map(time));
+                let imported = Imported { file, line, opted_out_at, reason: reason.map(Body::new) };
+                Self::OptedOut { since: time(since), evidence: Evidence::Imported(Box::new(imported)) }
             }
         })
     }
