@@ -181,7 +181,7 @@ impl Daemon {
 }
 
 /// Waits until nobody holds the store any more, so that its lock is free when the daemon says that it has stopped.
-async fn close(store: Arc<dyn Store>) {
+pub async fn close(store: Arc<dyn Store>) {
     let mut left = STORE_CLOSE.as_millis() / STORE_CLOSE_STEP.as_millis();
     while Arc::strong_count(&store) > 1 && left > 0 {
         tokio::time::sleep(STORE_CLOSE_STEP).await;

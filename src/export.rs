@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::domain::ledger::{Asked, By, Proof, Words};
 use crate::domain::{
-    Body, CarrierCode, Consent, ConversationId, Evidence, Hold, Message, MessageId, Patient, Phone, Practice, Receipt,
-    SettledBy, Settlement, StaffMember, Suspension,
+    Body, CarrierCode, Consent, ConversationId, Evidence, Hold, Imported, Message, MessageId, Patient, Phone, Practice,
+    Receipt, SettledBy, Settlement, StaffMember, Suspension,
 };
 
 pub use hashed::Hashed;
@@ -75,31 +75,36 @@ impl From<Proof> for Change {
 }
 
 impl Change {
-    /// What staff wrote down of a patient who told them.
-    fn reason(&self) -> Option<&Body> {
+    /// What proves that the patient wants no texts, where the change is one to that.
+    fn evidence(&self) -> Option<&Evidence> {
         match &self.to {
-            Consent::OptedOut { evidence: Evidence::Staff { reason, .. }, .. } => Some(reason),
-            Consent::OptedOut {
-                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Carrier { .. },
-                ..
-            }
-            | Consent::None
-            | Consent::Invited { .. }
-            | Consent::OptedIn { .. } => None,
+            Consent::OptedOut { evidence, .. } => Some(evidence),
+            Consent::None | Consent::Invited { .. } | Consent::OptedIn { .. } => None,
+        }
+    }
+
+    /// The row of an earlier vendor's list, where that made it.
+    fn imported(&self) -> Option<&Imported> {
+        match self.evidence()? {
+            Evidence::Imported(imported) => Some(imported),
+            Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Staff { .. } | Evidence::Carrier { .. } => None,
+        }
+    }
+
+    /// What staff, or the practice's earlier vendor, wrote down of a patient who told them.
+    fn reason(&self) -> Option<&Body> {
+        match self.evidence()? {
+            Evidence::Staff { reason, .. } => Some(reason),
+            Evidence::Imported(imported) => imported.reason.as_ref(),
+            Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Carrier { .. } => None,
         }
     }
 
     /// The text that the carrier did not take or deliver because the patient opted out there, and its code.
     fn refused(&self) -> Option<(MessageId, CarrierCode)> {
-        match &self.to {
-            Consent::OptedOut { evidence: Evidence::Carrier { message, code }, .. } => Some((*message, *code)),
-            Consent::OptedOut {
-                evidence: Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Staff { .. },
-                ..
-            }
-            | Consent::None
-            | Consent::Invited { .. }
-            | Consent::OptedIn { .. } => None,
+        match self.evidence()? {
+            Evidence::Carrier { message, code } => Some((*message, *code)),
+            Evidence::Text(_) | Evidence::AmbiguousText(_) | Evidence::Staff { .. } | Evidence::Imported(_) => None,
         }
     }
 }

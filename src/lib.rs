@@ -39,6 +39,7 @@
 //! | [`simulator`] | a simulated carrier, for the demo and for tests |
 //! | [`http`] | the API; its route table is the table of contents |
 //! | [`export`] | what was said and what proves consent, as one document |
+//! | [`import`] | a list of opt-outs from an earlier vendor, row by row |
 //! | [`console`] | the page |
 //! | [`config`] | what the operator decides |
 //! | [`telemetry`] | logs and metrics, without personal data |
@@ -56,7 +57,7 @@
 //!
 //! # What is deliberately absent
 //!
-//! - No way to opt a patient in but the patient's own text.
+//! - No way to opt a patient in but the patient's own text: [`import`] reads opt-outs, and nothing else.
 //! - No constructor of [`domain::Cleared`] outside the consent gate, and no carrier that takes anything else.
 //! - No clock in [`domain`], and no serde: what is stored has a written form of its own, in [`store`].
 //! - No retry of what may have gone out.
@@ -76,6 +77,7 @@ pub mod conversations;
 pub mod domain;
 pub mod export;
 pub mod http;
+pub mod import;
 pub mod inbox;
 pub mod ports;
 pub mod records;

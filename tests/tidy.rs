@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Who may know whom: a module, and the modules of this crate that it may name. Nobody may name the rest.
-const MAY_KNOW: [(&str, &[&str]); 15] = [
+const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("conversations", &["domain", "ports"]),
@@ -19,6 +19,7 @@ const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("http", &["domain", "ports", "conversations", "records", "inbox", "console"]),
     ("console", &[]),
     ("export", &["domain"]),
+    ("import", &["domain"]),
     ("config", &["domain", "carrier"]),
     ("telemetry", &[]),
     ("service", &["carrier", "conversations"]),

@@ -6,6 +6,7 @@ mod carrier_test;
 mod check;
 mod demo;
 mod export;
+mod import;
 mod progress;
 mod serve;
 mod store;
@@ -48,6 +49,7 @@ enum Command {
     Store(store::Store),
     Audit(audit::Audit),
     Export(export::Export),
+    Import(import::Import),
 }
 
 /// Runs the command that the arguments name.
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
         Command::Store(store) => on_runtime(store.run()),
         Command::Audit(audit) => on_runtime(audit.run()),
         Command::Export(export) => on_runtime(export.run()),
+        Command::Import(import) => on_runtime(import.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,6 +120,8 @@ enum Failure {
     )]
     Altered { findings: usize },
     #[error(transparent)]
+    Import(#[from] import::ImportError),
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -140,6 +145,7 @@ impl Failure {
             | Self::Altered { .. }
             | Self::CarrierTest(_)
             | Self::Copy(_)
+            | Self::Import(_)
             | Self::Io(_) => ExitCode::FAILURE,
         }
     }

@@ -16,6 +16,7 @@ mod news;
 mod read_back;
 mod reception;
 mod step;
+pub mod unattended;
 mod wakes;
 
 pub use directory::{Change, Directory, Doors, LIVE_CONVERSATIONS_MAX, Patience};

@@ -20,7 +20,7 @@ use crate::ports::{Commit, CommitError, KeptAnswer, OperationId, Store, StoreErr
 
 /// How often a decision is made anew because another daemon wrote first. A burst of letters there may win many times in a
 /// row; whoever waits gives up in time.
-const CONFLICTS_MAX: usize = 64;
+pub(super) const CONFLICTS_MAX: usize = 64;
 
 /// One letter being dealt with.
 pub(super) struct Step {
@@ -313,6 +313,6 @@ fn unavailable(error: StoreError) -> AskError {
     }
 }
 
-fn random_u64() -> u64 {
+pub(super) fn random_u64() -> u64 {
     getrandom::u64().expect("the operating system has random numbers")
 }

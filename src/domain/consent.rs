@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use jiff::Timestamp;
 
 use super::keyword::Meaning;
-use super::{Body, Hold, Kind, MessageId, Phone, StaffId, Suspension};
+use super::{Body, Hold, Imported, Kind, MessageId, Phone, StaffId, Suspension};
 
 /// What the owner of a phone has agreed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum Evidence {
     AmbiguousText(MessageId),
     /// The patient told staff, who wrote down how; nobody in particular when the operator's own token did.
     Staff { staff: Option<StaffId>, reason: Body },
+    /// The practice's earlier vendor wrote it down.
+    Imported(Box<Imported>),
     /// The carrier did not take or deliver this text of ours, because the patient opted out there.
     Carrier { message: MessageId, code: CarrierCode },
 }
@@ -58,7 +60,7 @@ impl Evidence {
     pub fn text(&self) -> Option<MessageId> {
         match self {
             Self::Text(id) | Self::AmbiguousText(id) => Some(*id),
-            Self::Staff { .. } | Self::Carrier { .. } => None,
+            Self::Staff { .. } | Self::Carrier { .. } | Self::Imported(_) => None,
         }
     }
 }

@@ -144,6 +144,7 @@ impl Conversation {
             Event::HoldSettled { settlement, staff } => turn.hold_settled(settlement, staff),
             Event::OptedOutByStaff { staff, reason } => turn.opted_out_by_staff(staff, reason),
             Event::NumberGiven => turn.number_given(),
+            Event::OptedOutByImport(imported) => turn.opted_out_by_import(imported),
             Event::SlotGranted(id) => turn.slot_granted(id),
             Event::Postponed { id, day_ends_at } => turn.postponed(id, day_ends_at),
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),

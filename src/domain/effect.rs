@@ -63,6 +63,8 @@ pub enum Refusal {
     NumberSuspended { since: Timestamp },
     /// No probable opt-out waits to be settled.
     NotHeld,
+    /// An import of an opt-out that is older than the patient's own opt-in.
+    OptedInSince,
     /// The phone was asked as often as it may be, and did not answer.
     InvitationLimit { again_at: Timestamp },
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Body, BootId, CarrierId, DeliveryId, Draft, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement, StaffId,
+    Body, BootId, CarrierId, DeliveryId, Draft, Imported, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement,
+    StaffId,
 };
 
 /// Something that happened. Time is passed beside it.
@@ -29,6 +30,8 @@ pub enum Event {
     OptedOutByStaff { staff: Option<StaffId>, reason: Body },
     /// The patient gave the practice this number, again perhaps. That is durable in the practice's records.
     NumberGiven,
+    /// The practice's earlier vendor wrote down that the patient wants no texts.
+    OptedOutByImport(Imported),
     /// The rate limit and the carrier have room for this message at this instant.
     SlotGranted(MessageId),
     /// The budget of the day is too small for this message; the day ends at this instant.

@@ -11,7 +11,10 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::{Body, CarrierCode, Consent, ConversationId, Evidence, MessageId, Phone, PracticeId, StaffId, Status};
+use super::{
+    Body, CarrierCode, Consent, ConversationId, Evidence, FileHash, Imported, MessageId, Phone, PracticeId, StaffId,
+    Status,
+};
 
 pub(super) use entering::enter;
 
@@ -64,6 +67,8 @@ pub enum By {
     Staff(Option<StaffId>),
     /// The carrier, which could not deliver, or says that nobody has the number or that the patient opted out there.
     Carrier,
+    /// Whoever brought the list of the practice's earlier vendor.
+    Import,
     /// Nobody: a time ran out.
     Time,
 }
@@ -129,6 +134,8 @@ pub struct Ledger {
     pub invitations: Vec<Awaited>,
     /// The text that holds the conversation, to the letter: if it opts out, it proves that.
     pub held: Option<Words>,
+    /// The file that opted the patient out last. A row of it that comes again is no other word of theirs.
+    pub imported: Option<FileHash>,
 }
 
 impl Proof {
@@ -152,6 +159,7 @@ impl Proof {
                 hash.part(staff.as_ref().map_or("", StaffId::as_str).as_bytes());
             }
             By::Carrier => hash.part(b"carrier"),
+            By::Import => hash.part(b"import"),
             By::Time => hash.part(b"time"),
         }
         match &self.words {
@@ -239,6 +247,17 @@ impl Parts {
                         self.part(&code.get().to_be_bytes());
                     }
                 }
+            }
+            Evidence::Imported(imported) => {
+                let Imported { file, line, opted_out_at, reason } = &**imported;
+                self.part(b"imported");
+                self.part(&file.0);
+                self.part(&line.to_be_bytes());
+                match opted_out_at {
+                    None => self.part(b""),
+                    Some(at) => self.time(*at),
+                }
+                self.part(reason.as_ref().map_or("", Body::expose).as_bytes());
             }
         }
     }

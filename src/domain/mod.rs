@@ -9,6 +9,7 @@ mod effect;
 mod event;
 mod hold;
 pub mod hours;
+mod imported;
 mod journal;
 pub mod keyword;
 pub mod ledger;
@@ -37,6 +38,7 @@ pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
 pub use effect::{Decision, Effect, Outcome, Precedence, Refusal};
 pub use event::{Answer, Event, OtherDaemons, Resolution, Retry};
 pub use hold::{Hold, SettledBy, Settlement};
+pub use imported::{FileHash, Imported};
 pub use journal::Entry;
 pub use marks::{Mark, Marks};
 pub use message::{

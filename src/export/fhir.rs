@@ -146,7 +146,7 @@ impl Names<'_> {
         let performer = match &change.by {
             Some(By::Patient) => Some(self.person(talk)),
             Some(By::Staff(_)) => Some(self.author(staff)),
-            Some(By::Carrier | By::Time) | None => None,
+            Some(By::Carrier | By::Import | By::Time) | None => None,
         };
         let mut extension = vec![
             json!({"url": "urn:x-assent:from", "valueCode": words::consent(&change.from)}),

@@ -137,6 +137,11 @@ fn change(change: &Change) -> Value {
             "text": words.text.expose(),
         })),
         "reason": change.reason().map(Body::expose),
+        "imported": change.imported().map(|imported| json!({
+            "file_sha256": imported.file.to_string(),
+            "line": imported.line,
+            "opted_out_at": imported.opted_out_at.map(|at| at.to_string()),
+        })),
         "invitation": change.invitation.as_ref().map(|asked| json!({
             "message": asked.message.to_string(),
             "text": asked.text.expose(),

@@ -121,6 +121,7 @@ pub fn by(by: Option<&By>) -> (&'static str, Option<&StaffId>) {
         Some(By::Patient) => ("patient", None),
         Some(By::Staff(staff)) => ("staff", staff.as_ref()),
         Some(By::Carrier) => ("carrier", None),
+        Some(By::Import) => ("import", None),
         Some(By::Time) => ("time", None),
         None => ("not_recorded", None),
     }

@@ -134,6 +134,9 @@ impl Problem {
                 (StatusCode::CONFLICT, "number-suspended", "The number is not the patient's any more")
             }
             Self::Refused(Refusal::NotHeld, _) => (StatusCode::CONFLICT, "not-held", "There is nothing to settle"),
+            Self::Refused(Refusal::OptedInSince, _) => {
+                (StatusCode::CONFLICT, "opted-in-since", "The patient has opted in since")
+            }
             Self::Unavailable | Self::TooBusy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment")
             }
@@ -236,6 +239,7 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
             day_of(since, practice)
         ),
         Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
+        Refusal::OptedInSince => "The patient texted that they want texts, after what this is about.".into(),
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",
             day_of(again_at, practice),

@@ -173,7 +173,7 @@ struct SuspensionView {
     evidence: EvidenceView,
 }
 
-/// The patient's text, what staff wrote down, or what the carrier said.
+/// The patient's text, what staff wrote down, what the carrier said, or what was imported.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum EvidenceView {
@@ -186,6 +186,13 @@ enum EvidenceView {
     Staff {
         staff: Option<String>,
         reason: String,
+    },
+    /// A row of a list of the practice's earlier vendor.
+    Imported {
+        file_sha256: String,
+        line: u64,
+        opted_out_at: Option<String>,
+        reason: Option<String>,
     },
     Carrier {
         carrier: RefusedView,
@@ -253,6 +260,12 @@ impl EvidenceView {
             Evidence::Carrier { message, code } => {
                 Self::Carrier { carrier: RefusedView { message: message.to_string(), code: code.to_string() } }
             }
+            Evidence::Imported(imported) => Self::Imported {
+                file_sha256: imported.file.to_string(),
+                line: imported.line,
+                opted_out_at: imported.opted_out_at.map(|at| at.to_string()),
+                reason: imported.reason.as_ref().map(|reason| reason.expose().to_owned()),
+            },
         }
     }
 }

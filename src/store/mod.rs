@@ -167,6 +167,14 @@ pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) ->
     Ok(Arc::new(store))
 }
 
+/// Opens a store for a command that writes to it: beside the daemons on a Redis, and in their place on this machine.
+pub async fn open_beside(location: &Location, run: BootId, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    if location.is_on_redis() {
+        return Ok(Arc::new(redis::open_beside(location, run, clock).await?));
+    }
+    open(location, run, clock).await
+}
+
 /// Lets the daemons go on with a store that went back in time. `who` and `why` are written down in it.
 pub async fn accept(location: &Location, clock: Arc<dyn Clock>, who: &str, why: &str) -> Result<Accepted, AcceptError> {
     if !location.is_on_redis() {

@@ -363,10 +363,12 @@ mod tests {
     use crate::domain::letters::{Coding, Language, Segment, Shifts};
     use crate::domain::outbox::{Fate, Stage};
     use crate::domain::policy::BootId;
+
     use crate::domain::{
-        Answer, Body, CarrierError, CarrierId, Cause, Clues, Consent, DeliveryId, Draft, Effect, Event, Fingerprint,
-        Form, Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy, Practice, Receipt,
-        ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, Settlement, StaffId, Written,
+        Answer, Body, CarrierError, CarrierId, Cause, Clues, Consent, DeliveryId, Draft, Effect, Event, FileHash,
+        Fingerprint, Form, Imported, Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy,
+        Practice, Receipt, ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, Settlement,
+        StaffId, Written,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -515,6 +517,10 @@ mod tests {
                 .prop_map(|(settlement, staff)| Happening::Event(Event::HoldSettled { settlement, staff })),
             1 => (staff_id(), words())
                 .prop_map(|(staff, reason)| Happening::Event(Event::OptedOutByStaff { staff, reason })),
+            1 => (any::<[u8; 32]>(), any::<u64>(), proptest::option::of(words())).prop_map(|(file, line, reason)| {
+                let opted_out_at = reason.as_ref().map(|_| Timestamp::UNIX_EPOCH);
+                Happening::Event(Event::OptedOutByImport(Imported { file: FileHash(file), line, opted_out_at, reason }))
+            }),
             1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
             1 => Just(Happening::Event(Event::MarkedUnread)),
             1 => Just(Happening::Event(Event::NumberGiven)),

@@ -52,7 +52,7 @@ use writes::{Committed, Row, Writing};
 pub use accept::{AcceptError, Accepted, Loss, accept};
 pub use address::Address;
 pub use archive::Archived;
-pub use open::{OpenRedisError, check, open};
+pub use open::{OpenRedisError, check, open, open_beside};
 pub use transfer::Transfer;
 
 /// The version of what is where. A store with a later one is not opened.

@@ -8,15 +8,15 @@
 //! | start word, while held | released, opted in, confirmed | released, opted in | released |
 //! | opt-out word, while held | opted out, confirmed | the same | the same |
 //! | staff release | drafts are pending, the patient is invited | drafts stay pending | drafts go in order |
-//! | staff opt out, or nobody within a business day | opted out, no text | the same | the same |
+//! | staff or an import opt out, or nobody within a business day | opted out, no text | the same | the same |
 
 use jiff::Timestamp;
 
 use super::Turn;
 use crate::domain::opt_out::ProbableOptOut;
 use crate::domain::{
-    Body, CarrierCode, Consent, Entry, Evidence, Hold, Kind, MessageId, Outcome, Refusal, SettledBy, Settlement,
-    StaffId, Status,
+    Body, CarrierCode, Consent, Entry, Evidence, Hold, Imported, Kind, MessageId, Outcome, Refusal, SettledBy,
+    Settlement, StaffId, Status,
 };
 
 impl Turn<'_> {
@@ -110,6 +110,29 @@ impl Turn<'_> {
     /// What proved first that the patient opted out stays.
     fn proved_anew(&mut self, since: Timestamp, evidence: Evidence) {
         self.journal.push(Entry::ConsentChanged { consent: Consent::OptedOut { since, evidence }, at: self.now });
+    }
+
+    /// The practice's earlier vendor says that the patient wants no texts. That is no news of whoever is opted out, and none of
+    /// whoever has opted in since: within one second nobody knows which came first, and the opt-out wins. A row without a time
+    /// is as old as its file: once it has opted the patient out, it is older than any opt-in that followed.
+    pub(super) fn opted_out_by_import(&mut self, imported: Imported) -> Outcome {
+        match self.next.consent {
+            Consent::OptedOut { since, .. } => return Outcome::Refused(Refusal::OptedOut { since }),
+            Consent::OptedIn { since, .. } => {
+                let is_older = match imported.opted_out_at {
+                    Some(at) => at.as_second() < since.as_second(),
+                    None => self.next.ledger.imported == Some(imported.file),
+                };
+                if is_older {
+                    return Outcome::Refused(Refusal::OptedInSince);
+                }
+            }
+            Consent::None | Consent::Invited { .. } => {}
+        }
+        self.next.ledger.imported = Some(imported.file);
+        // The operator's own token ran it: nobody in particular of the staff settles a hold by that.
+        self.opted_out_quietly(Evidence::Imported(Box::new(imported)), SettledBy::Staff(None));
+        Outcome::Recorded
     }
 
     /// A hold that nobody has settled in time counts as what it probably is.

@@ -176,6 +176,7 @@ fn who(
             }
             Evidence::Staff { staff, .. } => (By::Staff(staff.clone()), None),
             Evidence::Carrier { .. } => (By::Carrier, None),
+            Evidence::Imported(_) => (By::Import, None),
         },
     }
 }

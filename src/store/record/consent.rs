@@ -5,10 +5,11 @@ use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MessageIdV1, ReadError, nanoseconds, time};
+use super::{MessageIdV1, ReadError, base64, nanoseconds, octets, time};
 use crate::domain::opt_out::ProbableOptOut;
 use crate::domain::{
-    Body, CarrierCode, Consent, Evidence, Hold, NotTheirs, SettledBy, Settlement, StaffId, Suspension,
+    Body, CarrierCode, Consent, Evidence, FileHash, Hold, Imported, NotTheirs, SettledBy, Settlement, StaffId,
+    Suspension,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +36,14 @@ pub(super) enum ConsentV1<'a> {
         staff: Option<Cow<'a, str>>,
         #[serde(borrow)]
         reason: Cow<'a, str>,
+    },
+    OptedOutByImport {
+        since: i64,
+        file: String,
+        line: u64,
+        opted_out_at: Option<i64>,
+        #[serde(borrow)]
+        reason: Option<Cow<'a, str>>,
     },
     OptedOutAtCarrier {
         since: i64,
@@ -90,6 +99,13 @@ impl<'a> From<&'a Consent> for ConsentV1<'a> {
                     Evidence::Carrier { message, code } => {
                         Self::OptedOutAtCarrier { since, message: (*message).into(), code: (*code).into() }
                     }
+                    Evidence::Imported(imported) => Self::OptedOutByImport {
+                        since,
+                        file: base64(&imported.file.0),
+                        line: imported.line,
+                        opted_out_at: imported.opted_out_at.map(nanoseconds),
+                        reason: imported.reason.as_ref().map(|reason| reason.expose().into()),
+                    },
                 }
             }
         }
@@ -115,6 +131,11 @@ impl TryFrom<ConsentV1<'_>> for Consent {
             ConsentV1::OptedOutAtCarrier { since, message, code } => {
                 let evidence = Evidence::Carrier { message: message.into(), code: code.into() };
                 Self::OptedOut { since: time(since), evidence }
+            }
+            ConsentV1::OptedOutByImport { since, file, line, opted_out_at, reason } => {
+                let (file, opted_out_at) = (FileHash(octets(&file)?), opted_out_at.map(time));
+                let imported = Imported { file, line, opted_out_at, reason: reason.map(Body::new) };
+                Self::OptedOut { since: time(since), evidence: Evidence::Imported(Box::new(imported)) }
             }
         })
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::message::{status_code, status_of};
 use super::{ConsentV1, MessageIdV1, ReadError, base64, nanoseconds, octets, phone, practice_id, time};
 use crate::domain::ledger::{Asked, Awaited, By, Ledger, Link, Proof, Words};
-use crate::domain::{Body, ConversationId, StaffId};
+use crate::domain::{Body, ConversationId, FileHash, StaffId};
 
 /// What a conversation holds of its part.
 #[derive(Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct LedgerV1<'a> {
     invitations: Vec<AwaitedV1<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     held: Option<WordsV1<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    imported: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +66,7 @@ enum ByV1<'a> {
     Patient,
     Staff { staff: Option<Cow<'a, str>> },
     Carrier,
+    Import,
     Time,
 }
 
@@ -82,13 +85,15 @@ impl<'a> LedgerV1<'a> {
             link: base64(&ledger.link.0),
             invitations: ledger.invitations.iter().map(AwaitedV1::from).collect(),
             held: ledger.held.as_ref().map(WordsV1::from),
+            imported: ledger.imported.map(|file| base64(&file.0)),
         })
     }
 
     pub fn read(written: Option<Self>) -> Result<Ledger, ReadError> {
-        let Some(Self { count, link, invitations, held }) = written else { return Ok(Ledger::default()) };
+        let Some(Self { count, link, invitations, held, imported }) = written else { return Ok(Ledger::default()) };
         let invitations = invitations.into_iter().map(Awaited::try_from).collect::<Result<_, _>>()?;
-        Ok(Ledger { count, link: Link(octets(&link)?), invitations, held: held.map(Words::from) })
+        let imported = imported.map(|file| octets(&file)).transpose()?.map(FileHash);
+        Ok(Ledger { count, link: Link(octets(&link)?), invitations, held: held.map(Words::from), imported })
     }
 }
 
@@ -147,6 +152,7 @@ impl<'a> From<&'a Proof> for ProofV1<'a> {
                 By::Patient => ByV1::Patient,
                 By::Staff(staff) => ByV1::Staff { staff: staff.as_ref().map(|staff| staff.as_str().into()) },
                 By::Carrier => ByV1::Carrier,
+                By::Import => ByV1::Import,
                 By::Time => ByV1::Time,
             },
             words: words.as_ref().map(WordsV1::from),
@@ -166,6 +172,7 @@ impl TryFrom<ProofV1<'_>> for Proof {
                 By::Staff(staff.map_err(|_| ReadError::NotA("staff id"))?)
             }
             ByV1::Carrier => By::Carrier,
+            ByV1::Import => By::Import,
             ByV1::Time => By::Time,
         };
         Ok(Self {

@@ -86,6 +86,13 @@ pub async fn open(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) ->
     open_with(location, daemon, clock, memory).await
 }
 
+/// The same for a command beside the daemons: what this machine has seen of the store is theirs to remember, and what is written
+/// down theirs to seal.
+pub async fn open_beside(location: &Location, daemon: BootId, clock: Arc<dyn Clock>) -> Result<Redis, OpenRedisError> {
+    let memory = Memory::recall(&location.directory)?;
+    open_with(location, daemon, clock, memory).await
+}
+
 /// The same, with what is remembered of the store.
 pub async fn open_with(
     location: &Location,

@@ -81,6 +81,12 @@ impl Memory {
         }
     }
 
+    /// One that begins with what the daemons of this machine have seen, and leaves their file to them.
+    pub fn recall(directory: &std::path::Path) -> Result<Self, MemoryError> {
+        let seen = Self::look(directory)?;
+        Ok(Self { file: None, seen: Mutex::new(Remembered { seen, is_written: false }) })
+    }
+
     /// One that remembers nothing and is not written down: for who looks at a store as it is.
     pub fn blank() -> Self {
         Self { file: None, seen: Mutex::new(Remembered { seen: Seen::default(), is_written: false }) }
