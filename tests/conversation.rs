@@ -76,6 +76,25 @@ fn opt_out_words() {
 }
 
 #[test]
+fn what_an_opt_out_word_does_to_what_waits() {
+    for state in ["invited", "opted_in"] {
+        let mut scene = in_state(state);
+        let drafts = ["one", "two"].map(|text| accepted(scene.drafts(text)));
+        scene.texts("STOP");
+        for draft in drafts {
+            let message = &scene.thread[&draft.seq];
+            assert_eq!((message.status, message.failure), (Status::Failed, Some(Failure::OptedOut)), "{state}");
+        }
+    }
+    let mut scene = Scene::new();
+    let draft = accepted(scene.drafts("hello"));
+    scene.texts("STOP");
+    let left: Vec<Kind> = scene.carry().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(left, [Kind::OptOutConfirmation], "a question that has not left is not asked");
+    assert_eq!(scene.thread[&draft.seq].failure, Some(Failure::OptedOut));
+}
+
+#[test]
 fn help_words() {
     let help: &[Kind] = &[Kind::Help];
     row("HELP", [("none", help), ("invited", help), ("opted_in", help), ("opted_out", help)]);
@@ -177,6 +196,51 @@ fn a_phone_is_asked_once_and_reminded_once_in_thirty_days() {
     scene.later(again_at.duration_since(scene.now));
     accepted(scene.drafts("hello again"));
     assert_eq!(scene.carry().len(), 1);
+}
+
+#[test]
+fn an_invitation_of_which_nobody_knows_whether_it_went_out_counts_as_sent() {
+    let mut scene = Scene::new();
+    for _ in 0..2 {
+        accepted(scene.drafts("hello"));
+        let invitation = scene.grant().unwrap();
+        scene.answer(&invitation, Answer::Unknown);
+        assert_eq!(scene.consent(), "invited");
+        scene.later(DAY * 8);
+        scene.event(Event::Woken);
+    }
+    assert!(matches!(scene.drafts("hello?"), Outcome::Refused(Refusal::InvitationLimit { .. })));
+    scene.texts("YES");
+    assert_eq!(scene.consent(), "opted_in", "and may be answered");
+}
+
+#[test]
+fn every_change_into_opted_out_is_confirmed_once() {
+    let mut scene = in_state("opted_in");
+    for confirmations in 1..=3 {
+        for word in ["STOP", "stop", "Stop please"] {
+            scene.texts(word);
+        }
+        scene.carry();
+        assert_eq!(scene.messages(&Kind::OptOutConfirmation), confirmations);
+        scene.later(MINUTE);
+        scene.texts("START");
+        scene.carry();
+        scene.later(MINUTE);
+    }
+}
+
+#[test]
+fn no_event_but_the_patients_text_opts_in() {
+    let told_by_staff = || Event::OptedOutByStaff { staff: None, reason: assent::domain::Body::new("asked") };
+    let unspoken = [Event::NumberGiven, Event::Reachable, Event::Woken, Event::MarkedUnread, Event::StoreWentBack];
+    for state in ["none", "invited", "opted_out"] {
+        for event in unspoken.iter().cloned().chain([told_by_staff()]) {
+            let mut scene = in_state(state);
+            scene.event(event.clone());
+            assert_ne!(scene.consent(), "opted_in", "{event:?} in {state}");
+        }
+    }
 }
 
 #[test]

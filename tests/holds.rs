@@ -71,6 +71,17 @@ fn a_probable_opt_out_holds_whatever_is_not_opted_out() {
 }
 
 #[test]
+fn words_that_probably_opt_out_are_shown_unread_in_every_state() {
+    for state in ["none", "invited", "opted_in", "opted_out"] {
+        let mut scene = in_state(state);
+        let unread = scene.conversation.unread;
+        scene.texts(LEAVE_ME_ALONE);
+        assert_eq!((scene.consent(), scene.conversation.unread), (state, unread + 1));
+        assert!(scene.leaves().is_empty(), "{state}");
+    }
+}
+
+#[test]
 fn everyday_and_clinical_texts_hold_nothing() {
     for text in ["I can't stop coughing", "cancel my 3pm", "Liked “Reply STOP to opt out.”", "don't stop"] {
         let mut scene = in_state("opted_in");

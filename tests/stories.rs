@@ -317,6 +317,10 @@ async fn a_new_phone_has_to_be_asked_anew() {
     world.staff("maria", Method::PUT, "/patients/rosa", &moved).await.is(200);
     assert_eq!(world.consent("rosa").await, "none");
     assert_eq!(world.drafts("maria", "rosa", "is this you?").await.is(202)["status"], "pending");
+
+    // The phone that she had keeps its state, for whoever has it by the practice's records.
+    world.patient("mia", "Mia", "Garcia", ROSA).await;
+    assert_eq!(world.consent("mia").await, "opted_in");
 }
 
 #[tokio::test(flavor = "multi_thread")]
