@@ -23,7 +23,10 @@ impl Outbox {
             match &mut waiting.stage {
                 Stage::Scheduled { .. } | Stage::Queued { .. } => waiting.hold(step),
                 Stage::Sending { recalled, .. } => {
-                    *recalled = Recalled::ToBeHeld;
+                    // What an opt-out recalled does not come back, whatever the patient has said since.
+                    if *recalled == Recalled::No {
+                        *recalled = Recalled::ToBeHeld;
+                    }
                     recall = Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts });
                 }
                 Stage::Pending | Stage::Held => {}
