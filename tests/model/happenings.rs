@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::daemon::{Letter, Text};
 use crate::found::TEXTS;
 use crate::reference::{Brought, Word};
-use crate::world::World;
+use crate::world::{Temper, World};
 
 /// Arrivals and ends of sessions between which the carrier brings a text again: the core remembers more of either.
 const BRINGS_MAX: usize = 3;
@@ -59,9 +59,14 @@ impl World {
     fn patient_texts(&mut self) {
         if self.brings.len() < BRINGS_MAX {
             let (mut words, word) = *self.chance.of_these(&TEXTS);
-            // Most patients of most worlds want to hear from their practice, or little would ever leave.
-            if matches!(word, Word::Stop | Word::Probable) && self.is_calm && !self.chance.one_in(5) {
-                words = "YES";
+            // Of the patients of all worlds few say no, or little would ever leave; and some say nothing for weeks.
+            match self.temper {
+                Temper::SaysAnything => {}
+                Temper::WantsTexts if matches!(word, Word::Other | Word::Start | Word::Yes) => {}
+                Temper::IsSilent if word == Word::Other => {}
+                Temper::WantsTexts | Temper::IsSilent if self.chance.one_in(8) => {}
+                Temper::WantsTexts => words = "YES",
+                Temper::IsSilent => words = "HELP",
             }
             self.texts += 1;
             self.brings.push_back(Text { words, number: self.texts, brought: Brought::First, deliveries: 1 });
@@ -173,7 +178,7 @@ impl World {
     }
 
     fn somebody_opts_out(&mut self, at: usize) {
-        if self.is_calm && !self.chance.one_in(3) {
+        if self.temper != Temper::SaysAnything && !self.chance.one_in(4) {
             return;
         }
         let event = if self.chance.one_in(2) {

@@ -21,6 +21,14 @@ const TOLD_MAX: usize = 60;
 /// From the commit to the first octet on the wire, in milliseconds.
 const WIRE_MILLIS: u64 = 2_000;
 
+/// What the patient of a world mostly does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Temper {
+    WantsTexts,
+    IsSilent,
+    SaysAnything,
+}
+
 pub struct World {
     pub chance: Chance,
     pub policy: Policy,
@@ -40,8 +48,7 @@ pub struct World {
     pub texts: u64,
     pub deliveries: u64,
     pub sessions_ended: BTreeMap<u64, Vec<Timestamp>>,
-    /// Whether the patient mostly wants texts.
-    pub is_calm: bool,
+    pub temper: Temper,
     /// By how many seconds the clock was set altogether.
     pub wrong_by: i64,
     told: VecDeque<String>,
@@ -87,7 +94,11 @@ impl World {
             texts: 0,
             deliveries: 0,
             sessions_ended: BTreeMap::new(),
-            is_calm: seed % 3 != 0,
+            temper: match seed % 5 {
+                0 => Temper::SaysAnything,
+                1 => Temper::IsSilent,
+                _ => Temper::WantsTexts,
+            },
             wrong_by: 0,
             told: VecDeque::new(),
         }
