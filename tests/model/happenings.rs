@@ -206,7 +206,9 @@ impl World {
         if !self.is_at_rest() {
             return;
         }
-        let minutes = match self.chance.below(8) {
+        // Of a silent patient the weeks are what matters.
+        let bound = if self.temper == Temper::IsSilent { 14 } else { 8 };
+        let minutes = match self.chance.below(bound) {
             0..3 => self.chance.below(7),
             3..5 => self.chance.below(180),
             5..7 => self.chance.below(60 * 24),
