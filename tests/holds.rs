@@ -438,3 +438,20 @@ fn staff_opt_a_patient_out_who_asked_by_voice() {
     scene.event(told());
     assert_eq!((scene.consent(), scene.is_held()), ("opted_out", false));
 }
+
+#[test]
+fn a_text_that_stop_recalled_is_not_sent_when_a_hold_after_start_is_released() {
+    let mut scene = Scene::new();
+    scene.opts_in();
+    scene.drafts("on its way");
+    let leaving = scene.grant().unwrap();
+    scene.texts("STOP");
+    scene.later(SignedDuration::from_secs(2));
+    scene.texts("START");
+    scene.texts("wrong number");
+    scene.answer(&leaving, Answer::NotSent);
+    assert_eq!(scene.status(leaving.id()), Status::Failed, "it is older than the STOP");
+    scene.later(SignedDuration::from_secs(2));
+    scene.settle(Settlement::Release);
+    assert!(scene.carry().iter().all(|(kind, _)| !matches!(kind, Kind::StaffText { .. })));
+}

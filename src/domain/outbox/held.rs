@@ -23,7 +23,7 @@ impl Outbox {
             match &mut waiting.stage {
                 Stage::Scheduled { .. } | Stage::Queued { .. } => waiting.hold(step),
                 Stage::Sending { recalled, .. } => {
-                    // What failed already does so still.
+                    // What an opt-out recalled does not come back, whatever the patient has said since.
                     if *recalled == Recalled::No {
                         *recalled = Recalled::ToBeHeld;
                     }
