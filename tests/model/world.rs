@@ -190,6 +190,8 @@ impl World {
             Entry::ConsentChanged { .. }
             | Entry::Held(_)
             | Entry::HoldSettled { .. }
+            | Entry::Suspended(_)
+            | Entry::NumberGiven { .. }
             | Entry::Proved(_)
             | Entry::UnreadChanged { .. }
             | Entry::Redelivered { .. }
