@@ -20,7 +20,7 @@ pub const TEXTS: [(&str, Word); 12] = [
     ("YES", Word::Yes),
     ("Yes please", Word::Yes),
     ("please take me off your list", Word::Probable),
-    ("wrong number", Word::Probable),
+    ("wrong number", Word::NotMine),
     ("HELP", Word::Other),
     ("my knee hurts", Word::Other),
 ];
@@ -50,6 +50,7 @@ impl World {
             }
             Event::TakenBack(id) if *outcome == Outcome::Recorded => reference.take_back(*id),
             Event::OptedOutByStaff { .. } => reference.opt_out(now),
+            Event::NumberGiven => reference.is_suspended = false,
             Event::OptedOutByImport(imported) => reference.import(imported.file.0[0], imported.opted_out_at, now),
             Event::HoldSettled { settlement, .. } => {
                 let is_held = reference.held_since.is_some();

@@ -35,6 +35,8 @@ pub enum Word {
     Start,
     Yes,
     Probable,
+    /// The phone is not the patient's.
+    NotMine,
     Other,
 }
 
@@ -62,12 +64,15 @@ pub struct Reference {
     /// Whether the question has begun to leave.
     has_left: bool,
     imported: Option<u8>,
+    /// Until the patient gives the number again.
+    pub is_suspended: bool,
 }
 
 impl Reference {
     pub fn new() -> Self {
         let (drafts, asked) = (BTreeMap::new(), Vec::new());
-        Self { state: State::None, held_since: None, drafts, asked, has_left: false, imported: None }
+        let (has_left, is_suspended) = (false, false);
+        Self { state: State::None, held_since: None, drafts, asked, has_left, imported: None, is_suspended }
     }
 
     pub fn time_passes(&mut self, now: Timestamp) {
@@ -103,6 +108,15 @@ impl Reference {
                     self.move_all(Place::Free, Place::Held);
                 }
             }
+            (Word::NotMine, state, brought) => {
+                let is_opted_out = matches!(state, State::OptedOut { .. });
+                if brought == Brought::First || !(is_opted_out || self.held_since.is_some()) {
+                    self.suspend();
+                    if !is_opted_out {
+                        self.held_since.get_or_insert(now);
+                    }
+                }
+            }
             (Word::Start, state, Brought::First) => {
                 let is_overtaken = matches!(state, State::OptedOut { since } if same_second(since));
                 let start = usize::from(matches!(state, State::None | State::OptedOut { .. }) && !is_overtaken);
@@ -129,6 +143,7 @@ impl Reference {
         let waiting = |place| self.drafts.values().filter(|other| **other == place).count();
         match self.state {
             State::OptedOut { .. } => None,
+            _ if self.is_suspended => None,
             State::OptedIn { .. } => Some(if self.held_since.is_some() { Place::Held } else { Place::Free }),
             State::Invited { .. } => (waiting(Place::Pending) < 20).then_some(Place::Pending),
             State::None if self.held_since.is_some() => {
@@ -165,6 +180,18 @@ impl Reference {
             self.state = State::OptedOut { since: now };
         }
         self.drafts.values_mut().for_each(|place| *place = Place::Over);
+    }
+
+    /// What was agreed to was agreed to by somebody else.
+    fn suspend(&mut self) {
+        let has_consent_to_lose = matches!(self.state, State::Invited { .. } | State::OptedIn { .. });
+        if has_consent_to_lose {
+            self.state = State::None;
+        }
+        if has_consent_to_lose || !self.is_suspended {
+            self.is_suspended = true;
+            self.drafts.values_mut().for_each(|place| *place = Place::Over);
+        }
     }
 
     pub fn release(&mut self, now: Timestamp) {
