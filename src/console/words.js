@@ -38,6 +38,7 @@ const KIND = {
 export function statusWords(message) {
   const words = STATUS[message.status] ?? message.status;
   const reason = message.failure?.detail ?? message.failure?.code;
+  if (message.status === "held" && reason) return `Held: ${reason}`;
   return reason ? `${words}: ${reason}` : words;
 }
 
