@@ -53,6 +53,7 @@ impl Caller {
             boot: BootId(1),
             limits: Limits::default(),
             writing: Default::default(),
+            texting: Default::default(),
         };
         Self { store, policy, now: Conversation::new(ConversationId(number), key, Ticks.now()), version: Version(0) }
     }

@@ -48,6 +48,7 @@ impl Scene {
             boot: BootId(1),
             limits: Limits::default(),
             writing: Default::default(),
+            texting: Default::default(),
         };
         let now = Timestamp::from_second(1_790_000_000).expect("the year 2026 is a time");
         let mut scene = Self { policy, now, conversation: Conversation::new(ConversationId(1), key, now) };

@@ -1131,7 +1131,7 @@ fn expiry_of(scene: &Scene, id: MessageId) -> Option<Timestamp> {
     let waiting = scene.conversation.outbox.waiting.iter().find(|waiting| waiting.message.id == id)?;
     match waiting.stage {
         Stage::Queued { expires_at, .. } => Some(expires_at),
-        Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Sending { .. } => None,
+        Stage::Pending | Stage::Held | Stage::Orphaned | Stage::Scheduled { .. } | Stage::Sending { .. } => None,
     }
 }
 

@@ -8,10 +8,10 @@ mod scene;
 
 use std::collections::BTreeMap;
 
-use assent::domain::outbox::Stage;
+use assent::domain::outbox::{Stage, Waiting};
 use assent::domain::{
-    Answer, Body, Cause, Cleared, Consent, Draft, Event, Kind, Message, MessageId, Outcome, ReceiptState, Resolution,
-    Retry, Seq, Settlement, Status,
+    Answer, Body, Cause, Cleared, Consent, Draft, Event, Failure, Kind, Message, MessageId, Outcome, ReceiptState,
+    Resolution, Retry, Seq, Settlement, StaffId, Status, Texting,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -43,6 +43,10 @@ enum Step {
     Settle(Settlement),
     /// Staff opt the patient out.
     OptOut,
+    /// The author of what is drafted loses the permission to text, or has it back.
+    Permit(Texting),
+    /// Somebody else answers for one of the drafts.
+    TakeOver(usize),
     /// The patient gives their number again.
     GiveNumber,
     /// The carrier says why it could not deliver one of the texts that left.
@@ -107,6 +111,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![3 => Just(Settlement::Release), 1 => Just(Settlement::OptOut)].prop_map(Step::Settle),
         1 => Just(Step::OptOut),
         1 => Just(Step::GiveNumber),
+        1 => prop_oneof![Just(Texting::Anybody), Just(Texting::Only(Default::default()))].prop_map(Step::Permit),
+        1 => any::<usize>().prop_map(Step::TakeOver),
         2 => Just(Step::Wake),
         1 => Just(Step::Read),
         1 => Just(Step::Crash),
@@ -114,7 +120,12 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn draft(send_at: Option<Timestamp>) -> Draft {
-    Draft { text: Body::new("words of staff"), staff: None, preferences: Default::default(), send_at }
+    Draft {
+        text: Body::new("words of staff"),
+        staff: StaffId::parse("ana").ok(),
+        preferences: Default::default(),
+        send_at,
+    }
 }
 
 /// What the world around the conversation remembers, to hold it against what the conversation says.
@@ -138,7 +149,7 @@ impl World {
         let before = scene.conversation.consent.clone();
         match *step {
             Step::Draft => {
-                if let Outcome::Accepted(message) = scene.drafts("words of staff") {
+                if let Outcome::Accepted(message) = scene.event(Event::Drafted(draft(None))) {
                     self.accepted.push(message.id);
                 }
             }
@@ -216,6 +227,16 @@ impl World {
             Step::Read => {
                 scene.event(Event::ReadUpTo(Seq(u64::MAX)));
             }
+            Step::Permit(ref texting) => scene.policy.texting = texting.clone(),
+            Step::TakeOver(which) => {
+                if let Some(id) = self.one_accepted(which) {
+                    let by_operator = Draft { staff: None, ..draft(None) };
+                    let resolution = Resolution::TakeOver(by_operator);
+                    if let Outcome::Accepted(message) = scene.event(Event::Resolved { id, resolution }) {
+                        self.accepted.push(message.id);
+                    }
+                }
+            }
             Step::GiveNumber => {
                 scene.event(Event::NumberGiven);
             }
@@ -274,6 +295,9 @@ impl World {
             Kind::Help => true,
             Kind::Inbound => false,
         };
+        if let Kind::StaffText { staff: Some(author) } = cleared.kind() {
+            assert!(scene.policy.texting.may_text(author), "a text left whose author may text nobody");
+        }
         assert!(stands, "{:?} left while consent was {consent:?}", cleared.kind());
 
         let is_answer = matches!(
@@ -317,13 +341,19 @@ impl World {
             assert_eq!(waiting == 1, unfinished, "{:?} is {:?}", message.id, message.status);
             assert_eq!(outbox.status(message.id).unwrap_or(message.status), message.status);
             let is_held = scene.conversation.hold.is_some();
-            assert!(is_held || message.status != Status::Held, "what is held waits for somebody to settle it");
+            let lacks_author = message.failure == Some(Failure::AuthorMayNotText);
+            assert!(
+                is_held || lacks_author || message.status != Status::Held,
+                "what is held waits for somebody to settle it"
+            );
         }
         let accepted = |message: &&Message| matches!(message.kind, Kind::StaffText { .. });
         let in_thread: Vec<MessageId> = scene.thread.values().filter(accepted).map(|message| message.id).collect();
         assert_eq!(in_thread, self.accepted, "every accepted draft is in the thread once");
 
-        let waits_alone = !outbox.waiting.is_empty() || matches!(scene.conversation.consent, Consent::Invited { .. });
+        let is_orphaned = |waiting: &Waiting| waiting.stage == Stage::Orphaned;
+        let waits_alone =
+            !outbox.waiting.iter().all(is_orphaned) || matches!(scene.conversation.consent, Consent::Invited { .. });
         if waits_alone {
             assert!(scene.conversation.wake_at(&scene.policy).is_some(), "whoever waits will be woken");
         }

@@ -182,6 +182,7 @@ mod tests {
             boot: BootId(1),
             limits: Limits::default(),
             writing: Default::default(),
+            texting: Default::default(),
         };
         let key =
             ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse("+13035550123").unwrap() };

@@ -40,6 +40,7 @@ export function statusWords(message) {
     ? `Scheduled for ${whenWords(message.expected_at)}`
     : STATUS[message.status] ?? message.status;
   const reason = message.failure?.detail ?? message.failure?.code;
+  if (message.status === "held" && reason) return `Held: ${reason}`;
   return reason ? `${words}: ${reason}` : words;
 }
 

@@ -429,6 +429,13 @@ impl Turn<'_> {
     }
 
     fn resolved(&mut self, id: MessageId, resolution: Resolution) -> Outcome {
+        if self.next.outbox.is_orphaned(id) {
+            return self.answered_for(id, resolution);
+        }
+        match resolution {
+            Resolution::TakeOver(_) => return Outcome::Refused(Refusal::NotOrphaned),
+            Resolution::Resend(_) | Resolution::Sent | Resolution::Discard => {}
+        }
         if !self.next.outbox.is_unconfirmed(id) {
             return Outcome::Refused(Refusal::NotUnconfirmed);
         }
@@ -436,7 +443,7 @@ impl Turn<'_> {
             Resolution::Sent => (Status::Sent, None, Outcome::Recorded),
             Resolution::Discard => (Status::Failed, Some(Failure::Discarded), Outcome::Recorded),
             // Another message, which asks for consent anew.
-            Resolution::Resend(draft) => match self.drafted(draft) {
+            Resolution::Resend(draft) | Resolution::TakeOver(draft) => match self.drafted(draft) {
                 Outcome::Accepted(message) => {
                     let failure = Failure::SentAgain { as_seq: message.id.seq };
                     (Status::Failed, Some(failure), Outcome::Accepted(message))
@@ -446,6 +453,26 @@ impl Turn<'_> {
         };
         self.outbox(|outbox, step| outbox.resolve(id, status, failure, step));
         outcome
+    }
+
+    /// Somebody decides about a text whose author may text patients no more.
+    fn answered_for(&mut self, id: MessageId, resolution: Resolution) -> Outcome {
+        match resolution {
+            // Another message, of another author, which asks for consent anew.
+            Resolution::TakeOver(draft) => {
+                let outcome = self.drafted(draft);
+                if let Outcome::Accepted(message) = &outcome {
+                    let failure = Some(Failure::TakenOver { as_seq: message.id.seq });
+                    self.outbox(|outbox, step| outbox.settle_orphan(id, Status::Failed, failure, step));
+                }
+                outcome
+            }
+            Resolution::Discard => {
+                self.outbox(|outbox, step| outbox.settle_orphan(id, Status::Canceled, None, step));
+                Outcome::Recorded
+            }
+            Resolution::Resend(_) | Resolution::Sent => Outcome::Refused(Refusal::NotUnconfirmed),
+        }
     }
 
     /// Asks for YES: once, and once more as a reminder, in thirty days.
@@ -471,6 +498,7 @@ impl Turn<'_> {
 
     fn slot_granted(&mut self, id: MessageId) -> Outcome {
         self.observe_quiet();
+        self.observe_authors();
         let (consent, hold, suspension) = (self.next.consent.clone(), self.next.hold.clone(), self.next.suspension);
         let (to, policy) = (self.next.key.phone.clone(), self.policy);
         let standing = Standing { consent: &consent, hold: hold.as_ref(), suspension: suspension.as_ref() };
@@ -489,6 +517,12 @@ impl Turn<'_> {
         let zone = self.next.preferences.time_zone.as_deref();
         let ends_at = if is_awake { None } else { self.policy.practice.quiet_until(self.now, zone) };
         self.outbox(|outbox, step| outbox.observe_quiet(ends_at, step));
+    }
+
+    /// What waited long may have lost its author meanwhile.
+    fn observe_authors(&mut self) {
+        let texting = &self.policy.texting;
+        self.outbox(|outbox, step| outbox.observe_authors(texting, step));
     }
 
     fn postponed(&mut self, id: MessageId, day_ends_at: Timestamp) -> Outcome {
@@ -619,6 +653,7 @@ impl Turn<'_> {
 
     fn close(mut self, before: &Conversation, outcome: Outcome) -> Decision {
         self.observe_quiet();
+        self.observe_authors();
         let outcome = match outcome {
             Outcome::Accepted(message) => Outcome::Accepted(self.next.outbox.as_it_waits(message)),
             other @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => other,
@@ -807,6 +842,10 @@ impl Conversation {
                     let may_stand = !is_held && matches!(self.consent, Consent::OptedIn { .. });
                     one.message.status == pause.status() && may_stand
                 }
+                (Stage::Orphaned, Kind::StaffText { .. }) => {
+                    one.message.status == Status::Held && matches!(self.consent, Consent::OptedIn { .. })
+                }
+                (Stage::Orphaned, _) => false,
                 (Stage::Held, kind) => one.message.status == Status::Held && is_held && kind.is_held_back(),
                 (Stage::Queued { pause, .. }, _) => one.message.status == pause.status(),
                 (Stage::Sending { .. }, _) => one.message.status == Status::Sending,

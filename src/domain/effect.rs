@@ -61,6 +61,8 @@ pub enum Refusal {
     NotUnconfirmed,
     /// The number is not the patient's any more, until they give it again.
     NumberSuspended { since: Timestamp },
+    /// Its author may send it, or it does not wait any more.
+    NotOrphaned,
     /// No probable opt-out waits to be settled.
     NotHeld,
     /// An import of an opt-out that is older than the patient's own opt-in.

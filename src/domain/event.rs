@@ -22,7 +22,7 @@ pub enum Event {
     Drafted(Draft),
     /// Staff take a draft of theirs back.
     TakenBack(MessageId),
-    /// Staff say what is to become of an `unconfirmed` text.
+    /// Staff say what is to become of an `unconfirmed` text, or of one whose author may text patients no more.
     Resolved { id: MessageId, resolution: Resolution },
     /// Staff said what a probable opt-out means.
     HoldSettled { settlement: Settlement, staff: Option<StaffId> },
@@ -61,6 +61,8 @@ pub enum Event {
 pub enum Resolution {
     /// Send its words again, as a new draft.
     Resend(Draft),
+    /// Answer for a text in its author's place: the same words, as a new draft.
+    TakeOver(Draft),
     /// The patient has it.
     Sent,
     /// Let it rest.

@@ -98,7 +98,7 @@ pub enum Kind {
 pub enum Status {
     /// Waits for the patient's YES.
     Pending,
-    /// Waits for staff to settle a probable opt-out.
+    /// Waits for staff to settle a probable opt-out, or to answer for it in its author's place.
     Held,
     /// Waits for the time that staff set, or for the end of quiet hours.
     Scheduled,
@@ -124,7 +124,7 @@ pub enum Status {
     Received,
 }
 
-/// Why a message failed or was not delivered.
+/// Why a message failed, was not delivered, or is held for want of an author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// The patient opted out before it left.
@@ -139,6 +139,10 @@ pub enum Failure {
     Discarded,
     /// Nobody knew whether it had gone out, and staff sent it again, as this message of the conversation.
     SentAgain { as_seq: Seq },
+    /// Its author may text patients no more: it is held for somebody who may.
+    AuthorMayNotText,
+    /// Its author might text patients no more, and somebody who may sent its words, as this message of the conversation.
+    TakenOver { as_seq: Seq },
     /// The carrier's receipt says that it did not arrive, and mostly why.
     NotDelivered { state: ReceiptState, error: Option<CarrierError> },
 }

@@ -49,7 +49,7 @@ pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unu
 pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
 pub use patient::{Patient, Preferences};
 pub use phone::{Phone, PhoneError};
-pub use policy::{BootId, Limits, Policy, Writings};
+pub use policy::{BootId, Limits, Policy, Texting, Writings};
 pub use practice::{Practice, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 pub use receipt::{CarrierError, CarrierId, Cause, Clues, Likeness, Opening, Receipt, ReceiptState};
 pub use staff::StaffMember;

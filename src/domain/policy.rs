@@ -1,11 +1,12 @@
 //! The numbers and the texts that decisions depend on, passed in with every event.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
 use super::text::Writing;
-use super::{Phone, Practice};
+use super::{Phone, Practice, StaffId};
 
 /// One run of one daemon. What was `sending` under another boot may or may not have gone out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,27 @@ pub struct Policy {
     pub limits: Limits,
     /// How the carrier of the practice's number wants texts written.
     pub writing: Writing,
+    /// Who of the staff may text.
+    pub texting: Texting,
+}
+
+/// Whose texts may go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Texting {
+    /// Where there are no records of staff to ask.
+    #[default]
+    Anybody,
+    /// Those who have the permission at this moment. A text without an author is the operator's own, and may go.
+    Only(Arc<BTreeSet<StaffId>>),
+}
+
+impl Texting {
+    pub fn may_text(&self, author: &StaffId) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Only(staff) => staff.contains(author),
+        }
+    }
 }
 
 /// How the texts of each practice number are written.

@@ -77,6 +77,8 @@ pub fn failure(failure: &Failure) -> String {
         Failure::PartlySent => "partly-sent".to_owned(),
         Failure::Discarded => "discarded".to_owned(),
         Failure::SentAgain { as_seq } => format!("sent-again (as message {})", as_seq.0),
+        Failure::AuthorMayNotText => "author-may-not-text".to_owned(),
+        Failure::TakenOver { as_seq } => format!("taken-over (as message {})", as_seq.0),
         Failure::NotDelivered { state, error } => {
             let cause = error.and_then(|error| error.cause).map(|cause| format!(", {}", cause.name()));
             let error = error.map(|error| format!(", carrier error {}", error.code));

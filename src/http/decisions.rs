@@ -23,7 +23,7 @@ pub async fn take_back(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path)
     shown(&api, &the, message.id).await
 }
 
-/// Says what is to become of an `unconfirmed` message: nothing of it goes out again but by this.
+/// Says what is to become of an `unconfirmed` message, or of one that is held for want of an author: nothing of it goes out again but by this.
 pub async fn resolve(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
@@ -37,6 +37,10 @@ pub async fn resolve(
     let Message { id, text, .. } = message_of(&api, &the, &path).await?;
     let resolution = match decision {
         Decision::Sent => Resolution::Sent,
+        Decision::Send => {
+            let preferences = the.patient.preferences.clone();
+            Resolution::TakeOver(Draft { text, staff: caller.staff, preferences, send_at: None })
+        }
         Decision::Discard => Resolution::Discard,
         Decision::Resend => {
             let preferences = the.patient.preferences.clone();
@@ -52,10 +56,12 @@ pub async fn resolve(
     }
 }
 
-/// What may be decided about an `unconfirmed` message.
+/// What may be decided about an `unconfirmed` message, or about one whose author may text patients no more.
 #[derive(Clone, Copy)]
 enum Decision {
     Resend,
+    /// Answer for one whose author may text patients no more.
+    Send,
     Sent,
     Discard,
 }
@@ -64,9 +70,10 @@ impl Decision {
     fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
             "resend" => Ok(Self::Resend),
+            "send" => Ok(Self::Send),
             "sent" => Ok(Self::Sent),
             "discard" => Ok(Self::Discard),
-            _ => Err("must be resend, sent or discard"),
+            _ => Err("must be send, resend, sent or discard"),
         }
     }
 }

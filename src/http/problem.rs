@@ -133,6 +133,9 @@ impl Problem {
             Self::Refused(Refusal::NumberSuspended { .. }, _) => {
                 (StatusCode::CONFLICT, "number-suspended", "The number is not the patient's any more")
             }
+            Self::Refused(Refusal::NotOrphaned, _) => {
+                (StatusCode::CONFLICT, "author-may-send", "Nobody has to answer for it")
+            }
             Self::Refused(Refusal::NotHeld, _) => (StatusCode::CONFLICT, "not-held", "There is nothing to settle"),
             Self::Refused(Refusal::OptedInSince, _) => {
                 (StatusCode::CONFLICT, "opted-in-since", "The patient has opted in since")
@@ -238,6 +241,9 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
              they are then asked for consent anew.",
             day_of(since, practice)
         ),
+        Refusal::NotOrphaned => {
+            "Only a text that is held because its author may no longer text patients is sent so. Its status says what it is.".into()
+        }
         Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
         Refusal::OptedInSince => "The patient texted that they want texts, after what this is about.".into(),
         Refusal::InvitationLimit { again_at } => format!(

@@ -396,6 +396,14 @@ impl FailureView {
             Failure::SentAgain { .. } => {
                 ("sent-again", "It may or may not have gone out, and staff sent it again as another message.".into())
             }
+            Failure::AuthorMayNotText => (
+                "author-may-not-text",
+                "Its author may no longer text patients. Somebody who may can send it, or take it back.".into(),
+            ),
+            Failure::TakenOver { .. } => (
+                "taken-over",
+                "Its author may no longer text patients, and somebody else sent it as another message.".into(),
+            ),
             Failure::NotDelivered { state, error } => not_delivered(state, error),
         };
         Self { code, detail }

@@ -56,7 +56,7 @@ fn estimate(
                 expected.insert(waiting.message.id, at);
                 continue;
             }
-            Stage::Pending | Stage::Held | Stage::Sending { .. } => continue,
+            Stage::Pending | Stage::Held | Stage::Orphaned | Stage::Sending { .. } => continue,
         };
         segments = segments.saturating_add(waiting.message.segments);
         let of_bucket = standing.expects(segments, practice.segments_per_minute, now);

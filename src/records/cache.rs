@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::search::{Query, Searchable, fold};
-use crate::domain::{Patient, PatientId, Phone, Practice, PracticeId, StaffId, StaffMember};
+use crate::domain::{Patient, PatientId, Phone, Practice, PracticeId, StaffId, StaffMember, Texting};
 use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub(super) struct Cache {
     pub practices: BTreeMap<PracticeId, Arc<Practice>>,
     pub numbers: HashMap<Phone, PracticeId>,
     pub staff: HashMap<PracticeId, BTreeMap<StaffId, StaffMember>>,
+    /// Those of the staff who may text, ready for every decision.
+    texting: HashMap<PracticeId, Arc<BTreeSet<StaffId>>>,
     pub patients: HashMap<PracticeId, Patients>,
     pub tokens: HashMap<String, TokenRecord>,
     /// The sessions of a practice, in the order in which they expire.
@@ -34,7 +36,10 @@ impl Cache {
                 self.practices.insert(practice.id.clone(), Arc::new(practice));
             }
             Record::Staff(practice, member) => {
-                self.staff.entry(practice).or_default().insert(member.id.clone(), member);
+                let staff = self.staff.entry(practice.clone()).or_default();
+                staff.insert(member.id.clone(), member);
+                let may_text = staff.values().filter(|member| member.patient_text_administrator);
+                self.texting.insert(practice, Arc::new(may_text.map(|member| member.id.clone()).collect()));
             }
             Record::Patient(practice, patient) => self.patients.entry(practice).or_default().put(patient),
             Record::Token(token) => {
@@ -63,6 +68,10 @@ impl Cache {
             // None of these is ever removed.
             (None, RecordKey::Practice(_) | RecordKey::Staff(..) | RecordKey::Patient(..)) => {}
         }
+    }
+
+    pub fn texting(&self, practice: &PracticeId) -> Texting {
+        Texting::Only(self.texting.get(practice).cloned().unwrap_or_default())
     }
 
     /// Whether a number is a practice's, or a patient's: a practice that texts itself would never stop.

@@ -395,7 +395,8 @@ impl Practices for Records {
     fn policy(&self, practice: &PracticeId) -> Option<Policy> {
         let practice = self.practice(practice)?;
         let writing = self.writing(&practice);
-        Some(Policy { practice, boot: self.boot, limits: self.limits, writing })
+        let texting = self.read().texting(&practice.id);
+        Some(Policy { practice, boot: self.boot, limits: self.limits, writing, texting })
     }
 
     fn owner(&self, number: &Phone) -> Option<PracticeId> {

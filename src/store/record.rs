@@ -368,7 +368,7 @@ mod tests {
         Answer, Body, CarrierError, CarrierId, Cause, Clues, Consent, DeliveryId, Draft, Effect, Event, FileHash,
         Fingerprint, Form, Imported, Inbound, Kind, Likeness, Limits, Mark, Marks, Opening, OtherDaemons, Part, Policy,
         Practice, Receipt, ReceiptState, Reference, Retry, SEGMENTS_PER_MINUTE_DEFAULT, SessionEnd, Settlement,
-        StaffId, Written,
+        StaffId, Texting, Written,
     };
 
     fn policy(boot: u64) -> Policy {
@@ -384,7 +384,13 @@ mod tests {
             quiet_hours: None,
             office_hours: None,
         };
-        Policy { practice: practice.into(), boot: BootId(boot), limits: Limits::default(), writing: Default::default() }
+        Policy {
+            practice: practice.into(),
+            boot: BootId(boot),
+            limits: Limits::default(),
+            writing: Default::default(),
+            texting: Default::default(),
+        }
     }
 
     /// What happens next. Ids and attempts are filled in from what was asked of the shell.
@@ -544,7 +550,9 @@ mod tests {
             boot in any::<u64>(),
             happenings in proptest::collection::vec((happening(), pause()), 0..60),
         ) {
-            let policy = policy(boot);
+            // What waits for somebody to answer for it is written too.
+            let texting = if boot % 2 == 0 { Texting::Anybody } else { Texting::Only(Default::default()) };
+            let policy = Policy { texting, ..policy(boot) };
             let mut now = time(1_790_000_000_123_456_789);
             let key = ConversationKey {
                 practice: policy.practice.id.clone(),

@@ -4,7 +4,7 @@ use assent::domain::{ConversationKey, Event, Phone, PracticeId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Answer, JANE, World};
+use super::world::{Answer, JANE, RIVERSIDE, World};
 
 async fn draft_for(world: &World, text: &str, send_at: Value) -> Answer {
     let body = json!({"text": text, "send_at": send_at});
@@ -110,4 +110,35 @@ async fn sending_again_asks_for_consent_anew() {
     world.receive(JANE, "STOP").await;
     resolve(&world, &id, "resend").await.problem(409, "opted-out");
     assert_eq!(message(&world, &id).await["status"], "unconfirmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_whose_author_lost_the_permission_waits_for_somebody_who_has_it() {
+    let world = World::start().await;
+    world.receive(JANE, "START").await;
+    let texting = |may: bool| json!({"name": "Una", "site_administrator": false, "patient_text_administrator": may});
+    let una = format!("{RIVERSIDE}/staff/una");
+    world.operator(Method::PUT, &una).json(&texting(true)).send().await.expect(201);
+    let drafts = async |text: &str| {
+        let path = format!("{RIVERSIDE}/patients/jane/messages");
+        let body = json!({"text": text, "send_at": "2026-03-05T16:00:00Z"});
+        world.acting("una", Method::POST, &path).json(&body).send().await
+    };
+    let first = drafts("See you in an hour.").await.expect(202);
+    let second = drafts("And bring your card.").await.expect(202);
+    resolve(&world, &first["id"], "send").await.problem(409, "author-may-send");
+    world.operator(Method::PUT, &una).json(&texting(false)).send().await.expect(200);
+    world.advance(jiff::SignedDuration::from_hours(36));
+    let key = ConversationKey { practice: PracticeId::parse("riverside").unwrap(), phone: Phone::parse(JANE).unwrap() };
+    world.directory.ask(&key, Event::Woken).await.unwrap();
+    let held = message(&world, &first["id"]).await;
+    assert_eq!((&held["status"], &held["failure"]["code"]), (&json!("held"), &json!("author-may-not-text")));
+
+    let sent = resolve(&world, &first["id"], "send").await.expect(202);
+    assert_eq!((&sent["text"], &sent["staff"]), (&json!("See you in an hour."), &json!("tex")));
+    let old = message(&world, &first["id"]).await;
+    assert_eq!((&old["staff"], &old["failure"]["code"]), (&json!("una"), &json!("taken-over")));
+    resolve(&world, &first["id"], "send").await.problem(409, "author-may-send");
+    let discarded = resolve(&world, &second["id"], "discard").await.expect(200);
+    assert_eq!((&discarded["status"], &discarded["failure"]), (&json!("canceled"), &Value::Null));
 }

@@ -57,6 +57,7 @@ impl Scene {
                 boot: BootId(1),
                 limits: Limits::default(),
                 writing: Default::default(),
+                texting: Default::default(),
             },
             thread: BTreeMap::new(),
             journal: Vec::new(),

@@ -59,6 +59,7 @@ impl Practices for TestPractices {
             boot: self.boot,
             limits: Limits::default(),
             writing: Default::default(),
+            texting: Default::default(),
         })
     }
 

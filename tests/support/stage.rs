@@ -57,7 +57,13 @@ pub fn policy(practice_id: &PracticeId) -> Policy {
         quiet_hours: None,
         office_hours: None,
     };
-    Policy { practice: Arc::new(practice), boot: BootId(1), limits: Limits::default(), writing: Default::default() }
+    Policy {
+        practice: Arc::new(practice),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+        texting: Default::default(),
+    }
 }
 
 pub fn text(words: &str) -> Event {

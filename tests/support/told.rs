@@ -50,6 +50,7 @@ pub fn policy(index: usize) -> Policy {
         boot: BootId(1),
         limits: Limits::default(),
         writing: Default::default(),
+        texting: Default::default(),
     }
 }
 

@@ -169,6 +169,7 @@ pub fn cleared(phone: &str, text: &str) -> Cleared {
         boot: BootId(1),
         limits: Limits::default(),
         writing: Default::default(),
+        texting: Default::default(),
     };
     let key = ConversationKey { practice: policy.practice.id.clone(), phone: Phone::parse(phone).unwrap() };
     let mut conversation = Conversation::new(ConversationId(1), key, now);

@@ -93,6 +93,7 @@ fn commit(practice: &Practice) -> Commit {
         boot: BootId(1),
         limits: Limits::default(),
         writing: Default::default(),
+        texting: Default::default(),
     };
     let conversation = Conversation::new(ConversationId(7), key(&practice.id), now);
     let draft = Draft {

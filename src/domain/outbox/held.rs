@@ -29,7 +29,7 @@ impl Outbox {
                     }
                     recall = Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts });
                 }
-                Stage::Pending | Stage::Held => {}
+                Stage::Pending | Stage::Held | Stage::Orphaned => {}
             }
         }
         recall
@@ -53,7 +53,14 @@ impl Outbox {
                 }
                 (Stage::Held, _) => waiting.wait_for_its_time(step),
                 (Stage::Sending { recalled: recalled @ Recalled::ToBeHeld, .. }, _) => *recalled = Recalled::No,
-                (Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. }, _) => {}
+                (
+                    Stage::Pending
+                    | Stage::Orphaned
+                    | Stage::Scheduled { .. }
+                    | Stage::Queued { .. }
+                    | Stage::Sending { .. },
+                    _,
+                ) => {}
             }
             true
         });
@@ -71,7 +78,14 @@ impl Outbox {
                 waiting.become_(Status::Expired, None, step);
                 false
             }
-            (Stage::Pending | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. }, _) => true,
+            (
+                Stage::Pending
+                | Stage::Orphaned
+                | Stage::Scheduled { .. }
+                | Stage::Queued { .. }
+                | Stage::Sending { .. },
+                _,
+            ) => true,
         });
     }
 }

@@ -21,7 +21,7 @@ impl Outbox {
                     recall = Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts });
                     true
                 }
-                Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } => {
+                Stage::Pending | Stage::Held | Stage::Orphaned | Stage::Scheduled { .. } | Stage::Queued { .. } => {
                     waiting.become_(Status::Failed, Some(Failure::Unreachable), step);
                     false
                 }

@@ -2,6 +2,7 @@
 //! receipt or fate is awaited. Each accepted message is in exactly one place and one status.
 
 mod about;
+mod authors;
 mod decided;
 mod held;
 mod lost;
@@ -51,6 +52,8 @@ pub enum Stage {
     Pending,
     /// For staff to settle a hold.
     Held,
+    /// For staff to answer for it: its author may text patients no more.
+    Orphaned,
     /// For its time. What is written meanwhile goes ahead of it.
     Scheduled { at: Timestamp },
     /// For a slot: not before `not_before`, at the latest until `expires_at`. One is waited for while it is `asked` for.
@@ -356,7 +359,7 @@ impl Outbox {
     pub(in crate::domain) fn doubt(&mut self, is_lost: impl Fn(BootId) -> bool, step: &mut Step<'_>) -> Vec<Finished> {
         let found = self.waiting.iter().position(|waiting| match waiting.stage {
             Stage::Sending { boot, deadline, .. } => deadline <= step.now || is_lost(boot),
-            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
+            Stage::Pending | Stage::Held | Stage::Orphaned | Stage::Scheduled { .. } | Stage::Queued { .. } => false,
         });
         let Some(index) = found else { return Vec::new() };
         let fate = self.waiting[index].unconfirmed();
@@ -382,9 +385,12 @@ impl Outbox {
                 expired.push(Finished { id, kind, status, told: None });
                 false
             }
-            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
-                true
-            }
+            Stage::Pending
+            | Stage::Held
+            | Stage::Orphaned
+            | Stage::Scheduled { .. }
+            | Stage::Queued { .. }
+            | Stage::Sending { .. } => true,
         });
         self.tracked.retain(|tracked| step.now.duration_since(tracked.since) < step.limits.receipt);
         self.expire_early_receipts(step);
@@ -429,9 +435,12 @@ impl Outbox {
             {
                 Some(Effect::Recall { id: waiting.message.id, attempt: waiting.attempts })
             }
-            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } | Stage::Sending { .. } => {
-                None
-            }
+            Stage::Pending
+            | Stage::Held
+            | Stage::Orphaned
+            | Stage::Scheduled { .. }
+            | Stage::Queued { .. }
+            | Stage::Sending { .. } => None,
         })
     }
 
@@ -441,7 +450,7 @@ impl Outbox {
         self.waiting
             .iter()
             .filter_map(|waiting| match waiting.stage {
-                Stage::Pending | Stage::Held => None,
+                Stage::Pending | Stage::Held | Stage::Orphaned => None,
                 Stage::Scheduled { at } => Some(at),
                 Stage::Sending { deadline, .. } => Some(deadline),
                 Stage::Queued { not_before, asked, expires_at, .. } => {
@@ -564,7 +573,7 @@ impl Waiting {
     fn unconfirmed(&self) -> Fate {
         let (pdus, left) = match self.stage {
             Stage::Sending { pdus, .. } => (pdus, Some(self.left())),
-            Stage::Pending | Stage::Held | Stage::Scheduled { .. } | Stage::Queued { .. } => {
+            Stage::Pending | Stage::Held | Stage::Orphaned | Stage::Scheduled { .. } | Stage::Queued { .. } => {
                 (self.message.segments, None)
             }
         };

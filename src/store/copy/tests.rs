@@ -228,8 +228,13 @@ async fn fill(store: &Arc<dyn Store>) {
     };
     let staff = ["ana", "ben", "cleo", "dan"].map(|id| Record::Staff(us.id.clone(), member(id)));
     store.put([Record::Practice(us.clone())].into_iter().chain(staff).collect()).await.unwrap();
-    let policy =
-        Policy { practice: Arc::new(us), boot: BootId(1), limits: Limits::default(), writing: Default::default() };
+    let policy = Policy {
+        practice: Arc::new(us),
+        boot: BootId(1),
+        limits: Limits::default(),
+        writing: Default::default(),
+        texting: Default::default(),
+    };
     for line in 0..5_u8 {
         let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
         let key = ConversationKey { practice: policy.practice.id.clone(), phone };

@@ -75,6 +75,7 @@ impl Scene {
             boot: BootId(1),
             limits: Limits::default(),
             writing: Default::default(),
+            texting: Default::default(),
         };
         let now = self.clock.now();
         let draft = Event::Drafted(Draft {

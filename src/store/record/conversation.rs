@@ -101,6 +101,7 @@ struct WaitingV1<'a> {
 enum StageV1 {
     Pending,
     Held,
+    Orphaned,
     Scheduled {
         at: i64,
     },
@@ -337,6 +338,7 @@ impl<'a> From<&'a Waiting> for WaitingV1<'a> {
         let stage = match waiting.stage {
             Stage::Pending => StageV1::Pending,
             Stage::Held => StageV1::Held,
+            Stage::Orphaned => StageV1::Orphaned,
             Stage::Scheduled { at } => StageV1::Scheduled { at: nanoseconds(at) },
             Stage::Queued { not_before, pause, asked, expires_at } => StageV1::Queued {
                 not_before: nanoseconds(not_before),
@@ -369,6 +371,7 @@ impl TryFrom<WaitingV1<'_>> for Waiting {
         let stage = match waiting.stage {
             StageV1::Pending => Stage::Pending,
             StageV1::Held => Stage::Held,
+            StageV1::Orphaned => Stage::Orphaned,
             StageV1::Scheduled { at } => Stage::Scheduled { at: time(at) },
             StageV1::Queued { not_before, postponed, quiet, asked_until, asked_by, expires_at } => Stage::Queued {
                 not_before: time(not_before),

@@ -186,6 +186,8 @@ pub fn failure_code(failure: Failure) -> (i64, i64) {
         Failure::CarrierRejected { command_status } => (3, command_status.into()),
         Failure::PartlySent => (4, 0),
         Failure::Discarded => (6, 0),
+        Failure::AuthorMayNotText => (8, 0),
+        Failure::TakenOver { as_seq } => (9, i64::try_from(as_seq.0).expect("no thread is that long")),
         Failure::SentAgain { as_seq } => (7, i64::try_from(as_seq.0).expect("no thread is that long")),
         Failure::NotDelivered { state, error } => {
             let (code, cause) = error_codes(error);
@@ -215,6 +217,11 @@ pub fn failure_of(code: i64, detail: i64) -> Result<Failure, ReadError> {
         7 => {
             let as_seq = u64::try_from(detail).map_err(|_| ReadError::NotA("place in a thread"))?;
             Ok(Failure::SentAgain { as_seq: Seq(as_seq) })
+        }
+        8 => Ok(Failure::AuthorMayNotText),
+        9 => {
+            let as_seq = u64::try_from(detail).map_err(|_| ReadError::NotA("place in a thread"))?;
+            Ok(Failure::TakenOver { as_seq: Seq(as_seq) })
         }
         _ => Err(ReadError::NotA("failure")),
     }
@@ -428,6 +435,8 @@ mod tests {
             Failure::PartlySent,
             Failure::Discarded,
             Failure::SentAgain { as_seq: Seq(12) },
+            Failure::AuthorMayNotText,
+            Failure::TakenOver { as_seq: Seq(13) },
         ];
         for failure in states.into_iter().chain(others).chain(errors) {
             let (code, detail) = failure_code(failure);

@@ -119,6 +119,7 @@ async fn doubt(
         boot: store.daemon,
         limits: Limits::default(),
         writing: Default::default(),
+        texting: Default::default(),
     };
     for _ in 0..CONFLICTS_MAX {
         let Some(stored) = store.load(key).await? else { return Ok(false) };
