@@ -125,6 +125,18 @@ async fn a_server_that_may_lose_what_it_acknowledged_is_refused_with_the_line_th
 }
 
 #[tokio::test]
+async fn daemons_that_start_at_the_same_moment_do_not_take_each_other_for_a_stranger() {
+    let shared = Scene::new().await;
+    drop(shared.open("first").await);
+    for round in 0..8 {
+        let locations: Vec<Location> = (0..8).map(|daemon| shared.location(&format!("{round}-{daemon}"))).collect();
+        let opened = futures_util::future::join_all(locations.iter().map(|location| shared.try_open(location))).await;
+        let refused: Vec<String> = opened.into_iter().filter_map(Result::err).collect();
+        assert!(refused.is_empty(), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn every_fault_of_a_server_is_named_at_once() {
     let scene = Scene::on(Redis::start_with(&["appendfsync no", "maxmemory-policy volatile-ttl"]).await);
     let refusal = scene.refusal(&scene.location("a")).await;

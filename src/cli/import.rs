@@ -1,5 +1,6 @@
 //! `assent import`: what an earlier vendor knew.
 
+mod fates;
 mod report;
 
 use std::fs::File;
@@ -8,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use indicatif::HumanCount;
 use tokio::sync::Mutex;
 
+use self::fates::{Counts, Fate};
 use self::report::Report;
 use super::Failure;
 use super::progress::Progress;
@@ -27,8 +28,6 @@ use crate::telemetry;
 
 /// Rows that are written down at once: as many commits share one sync of the disk.
 const CONCURRENT: usize = 64;
-/// Lines that are named on the terminal; the report names them all.
-const NAMED_MAX: u64 = 50;
 
 /// Import what an earlier vendor knew
 #[derive(clap::Args)]
@@ -216,16 +215,6 @@ struct Read {
     row: Result<Row, Flaw>,
 }
 
-/// What became of a row.
-enum Fate {
-    OptedOut,
-    /// Before, by whatever it was.
-    Already,
-    /// They have opted in since.
-    LeftAlone,
-    Bad(Flaw),
-}
-
 impl Importing {
     async fn run(&self, practice: &Practice, lines: u64, mut report: Option<Report>) -> Result<Counts, Failure> {
         let unreadable = |source| ImportError::List { path: self.list.clone(), source };
@@ -297,60 +286,5 @@ impl Importing {
                 unreachable!("an imported opt-out is recorded, known, or older than an opt-in")
             }
         })
-    }
-}
-
-/// How many rows became what.
-#[derive(Default)]
-struct Counts {
-    opted_out: u64,
-    already: u64,
-    left_alone: u64,
-    bad: u64,
-}
-
-impl Counts {
-    /// Counts a row, and names the line of one that needs a look. Its phone and its words stay in the file.
-    fn add(&mut self, line: u64, fate: &Fate) {
-        match fate {
-            Fate::OptedOut => self.opted_out += 1,
-            Fate::Already => self.already += 1,
-            Fate::LeftAlone => self.left_alone += 1,
-            Fate::Bad(_) => self.bad += 1,
-        }
-        if let Some(what) = fate.needs_a_look()
-            && self.bad + self.left_alone <= NAMED_MAX
-        {
-            println!("line {line}: {what}");
-        }
-    }
-
-    fn print(&self, dry_run: bool, report: Option<&Path>) {
-        let Self { opted_out, already, left_alone, bad } = self;
-        let named = bad + left_alone;
-        if named > NAMED_MAX {
-            let where_ =
-                report.map_or("--report names them all".into(), |path| format!("{} names them", path.display()));
-            println!("and {} lines more: {where_}", HumanCount(named - NAMED_MAX));
-        }
-        let would = if dry_run { "would be " } else { "" };
-        println!("{} {would}opted out", HumanCount(*opted_out));
-        println!("{} opted out already, and left as they are", HumanCount(*already));
-        println!("{} opted in since, and left alone: look at them", HumanCount(*left_alone));
-        println!("{} rows could not be read", HumanCount(*bad));
-        if dry_run {
-            println!("a dry run: nothing was written");
-        }
-    }
-}
-
-impl Fate {
-    /// What there is to look at, if there is anything.
-    fn needs_a_look(&self) -> Option<String> {
-        match self {
-            Self::OptedOut | Self::Already => None,
-            Self::LeftAlone => Some("opted in since: left alone, look at it".into()),
-            Self::Bad(flaw) => Some(flaw.to_string()),
-        }
     }
 }

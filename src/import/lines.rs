@@ -211,6 +211,8 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The line and what each record is, of a file that is taken as it is.
@@ -284,5 +286,22 @@ mod tests {
         while records.next_record().unwrap().is_some() {}
         assert_eq!(records.lines(), 4);
         assert_eq!(records.hash().0, <[u8; 32]>::from(Sha256::digest(&file)));
+    }
+
+    proptest! {
+        /// No line is swallowed by one that is not good, whatever marks they are made of.
+        #[test]
+        fn every_line_is_of_a_record(file in "[a,\"\n\r ]{0,80}") {
+            let lines: Vec<&str> = file.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+            let mut next = 1;
+            for (line, raw, flaw) in read(file.as_bytes()) {
+                let from = usize::try_from(line).unwrap();
+                prop_assert!(lines[next - 1..from - 1].iter().all(|line| line.is_empty()), "only blank lines are passed over");
+                let spans = raw.split('\n').count();
+                prop_assert_eq!(raw, lines[from - 1..from - 1 + spans].join("\n"));
+                next = if flaw.is_some() { from + 1 } else { from + spans };
+            }
+            prop_assert!(lines[(next - 1).min(lines.len())..].iter().all(|line| line.is_empty()));
+        }
     }
 }

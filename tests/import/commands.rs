@@ -93,6 +93,25 @@ async fn on_redis_everybody_on_the_list_is_opted_out() {
 }
 
 #[tokio::test]
+async fn an_export_says_which_row_of_which_file_opted_out() {
+    let home = Directory::fresh().await;
+    home.close(furnished(&home).await).await;
+    let list = List::of(&home, LIST);
+    assert_eq!(list.import(&[]).code, Some(0));
+    let exported = list.export();
+    let hash: String = Sha256::digest(LIST).iter().map(|octet| format!("{octet:02x}")).collect();
+    for told in [
+        "\"by\":\"import\"".to_owned(),
+        format!("\"file_sha256\":\"{hash}\""),
+        "\"line\":3".into(),
+        "\"opted_out_at\":\"2020-03-02T06:59:59Z\"".into(),
+        "\"reason\":\"his knee, he said\"".into(),
+    ] {
+        assert!(exported.replace("\": ", "\":").contains(&told), "{told}: {exported}");
+    }
+}
+
+#[tokio::test]
 async fn beside_a_daemon_on_redis_what_it_decided_before_the_import_does_not_stand() {
     let home = Server::fresh().await;
     let store = furnished(&home).await;

@@ -53,6 +53,13 @@ impl List {
         command
     }
 
+    /// Everything that the store has, as JSON.
+    pub fn export(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assent"));
+        command.args(["export", "--format", "json", "--practice", "riverside", "--config"]).arg(&self.config);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
     /// Imports it. What is said holds no phone and no word of a row.
     pub fn import(&self, more: &[&str]) -> Said {
         let Output { status, stdout, stderr } = self.command(more).output().unwrap();

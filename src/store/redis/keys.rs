@@ -21,8 +21,10 @@ pub const DEAD_LETTERS: &str = "assent:{/}:dead_letters";
 /// What operators have done to the store.
 pub const AUDIT: &str = "assent:{/}:audit";
 pub const DAEMONS: &str = "assent:{/}:daemons";
-/// Written, read and deleted when a server is looked at.
-pub const PROBE: &str = "assent:{/}:probe";
+/// Written, read and deleted when a server is looked at: another each time, because several daemons may look at once.
+pub fn probe(token: &str) -> String {
+    format!("assent:{{/}}:probe:{token}")
+}
 /// Counts the signs that the store can be written.
 pub const PROBES: &str = "assent:{/}:probes";
 

@@ -41,16 +41,20 @@ pub async fn look_at(server: &mut MultiplexedConnection, durability: Durability)
     Ok(checked)
 }
 
+/// How long a server keeps what was written by a daemon that died before it could remove it, in seconds.
+const PROBE_SECONDS: u64 = 60;
+
 /// Writes something, reads it back, and removes it.
 pub async fn probe(wire: &mut impl redis::aio::ConnectionLike) -> RedisResult<Checked> {
     let token = format!("{:032x}", u128::from(random()) << 64 | u128::from(random()));
-    let wrote: RedisResult<()> = redis::cmd("SET").arg(keys::PROBE).arg(&token).query_async(wire).await;
+    let key = keys::probe(&token);
+    let set = redis::cmd("SET").arg(&key).arg(&token).arg("EX").arg(PROBE_SECONDS).to_owned();
+    let wrote: RedisResult<()> = set.query_async(wire).await;
     let result = match wrote {
         Ok(()) => {
-            let read: Option<String> = redis::cmd("GET").arg(keys::PROBE).query_async(wire).await?;
-            redis::cmd("DEL").arg(keys::PROBE).query_async::<()>(wire).await?;
-            // Another daemon may be at the same.
-            if read.is_some_and(|read| read.len() == token.len()) { Ok(()) } else { Err(lost()) }
+            let read: Option<String> = redis::cmd("GET").arg(&key).query_async(wire).await?;
+            redis::cmd("DEL").arg(&key).query_async::<()>(wire).await?;
+            if read.is_some_and(|read| read == token) { Ok(()) } else { Err(lost()) }
         }
         Err(error) if error.is_io_error() => return Err(error),
         Err(error) => Err(format!("nothing can be written: {error}")),
