@@ -1203,3 +1203,22 @@ fn a_day_that_is_over_by_this_clock_and_not_by_the_stores_is_not_asked_about_aga
     scene.event(Event::Woken);
     assert_eq!(scene.slots, [id]);
 }
+
+#[test]
+fn what_is_heard_of_an_old_invitation_days_later_does_not_end_the_question_that_stands() {
+    let mut scene = Scene::new();
+    scene.drafts("hello");
+    let first = scene.grant().unwrap();
+    scene.answer(&first, Answer::Unknown);
+    scene.later(DAY * 7);
+    scene.event(Event::Woken);
+    assert_eq!(scene.consent(), "none", "nobody answered");
+    let id = accepted(scene.drafts("hello again"));
+    scene.answer(&first, Answer::PartlyTaken);
+    assert_eq!((scene.consent(), scene.status(id)), ("invited", Status::Pending), "the reminder is asked still");
+    let second = scene.grant().unwrap();
+    scene.answer(&second, taken(&second));
+    scene.later(MINUTE);
+    assert!(matches!(scene.drafts("and again"), Outcome::Accepted(_)));
+    assert_eq!(scene.messages(&Kind::Invitation), 2, "nobody is asked a third time");
+}

@@ -140,7 +140,8 @@ impl OptOuts {
         };
         // What an import writes down is no text, so that how texts are written and how long they take is of no consequence.
         let limits = Limits::default();
-        let policy = Policy { practice: Arc::clone(&practice), boot, limits, writing: Default::default() };
+        let (writing, texting) = Default::default();
+        let policy = Policy { practice: Arc::clone(&practice), boot, limits, writing, texting };
         let importing = Importing { taker, policy, clock, file, list: self.list.clone() };
         let done = importing.run(&practice, lines, report).await;
         importing.taker.close().await;

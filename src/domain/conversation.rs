@@ -575,6 +575,10 @@ impl Turn<'_> {
     fn conclude(&mut self, finished: &Finished) {
         let Finished { kind: Kind::Invitation, status, .. } = finished else { return };
         let Consent::Invited { .. } = self.next.consent else { return };
+        // What is heard of an earlier one, days later perhaps, is not about the question that stands.
+        if self.next.ledger.newest_invitation().is_some_and(|newest| newest != finished.id) {
+            return;
+        }
         let (drafts_become, reason) = match status {
             Status::Failed | Status::Undelivered => (Status::Failed, Some(Failure::Unreachable)),
             Status::Expired => (Status::Expired, None),

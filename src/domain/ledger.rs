@@ -138,6 +138,13 @@ pub struct Ledger {
     pub imported: Option<FileHash>,
 }
 
+impl Ledger {
+    /// The invitation that was written last, of those that may yet be answered.
+    pub fn newest_invitation(&self) -> Option<MessageId> {
+        self.invitations.last().map(|awaited| awaited.asked.message)
+    }
+}
+
 impl Proof {
     /// The hash of everything that it says.
     pub fn link(&self) -> Link {

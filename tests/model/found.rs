@@ -94,7 +94,8 @@ impl World {
         let Entry::Updated { id, status: Status::Failed | Status::Undelivered | Status::Expired, .. } = entry else {
             return false;
         };
-        self.kind_of(*id) == Some(&Kind::Invitation)
+        let newest = self.thread.values().rev().find(|message| message.kind == Kind::Invitation);
+        newest.is_some_and(|newest| newest.id == *id)
     }
 
     pub fn kind_of(&self, id: MessageId) -> Option<&Kind> {

@@ -80,7 +80,7 @@ impl World {
         let (limits, writing) = (Limits::default(), Default::default());
         Self {
             chance: Chance::of(seed),
-            policy: Policy { practice: Arc::new(practice), boot, limits, writing },
+            policy: Policy { practice: Arc::new(practice), boot, limits, writing, texting: Default::default() },
             now,
             steady: 0,
             stored: Conversation::new(ConversationId(7), key, now),
