@@ -1,9 +1,7 @@
 //! What the reference makes of what was committed: the event, and what the world saw of the question.
 
 use assent::domain::outbox::Stage;
-use assent::domain::{
-    Answer, Decision, Effect, Entry, Event, Kind, MessageId, Outcome, Refusal, Resolution, Settlement, Status,
-};
+use assent::domain::{Answer, Decision, Effect, Entry, Event, Kind, Outcome, Refusal, Resolution, Settlement, Status};
 use jiff::Timestamp;
 
 use crate::daemon::Letter;
@@ -96,10 +94,6 @@ impl World {
         };
         let newest = self.thread.values().rev().find(|message| message.kind == Kind::Invitation);
         newest.is_some_and(|newest| newest.id == *id)
-    }
-
-    pub fn kind_of(&self, id: MessageId) -> Option<&Kind> {
-        self.thread.get(&id.seq).map(|message| &message.kind)
     }
 
     /// Whether the carrier says, while the question is on its way, that it does not have it.
