@@ -124,6 +124,27 @@ pub enum Status {
     Received,
 }
 
+impl Status {
+    /// What it is called in the API and in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Held => "held",
+            Self::Scheduled => "scheduled",
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Expired => "expired",
+            Self::Canceled => "canceled",
+            Self::Received => "received",
+        }
+    }
+}
+
 /// Why a message failed, was not delivered, or is held for want of an author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {

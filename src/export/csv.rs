@@ -202,7 +202,7 @@ impl Written for Csv {
                 updated_at: message.updated_at.to_string(),
                 direction: words::direction(&message.kind),
                 kind: words::kind(&message.kind),
-                status: words::status(message.status),
+                status: message.status.name(),
                 staff: words::author(&message.kind).map_or("", |staff| staff.as_str()),
                 text: message.text.expose(),
                 message: message.id.to_string(),

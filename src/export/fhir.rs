@@ -213,7 +213,7 @@ impl Names<'_> {
             "resourceType": "Communication",
             "identifier": [{"system": "urn:x-assent:message", "value": message.id.to_string()}],
             "extension": [
-                {"url": "urn:x-assent:status", "valueCode": words::status(message.status)},
+                {"url": "urn:x-assent:status", "valueCode": message.status.name()},
                 {"url": "urn:x-assent:created-at", "valueInstant": message.created_at.to_string()},
                 {"url": "urn:x-assent:updated-at", "valueInstant": message.updated_at.to_string()},
                 {"url": "urn:x-assent:segments", "valueInteger": message.segments},

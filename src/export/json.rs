@@ -165,7 +165,7 @@ fn message(message: &Message) -> Value {
         "direction": words::direction(&message.kind),
         "kind": words::kind(&message.kind),
         "text": message.text.expose(),
-        "status": words::status(message.status),
+        "status": message.status.name(),
         "created_at": message.created_at.to_string(),
         "updated_at": message.updated_at.to_string(),
         "staff": words::author(&message.kind).map(|staff| staff.as_str()),

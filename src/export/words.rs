@@ -1,7 +1,7 @@
 //! What things are called in a document. The API calls them the same.
 
 use crate::domain::ledger::By;
-use crate::domain::{Consent, Failure, Kind, ReceiptState, SettledBy, Settlement, StaffId, Status};
+use crate::domain::{Consent, Failure, Kind, ReceiptState, SettledBy, Settlement, StaffId};
 
 pub fn consent(consent: &Consent) -> &'static str {
     match consent {
@@ -45,24 +45,6 @@ pub fn author(kind: &Kind) -> Option<&StaffId> {
         | Kind::StartConfirmation
         | Kind::Help
         | Kind::AfterHours => None,
-    }
-}
-
-pub fn status(status: Status) -> &'static str {
-    match status {
-        Status::Pending => "pending",
-        Status::Held => "held",
-        Status::Scheduled => "scheduled",
-        Status::Queued => "queued",
-        Status::Sending => "sending",
-        Status::Sent => "sent",
-        Status::Delivered => "delivered",
-        Status::Undelivered => "undelivered",
-        Status::Failed => "failed",
-        Status::Unconfirmed => "unconfirmed",
-        Status::Expired => "expired",
-        Status::Canceled => "canceled",
-        Status::Received => "received",
     }
 }
 

@@ -11,7 +11,7 @@ use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
     Budget, CarrierError, Cause, Consent, Conversation, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message,
-    MessageId, Patient, Practice, ReceiptState, StaffId, StaffMember, Status, Suspension,
+    MessageId, Patient, Practice, ReceiptState, StaffId, StaffMember, Suspension,
 };
 use crate::ports::{InboxRow, StoreError, Unread};
 
@@ -350,7 +350,7 @@ impl MessageView {
             direction,
             kind,
             text: text[..cut.unwrap_or(text.len())].to_owned(),
-            status: status(message.status),
+            status: message.status.name(),
             created_at: message.created_at.to_string(),
             updated_at: message.updated_at.to_string(),
             staff: staff.map(ToString::to_string),
@@ -359,24 +359,6 @@ impl MessageView {
             expected_at: expected_at.map(|at| at.to_string()),
             marks: marks.collect(),
         }
-    }
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Pending => "pending",
-        Status::Held => "held",
-        Status::Scheduled => "scheduled",
-        Status::Queued => "queued",
-        Status::Sending => "sending",
-        Status::Sent => "sent",
-        Status::Delivered => "delivered",
-        Status::Undelivered => "undelivered",
-        Status::Failed => "failed",
-        Status::Unconfirmed => "unconfirmed",
-        Status::Expired => "expired",
-        Status::Canceled => "canceled",
-        Status::Received => "received",
     }
 }
 
