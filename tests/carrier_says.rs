@@ -15,7 +15,7 @@ use assent::domain::{
     SettledBy, Settlement, Status,
 };
 use jiff::SignedDuration;
-use scene::{Scene, accepted, taken};
+use scene::{Scene, accepted, sending_in, taken};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const STATES: [&str; 4] = ["none", "invited", "opted_in", "opted_out"];
@@ -53,32 +53,6 @@ fn ways() -> [Way; 4] {
 
 fn opted_out_there() -> Answer {
     Answer::Refused { command_status: 0x413, retry: Retry::OptedOut }
-}
-
-/// A scene in one of the four states, with a text on its way to the carrier.
-fn sending_in(state: &str) -> (Scene, Cleared) {
-    let mut scene = Scene::new();
-    match state {
-        "none" => {
-            scene.texts("HELP");
-        }
-        "invited" => {
-            scene.drafts("hello");
-        }
-        "opted_in" => {
-            scene.opts_in();
-            scene.drafts("see you at 3");
-        }
-        "opted_out" => {
-            scene.opts_in();
-            scene.texts("STOP");
-        }
-        other => panic!("no such state: {other}"),
-    }
-    let cleared = scene.grant().unwrap();
-    assert_eq!(scene.consent(), state);
-    scene.later(MINUTE);
-    (scene, cleared)
 }
 
 impl Scene {

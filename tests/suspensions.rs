@@ -13,7 +13,7 @@ use assent::domain::{
     Settlement, Status,
 };
 use jiff::SignedDuration;
-use scene::{Scene, accepted, taken};
+use scene::{Scene, accepted, sending_in, taken};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -22,28 +22,8 @@ const WRONG: &str = "Sorry, you have the wrong number";
 
 /// A scene in one of the four states, with a text that the carrier has and has not reported on.
 fn sent_in(state: &str) -> (Scene, Cleared) {
-    let mut scene = Scene::new();
-    match state {
-        "none" => {
-            scene.texts("HELP");
-        }
-        "invited" => {
-            scene.drafts("hello");
-        }
-        "opted_in" => {
-            scene.opts_in();
-            scene.drafts("see you at 3");
-        }
-        "opted_out" => {
-            scene.opts_in();
-            scene.texts("STOP");
-        }
-        other => panic!("no such state: {other}"),
-    }
-    let cleared = scene.grant().unwrap();
+    let (mut scene, cleared) = sending_in(state);
     scene.answer(&cleared, taken(&cleared));
-    assert_eq!(scene.consent(), state);
-    scene.later(MINUTE);
     (scene, cleared)
 }
 

@@ -276,6 +276,32 @@ pub fn in_state(state: &str) -> Scene {
     scene
 }
 
+/// A scene in one of the four states, with a text on its way to the carrier.
+pub fn sending_in(state: &str) -> (Scene, Cleared) {
+    let mut scene = Scene::new();
+    match state {
+        "none" => {
+            scene.texts("HELP");
+        }
+        "invited" => {
+            scene.drafts("hello");
+        }
+        "opted_in" => {
+            scene.opts_in();
+            scene.drafts("see you at 3");
+        }
+        "opted_out" => {
+            scene.opts_in();
+            scene.texts("STOP");
+        }
+        other => panic!("no such state: {other}"),
+    }
+    let cleared = scene.grant().unwrap();
+    assert_eq!(scene.consent(), state);
+    scene.later(SignedDuration::from_mins(1));
+    (scene, cleared)
+}
+
 pub fn taken(cleared: &Cleared) -> Answer {
     Answer::Taken { ids: carrier_ids(cleared) }
 }
