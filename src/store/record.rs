@@ -9,6 +9,7 @@ mod hours;
 mod ledger;
 mod message;
 mod roll;
+mod webhook;
 mod wordings;
 
 use std::borrow::Cow;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::redis::Accepted;
 use crate::domain::ledger::Proof;
 use crate::domain::{Conversation, ConversationId, ConversationKey, Entry, Message, MessageId, Phone, PracticeId, Seq};
-use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Record, RecordKey};
+use crate::ports::{DeadLetter, IdempotencyKey, KeptAnswer, Post, Record, RecordKey, WebhookKey};
 
 pub use message::{failure_code, failure_of, status_code, status_of};
 
@@ -244,6 +245,17 @@ pub fn write_proof(proof: &Proof) -> Vec<u8> {
 
 pub fn read_proof(octets: &[u8]) -> Result<Proof, ReadError> {
     read::<ledger::ProofV1<'_>>(octets)?.try_into()
+}
+
+// --------------------------------------------------------------------------------------- posts of webhooks
+
+pub fn write_post(key: &WebhookKey, post: &Post) -> Vec<u8> {
+    write(&webhook::PostV1::of(key, post))
+}
+
+/// A post, and whose it is.
+pub fn read_post(octets: &[u8]) -> Result<(WebhookKey, Post), ReadError> {
+    read::<webhook::PostV1>(octets)?.read()
 }
 
 // --------------------------------------------------------------------------- kept answers and dead letters
