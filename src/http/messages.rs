@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::auth::Caller;
 use super::bodies::SendBody;
-use super::extract::{Json, Parameters, Path, ThePatient};
+use super::conversations::existing;
+use super::extract::{InPractice, Json, Parameters, Path, TheConversation, ThePatient};
+use super::fields::Fields;
 use super::forms::Place;
 use super::operation::{Form, OPERATION, Operation, Parameter, accepted, body, ok};
 use super::parameters::{BEFORE, LIMIT};
@@ -22,7 +24,7 @@ use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
 use crate::domain::text::{Segments, Writing};
 use crate::domain::typography::Straightened;
-use crate::domain::{Body, Draft, Message, MessageId, Outcome, PatientId, StaffId};
+use crate::domain::{Body, ConversationKey, Draft, Message, MessageId, Outcome, PatientId, Practice, StaffId};
 use crate::ports::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -122,17 +124,43 @@ pub const LIST: Operation = Operation {
 pub async fn list(
     Given(api): Given<Arc<Api>>,
     the: ThePatient,
-    Parameters(mut parameters): Parameters,
+    Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    let key = the.conversation();
+    page(&api, &the.practice, &the.conversation(), parameters).await
+}
+
+pub const LIST_WITH_PHONE: Operation = Operation {
+    id: "list_messages_with_phone",
+    group: "conversations",
+    summary: "What was said with a phone, whoever's it is, newest first",
+    ..LIST
+};
+
+/// What was said with a phone, whoever's it is: what nobody known wrote is read so.
+pub async fn list_with_phone(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    TheConversation(key): TheConversation,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    existing(&api, &key).await?;
+    page(&api, &practice, &key, parameters).await
+}
+
+async fn page(
+    api: &Api,
+    practice: &Practice,
+    key: &ConversationKey,
+    mut parameters: Fields,
+) -> Result<Response, Problem> {
     let limit = parameters.optional_text("limit", limit).unwrap_or(PAGE_DEFAULT);
     let before = parameters.optional_text("before", |text| Ok::<_, &str>(text.to_owned()));
     parameters.finish()?;
-    let before = before.map(|cursor| api.cursors.in_thread(&key, &cursor)).transpose()?;
-    let page = api.inbox.thread(&key, before, limit).await?;
+    let before = before.map(|cursor| api.cursors.in_thread(key, &cursor)).transpose()?;
+    let page = api.inbox.thread(key, before, limit).await?;
     Ok(answer::ok(Messages {
-        messages: MessageView::all(&api, &the.practice, &key, &page.items).await,
-        next: page.next.map(|seq| api.cursors.of_thread(&key, seq)),
+        messages: MessageView::all(api, practice, key, &page.items).await,
+        next: page.next.map(|seq| api.cursors.of_thread(key, seq)),
     }))
 }
 

@@ -154,6 +154,7 @@ pub fn routes() -> Vec<Route> {
         route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview, preview::PREVIEW),
 
         route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list, conversations::LIST),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages", Practice, Texting, messages::list_with_phone, messages::LIST_WITH_PHONE),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read, conversations::MARK_READ),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread, conversations::MARK_UNREAD),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold, consent::SETTLE_HOLD),
