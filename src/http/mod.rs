@@ -127,6 +127,9 @@ pub fn routes() -> Vec<Route> {
         route(&get,    "/readyz",  Service, Anyone, health::ready, health::READY),
         route(&get,    "/metrics", Service, Anyone, health::metrics, health::METRICS),
         route(&get,    "/openapi.json", Service, Anyone, openapi::describe, openapi::DESCRIBE),
+        route(&get,    "/docs",           Service, Anyone, docs::calls,  docs::CALLS),
+        route(&get,    "/docs/errors",    Service, Anyone, docs::errors, docs::ERRORS),
+        route(&get,    "/docs/style.css", Service, Anyone, docs::style,  docs::STYLE),
 
         route(&get,    "/v1/practices",            Service,      Token,    practices::list, practices::LIST),
         route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put, practices::PUT),
