@@ -153,9 +153,20 @@ async fn a_body_has_the_fields_that_the_description_names_and_no_others() {
         for name in schema["properties"].as_object().unwrap().keys() {
             let mut body = taken["example"].clone();
             body[name] = json!([[]]);
-            let errors = wrong(body).await;
+            let errors = wrong(body.clone()).await;
             let is_told = told(&errors, name, None);
             assert!(is_told, "{place}: {name} is said to be a field: {errors}");
+            // `null` is what the description says that it is: nothing, or a mistake.
+            body[name] = Value::Null;
+            let property = &schema["properties"][name];
+            let may_be_null = property["type"]
+                .as_array()
+                .or(property["anyOf"].as_array())
+                .is_some_and(|choices| choices.iter().any(|choice| *choice == "null" || choice["type"] == "null"));
+            // What is wrong besides makes sure that nothing is done.
+            body["surprise"] = json!(1);
+            let errors = wrong(body).await;
+            assert_eq!(told(&errors, name, None), !may_be_null, "{place}: {name} as null: {errors}");
         }
     }
 }

@@ -45,7 +45,8 @@ impl Call<'_> {
     }
 
     fn place(&self) -> String {
-        format!("{} {}", self.method, self.path.strip_prefix("/v1/practices/{practice}").unwrap_or(self.path))
+        let within = self.path.strip_prefix("/v1/practices/{practice}").filter(|rest| !rest.is_empty());
+        format!("{} {}", self.method, within.unwrap_or(self.path))
     }
 
     fn shown(&self) -> String {
