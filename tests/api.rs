@@ -15,6 +15,7 @@ mod api {
     mod consent;
     mod daemons;
     mod decisions;
+    mod edits;
     mod events;
     mod fields;
     mod hours;

@@ -9,6 +9,7 @@ mod conversations;
 mod cursor;
 mod decisions;
 mod door;
+mod etag;
 mod events;
 mod extract;
 mod failures;
@@ -54,6 +55,7 @@ pub use problem::Problem;
 use allowance::Allowances;
 use cursor::Cursors;
 use door::Door;
+use etag::Tags;
 use events::Streams;
 use failures::Failures;
 
@@ -92,6 +94,7 @@ struct Api {
     metrics: Metrics,
     stopping: CancellationToken,
     cursors: Cursors,
+    tags: Tags,
     allowances: Allowances,
     failures: Failures,
     streams: Arc<Streams>,
@@ -126,6 +129,7 @@ pub fn routes() -> Vec<Route> {
 
         route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put),
         route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list),
+        route(&get,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::get),
         route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session),
 
         route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put),
@@ -166,6 +170,7 @@ pub fn router(state: State, pages: Router) -> Router {
         state;
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
+        tags: Tags::new(&operator_token),
         allowances: Allowances::new(requests_per_second),
         failures: Failures::default(),
         streams: Arc::default(),

@@ -9,12 +9,14 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::auth::Caller;
+use super::etag::Condition;
 use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::problem::Problem;
 use super::views::{PracticeTodayView, PracticeView};
 use super::{Api, answer, hours, texts};
 use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
+use crate::ports::Record;
 
 /// Leaves room for the rest of the invitation in two segments.
 const NAME_MAX: usize = 60;
@@ -23,7 +25,12 @@ const SEGMENTS_PER_MINUTE_MAX: u32 = 100_000_000;
 const SEGMENTS_PER_DAY_MAX: u32 = 1_000_000_000;
 const TOKEN_NAME_MAX: usize = 80;
 
-pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json) -> Result<Response, Problem> {
+pub async fn put(
+    Given(api): Given<Arc<Api>>,
+    path: Path,
+    condition: Condition,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
     let id = path.fresh("practice", PracticeId::parse)?;
     let name = fields.text("name", read::line(NAME_MAX));
     let number = fields.text("number", read::phone);
@@ -59,9 +66,17 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
     if !too_long.is_empty() {
         return Err(Problem::Invalid(too_long));
     }
-    let put = api.records.put_practice(practice.clone()).await?;
+    let over = condition.over({
+        let api = Arc::clone(&api);
+        move |there| {
+            let Record::Practice(there) = there else { return None };
+            Some(PracticeView::tag(&api.tags, there))
+        }
+    });
+    let put = api.records.put_practice(practice.clone(), over).await?;
     tracing::info!(practice = %practice.id, ?put, "practice was put");
-    Ok(answer::put(put, PracticeView::of(&practice)))
+    let tag = PracticeView::tag(&api.tags, &practice);
+    Ok(tag.on(answer::put(put, PracticeView::of(&practice))))
 }
 
 pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
@@ -78,7 +93,8 @@ pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
 }
 
 pub async fn get(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
-    answer::ok(PracticeTodayView::of(&api, &practice).await)
+    let tag = PracticeView::tag(&api.tags, &practice);
+    tag.on(answer::ok(PracticeTodayView::of(&api, &practice).await))
 }
 
 pub async fn create_token(

@@ -45,6 +45,7 @@ pub enum Problem {
     NotFound,
     NumberFixed,
     NumberTaken,
+    ChangedMeanwhile,
     TooManyTokens,
     TooManySessions,
     IdempotencyKeyReused,
@@ -110,6 +111,9 @@ impl Problem {
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
             Self::NumberFixed => (StatusCode::CONFLICT, "number-fixed", "A practice keeps its number"),
             Self::NumberTaken => (StatusCode::CONFLICT, "number-taken", "The number is in use"),
+            Self::ChangedMeanwhile => {
+                (StatusCode::PRECONDITION_FAILED, "changed-meanwhile", "It is not what you have seen")
+            }
             Self::TooManyTokens => (StatusCode::CONFLICT, "too-many-tokens", "The practice has too many tokens"),
             Self::TooManySessions => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-sessions", "The practice has too many sessions")
@@ -188,6 +192,11 @@ impl Problem {
                 "Patients gave their consent to this number. Another number is another practice.".into()
             }
             Self::NumberTaken => "Another practice or a patient has this number.".into(),
+            Self::ChangedMeanwhile => {
+                "Somebody else changed it, or it is there or not there against what If-Match or If-None-Match says. \
+                 Read it again, and decide on what it is."
+                    .into()
+            }
             Self::TooManyTokens => format!("A practice has at most {TOKENS_MAX} tokens. Revoke one first."),
             Self::TooManySessions => format!("A practice has at most {SESSIONS_MAX} sessions at once."),
             Self::IdempotencyKeyReused => {
@@ -343,6 +352,7 @@ impl From<RecordsError> for Problem {
         match error {
             RecordsError::NumberFixed => Self::NumberFixed,
             RecordsError::NumberTaken => Self::NumberTaken,
+            RecordsError::ChangedMeanwhile => Self::ChangedMeanwhile,
             RecordsError::PhoneIsPractices => {
                 Self::field("mobile_phone", "is a practice's own number; a practice can't text itself")
             }

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Api;
+use super::etag::{ETag, Tags};
 use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
     Budget, CarrierError, Cause, Consent, Conversation, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message,
-    MessageId, Patient, Practice, ReceiptState, StaffId, StaffMember, Suspension,
+    MessageId, Patient, Practice, PracticeId, ReceiptState, StaffId, StaffMember, Suspension,
 };
 use crate::ports::{InboxRow, StoreError, Unread};
 
@@ -33,6 +34,11 @@ pub struct PracticeView<'a> {
 }
 
 impl<'a> PracticeView<'a> {
+    /// Tags what a PUT of the practice writes.
+    pub fn tag(tags: &Tags, practice: &Practice) -> ETag {
+        tags.of(&[practice.id.as_str(), "practice"], &PracticeView::of(practice))
+    }
+
     pub fn of(practice: &'a Practice) -> Self {
         Self {
             id: practice.id.as_str(),
@@ -94,6 +100,10 @@ pub struct StaffView<'a> {
 }
 
 impl<'a> StaffView<'a> {
+    pub fn tag(tags: &Tags, practice: &PracticeId, member: &StaffMember) -> ETag {
+        tags.of(&[practice.as_str(), "staff"], &StaffView::of(member))
+    }
+
     pub fn of(member: &'a StaffMember) -> Self {
         Self {
             id: member.id.as_str(),
@@ -117,6 +127,11 @@ pub struct PatientView<'a> {
 }
 
 impl<'a> PatientView<'a> {
+    /// Tags what a PUT of the patient writes.
+    pub fn tag(tags: &Tags, practice: &PracticeId, patient: &Patient) -> ETag {
+        tags.of(&[practice.as_str(), "patient"], &PatientView::of(patient))
+    }
+
     pub fn of(patient: &'a Patient) -> Self {
         Self {
             id: patient.id.as_str(),

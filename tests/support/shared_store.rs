@@ -10,8 +10,8 @@ use assent::domain::{
 };
 use assent::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
-    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
-    Version,
+    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored,
+    Unread, Version,
 };
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
@@ -205,6 +205,17 @@ impl Store for SharedStore {
         let keys: Vec<RecordKey> = records.iter().map(Record::key).collect();
         self.shared.inner.put(records).await?;
         keys.into_iter().for_each(|key| self.shared.tell_others(self.boot, &News::Record(key)));
+        Ok(())
+    }
+
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        self.shared.inner.stamped(key).await
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        let key = record.key();
+        self.shared.inner.put_over(found, record).await?;
+        self.shared.tell_others(self.boot, &News::Record(key));
         Ok(())
     }
 

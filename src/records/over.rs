@@ -1,0 +1,12 @@
+//! What a record may be put over.
+
+use crate::ports::Record;
+
+/// Whether it matters what is there when a record is put.
+pub enum Over {
+    /// It does not: whoever comes last is right.
+    Anything,
+    /// Only over what this says yes to; `None` is that nothing is there. It holds until the put is durable, towards other
+    /// requests and other daemons.
+    Only(Box<dyn FnOnce(Option<&Record>) -> bool + Send>),
+}
