@@ -184,8 +184,9 @@ mod tests {
         let (amy, tex) = (tag("amy"), tag("tex"));
         let both = format!("{}, {}", amy.0, tex.0);
         let weak = format!("W/{}", amy.0);
+        type Headers<'a> = &'a [(HeaderName, &'a str)];
         // The headers, and whether Amy, Tex and an absent one may be changed.
-        let cases: [(&[(HeaderName, &str)], [bool; 3]); 9] = [
+        let cases: [(Headers<'_>, [bool; 3]); 9] = [
             (&[], [true, true, true]),
             (&[(IF_MATCH, "*")], [true, true, false]),
             (&[(IF_MATCH, &amy.0)], [true, false, false]),

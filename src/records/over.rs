@@ -6,7 +6,9 @@ use crate::ports::Record;
 pub enum Over {
     /// It does not: whoever comes last is right.
     Anything,
-    /// Only over what this says yes to; `None` is that nothing is there. It holds until the put is durable, towards other
-    /// requests and other daemons.
-    Only(Box<dyn FnOnce(Option<&Record>) -> bool + Send>),
+    /// Only over what this says yes to. It holds until the put is durable, towards other requests and other daemons.
+    Only(Fits),
 }
+
+/// Whether a record may be put over what is there; `None` is that nothing is there.
+pub type Fits = Box<dyn FnOnce(Option<&Record>) -> bool + Send>;
