@@ -10,14 +10,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::auth::Caller;
-use super::extract::{Json, Parameters, Path, ThePatient};
+use super::conversations::existing;
+use super::extract::{InPractice, Json, Parameters, Path, TheConversation, ThePatient};
+use super::fields::Fields;
 use super::problem::Problem;
 use super::views::MessageView;
 use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
 use crate::domain::text::{Segments, Writing};
 use crate::domain::typography::Straightened;
-use crate::domain::{Body, Draft, Message, MessageId, Outcome, PatientId, StaffId};
+use crate::domain::{Body, ConversationKey, Draft, Message, MessageId, Outcome, PatientId, Practice, StaffId};
 use crate::ports::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -75,7 +77,27 @@ fn answer_of(reply: &Reply) -> &'static str {
 pub async fn list(
     Given(api): Given<Arc<Api>>,
     the: ThePatient,
-    Parameters(mut parameters): Parameters,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    page(&api, &the.practice, &the.conversation(), parameters).await
+}
+
+/// What was said with a phone, whoever's it is: what nobody known wrote is read so.
+pub async fn list_with_phone(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    TheConversation(key): TheConversation,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    existing(&api, &key).await?;
+    page(&api, &practice, &key, parameters).await
+}
+
+async fn page(
+    api: &Api,
+    practice: &Practice,
+    key: &ConversationKey,
+    mut parameters: Fields,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Messages {
@@ -83,15 +105,14 @@ pub async fn list(
         next: Option<String>,
     }
 
-    let key = the.conversation();
     let limit = parameters.optional_text("limit", limit).unwrap_or(PAGE_DEFAULT);
     let before = parameters.optional_text("before", |text| Ok::<_, &str>(text.to_owned()));
     parameters.finish()?;
-    let before = before.map(|cursor| api.cursors.in_thread(&key, &cursor)).transpose()?;
-    let page = api.inbox.thread(&key, before, limit).await?;
+    let before = before.map(|cursor| api.cursors.in_thread(key, &cursor)).transpose()?;
+    let page = api.inbox.thread(key, before, limit).await?;
     Ok(answer::ok(Messages {
-        messages: MessageView::all(&api, &the.practice, &key, &page.items).await,
-        next: page.next.map(|seq| api.cursors.of_thread(&key, seq)),
+        messages: MessageView::all(api, practice, key, &page.items).await,
+        next: page.next.map(|seq| api.cursors.of_thread(key, seq)),
     }))
 }
 

@@ -147,6 +147,7 @@ pub fn routes() -> Vec<Route> {
         route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview),
 
         route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages", Practice, Texting, messages::list_with_phone),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold),

@@ -348,6 +348,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/patients/{patient}/opt-out: Practice, PatientTextAdministrator",
         "POST /{practice}/preview: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations: Practice, PatientTextAdministrator",
+        "GET /{practice}/conversations/{phone}/messages: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",
