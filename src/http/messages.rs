@@ -6,18 +6,25 @@ use axum::extract::State as Given;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::auth::Caller;
-use super::extract::{Json, Parameters, Path, ThePatient};
-use super::problem::Problem;
+use super::bodies::SendBody;
+use super::conversations::existing;
+use super::extract::{InPractice, Json, Parameters, Path, TheConversation, ThePatient};
+use super::fields::Fields;
+use super::forms::Place;
+use super::operation::{Form, OPERATION, Operation, Parameter, accepted, body, ok};
+use super::parameters::{BEFORE, LIMIT};
+use super::problem::{Code, Problem};
 use super::views::MessageView;
 use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
 use crate::domain::text::{Segments, Writing};
 use crate::domain::typography::Straightened;
-use crate::domain::{Body, Draft, Message, MessageId, Outcome, PatientId, StaffId};
+use crate::domain::{Body, ConversationKey, Draft, Message, MessageId, Outcome, PatientId, Practice, StaffId};
 use crate::ports::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -25,6 +32,31 @@ const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// How far ahead a text may be written.
 const SEND_AT_DAYS_MAX: i64 = 366;
 
+const IDEMPOTENCY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    about: "Makes the request safe to repeat: with one key a text is taken once, and the same message answered again.",
+    form: Form::Pattern("^[!-~]{1,255}$"),
+    example: "0d9c6f0e-5d0b-4b44-8d0e-7f9a1f1c2b3a",
+};
+
+pub const SEND: Operation = Operation {
+    id: "send_message",
+    group: "messages",
+    summary: "Write a text to a patient",
+    about: "It is durable when it is answered. Without consent it is `pending`, and the patient is asked.",
+    headers: &[IDEMPOTENCY],
+    takes: body::<SendBody>(),
+    answers: &[accepted::<MessageView>("The message, which has not gone out yet")],
+    refuses: &[
+        Code::BadIdempotencyKey,
+        Code::IdempotencyKeyReused,
+        Code::OptedOut,
+        Code::TooManyWaiting,
+        Code::InvitationLimit,
+        Code::NumberSuspended,
+    ],
+    ..OPERATION
+};
 pub async fn send(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
@@ -72,29 +104,73 @@ fn answer_of(reply: &Reply) -> &'static str {
     }
 }
 
+#[derive(Serialize, JsonSchema)]
+struct Messages {
+    messages: Vec<MessageView>,
+    /// Where older ones are; `null` is that there are none.
+    #[schemars(with = "Option<Place>")]
+    next: Option<String>,
+}
+
+pub const LIST: Operation = Operation {
+    id: "list_messages",
+    group: "messages",
+    summary: "What was said to a patient's phone and from it, newest first",
+    query: &[LIMIT, BEFORE],
+    answers: &[ok::<Messages>("A page of the thread")],
+    refuses: &[Code::BadCursor],
+    ..OPERATION
+};
 pub async fn list(
     Given(api): Given<Arc<Api>>,
     the: ThePatient,
-    Parameters(mut parameters): Parameters,
+    Parameters(parameters): Parameters,
 ) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Messages {
-        messages: Vec<MessageView>,
-        next: Option<String>,
-    }
+    page(&api, &the.practice, &the.conversation(), parameters).await
+}
 
-    let key = the.conversation();
+pub const LIST_WITH_PHONE: Operation = Operation {
+    id: "list_messages_with_phone",
+    group: "conversations",
+    summary: "What was said with a phone, whoever's it is, newest first",
+    ..LIST
+};
+
+/// What was said with a phone, whoever's it is: what nobody known wrote is read so.
+pub async fn list_with_phone(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    TheConversation(key): TheConversation,
+    Parameters(parameters): Parameters,
+) -> Result<Response, Problem> {
+    existing(&api, &key).await?;
+    page(&api, &practice, &key, parameters).await
+}
+
+async fn page(
+    api: &Api,
+    practice: &Practice,
+    key: &ConversationKey,
+    mut parameters: Fields,
+) -> Result<Response, Problem> {
     let limit = parameters.optional_text("limit", limit).unwrap_or(PAGE_DEFAULT);
     let before = parameters.optional_text("before", |text| Ok::<_, &str>(text.to_owned()));
     parameters.finish()?;
-    let before = before.map(|cursor| api.cursors.in_thread(&key, &cursor)).transpose()?;
-    let page = api.inbox.thread(&key, before, limit).await?;
+    let before = before.map(|cursor| api.cursors.in_thread(key, &cursor)).transpose()?;
+    let page = api.inbox.thread(key, before, limit).await?;
     Ok(answer::ok(Messages {
-        messages: MessageView::all(&api, &the.practice, &key, &page.items).await,
-        next: page.next.map(|seq| api.cursors.of_thread(&key, seq)),
+        messages: MessageView::all(api, practice, key, &page.items).await,
+        next: page.next.map(|seq| api.cursors.of_thread(key, seq)),
     }))
 }
 
+pub const GET: Operation = Operation {
+    id: "get_message",
+    group: "messages",
+    summary: "One message, however long its text is",
+    answers: &[ok::<MessageView>("The message")],
+    ..OPERATION
+};
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
     let message = message_of(&api, &the, &path).await?;
     Ok(answer::ok(MessageView::whole(&api, &the.practice, &the.conversation(), &message).await))

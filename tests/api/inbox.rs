@@ -42,8 +42,35 @@ async fn a_conversation_that_never_was_is_404_and_is_not_made() {
             let path = format!("/conversations/{phone}/{mark}");
             world.tex(Method::POST, &path).send().await.problem(404, "not-found");
         }
+        let path = format!("/conversations/{phone}/messages");
+        world.tex(Method::GET, &path).send().await.problem(404, "not-found");
     }
     assert_eq!(world.get("/conversations").await, json!({"conversations": [], "next": null}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_wrote_is_read_page_by_page_before_anybody_knows_them() {
+    let world = World::start().await;
+    for words in ["hello?", "is this the clinic?", "call me"] {
+        world.receive(STRANGER, words).await;
+    }
+    let path = "/conversations/%2B13035550177/messages";
+    let texts = |page: &Value| -> Vec<String> {
+        let messages = page["messages"].as_array().unwrap();
+        messages.iter().map(|one| one["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let newest = world.get(&format!("{path}?limit=2")).await;
+    assert_eq!(texts(&newest), ["call me", "is this the clinic?"]);
+    let next = newest["next"].as_str().unwrap();
+    let rest = world.get(&format!("{path}?limit=2&before={next}")).await;
+    assert_eq!((texts(&rest), &rest["next"]), (vec!["hello?".to_owned()], &Value::Null));
+
+    world.receive(JANE, "from somebody known").await;
+    let known = world.get("/conversations/%2B13035550123/messages").await;
+    assert_eq!(known, world.get("/patients/jane/messages").await);
+    let elsewhere =
+        world.call(Method::GET, &format!("/v1/practices/hilltop{path}")).token(&world.other_token).staff("tex");
+    elsewhere.send().await.problem(404, "not-found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
