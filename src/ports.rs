@@ -1,6 +1,8 @@
 //! The doors between the core and the world: the store, the carrier, the rate limit and the clock, and what
 //! comes in from the carrier. Traits and their words only; who implements them is decided in the composition root.
 
+mod webhooks;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::{
     Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Hold,
     Inbound, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence,
-    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Unused,
+    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Unused, Webhook, WebhookId,
+};
+
+pub use webhooks::{
+    Delivery as WebhookDelivery, Fate, Heard, KeepError, Lease, Notice, Post, Posts, Silence, StopReason, Stopped,
+    WebhookKey,
 };
 
 // ---------------------------------------------------------------------------------------------------- clock
@@ -224,6 +231,7 @@ pub enum Record {
     Staff(PracticeId, StaffMember),
     Patient(PracticeId, Patient),
     Token(TokenRecord),
+    Webhook(PracticeId, Webhook),
 }
 
 /// How often records were put or removed. It only grows.
@@ -237,6 +245,7 @@ pub enum RecordKey {
     Staff(PracticeId, StaffId),
     Patient(PracticeId, PatientId),
     Token(PracticeId, String),
+    Webhook(PracticeId, WebhookId),
 }
 
 impl RecordKey {
@@ -246,7 +255,8 @@ impl RecordKey {
             Self::Practice(practice)
             | Self::Staff(practice, _)
             | Self::Patient(practice, _)
-            | Self::Token(practice, _) => practice,
+            | Self::Token(practice, _)
+            | Self::Webhook(practice, _) => practice,
         }
     }
 }
@@ -258,6 +268,7 @@ impl Record {
             Self::Staff(practice, staff) => RecordKey::Staff(practice.clone(), staff.id.clone()),
             Self::Patient(practice, patient) => RecordKey::Patient(practice.clone(), patient.id.clone()),
             Self::Token(token) => RecordKey::Token(token.practice.clone(), token.id.clone()),
+            Self::Webhook(practice, webhook) => RecordKey::Webhook(practice.clone(), webhook.id.clone()),
         }
     }
 }
@@ -305,7 +316,7 @@ pub trait Meters: Send + Sync + 'static {
 
 /// Durable state. What it says is done is on disk.
 #[async_trait]
-pub trait Store: Meters {
+pub trait Store: Meters + Posts {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError>;
 
     /// How often a conversation was written, for whoever holds it in memory to see that nobody else wrote it.
@@ -454,8 +465,9 @@ impl Delivery {
 /// Takes what the carrier brings.
 #[async_trait]
 pub trait Reception: Send + Sync + 'static {
-    /// `Ok` when it is durable, and only then may the carrier hear that we have it.
-    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken>;
+    /// `Ok` when it is durable, and only then may the carrier hear that we have it. What nobody began to write down `until`
+    /// then is not taken any more: the carrier may have brought it to another daemon meanwhile.
+    async fn deliver(&self, delivery: Delivery, until: Instant) -> Result<(), NotTaken>;
 
     /// A link session that delivered something ended at this time: what was answered shortly before may be delivered
     /// again, to whichever daemon. Returns when that is durable, or can't become so.

@@ -9,6 +9,8 @@ mod faulty_store;
 #[path = "support/shared_store.rs"]
 #[allow(dead_code)]
 mod shared_store;
+#[path = "support/specification.rs"]
+mod specification;
 
 mod api {
     mod access;
@@ -26,6 +28,7 @@ mod api {
     mod preview;
     mod privacy;
     mod problems;
+    mod specification;
     mod texts;
     mod world;
 }

@@ -22,8 +22,8 @@ use std::time::Duration;
 use assent::domain::policy::BootId;
 use assent::domain::{Consent, DayBudget, Days, Draw, Event, Kind, Limits, Rate, Seq, Status, Unused, Verdict};
 use assent::ports::{
-    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
-    Occurrences, Record, RecordKey, Store, StoreError, Unread, Version,
+    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeepError, KeptAnswer, OccurrenceId,
+    Occurrences, Record, RecordKey, Store, StoreError, Unread, Version, WebhookKey,
 };
 use assent::store::{KeySource, Location, OpenError, open};
 use async_trait::async_trait;
@@ -145,6 +145,7 @@ stories! {
     a_place_that_never_was_is_gone
     practices_see_nothing_of_each_other
     records_are_put_replaced_and_removed
+    a_post_is_kept_by_one_of_those_who_read_it
     dead_letters_are_taken
     a_number_is_held_to_its_rate_over_a_restart
     what_is_given_back_can_be_drawn_again
@@ -510,13 +511,44 @@ async fn records_are_put_replaced_and_removed(home: impl Home) {
     let Record::Staff(practice_id, _) = &mut elsewhere else { panic!("it is staff") };
     *practice_id = practice("lakeside");
     records.push(elsewhere);
-    store.put(vec![records[1].clone(), records[4].clone()]).await.unwrap();
+    store.put(vec![records[1].clone(), records[5].clone()]).await.unwrap();
     assert_eq!(store.records().await.unwrap().0, records);
     store.remove(&records[1].key()).await.unwrap();
     store.remove(&RecordKey::Token(practice("riverside"), "never was".into())).await.unwrap();
+    store.remove(&records[4].key()).await.unwrap();
+    records.remove(4);
     records.remove(1);
     drop(store);
     assert_eq!(home.open().await.records().await.unwrap().0, records);
+}
+
+async fn a_post_is_kept_by_one_of_those_who_read_it(home: impl Home) {
+    let store = home.open().await;
+    let key = WebhookKey { practice: practice("riverside"), serial: u64::MAX };
+    assert_eq!(store.post(&key).await.unwrap(), None);
+    let mut post = some_post(4321);
+    assert_eq!(store.keep(&key, Version(0), &post).await.unwrap(), Version(1));
+    assert!(matches!(store.keep(&key, Version(0), &post).await, Err(KeepError::Conflict { expected: Version(0) })));
+    post.lease = None;
+    assert_eq!(store.keep(&key, Version(1), &post).await.unwrap(), Version(2));
+    for expected in [Version(1), Version(3)] {
+        let late = store.keep(&key, expected, &some_post(9)).await;
+        assert!(matches!(late, Err(KeepError::Conflict { .. })), "{late:?}");
+    }
+    for elsewhere in
+        [WebhookKey { serial: 1, ..key.clone() }, WebhookKey { practice: practice("lakeside"), ..key.clone() }]
+    {
+        assert_eq!(store.post(&elsewhere).await.unwrap(), None);
+        store.forget(&elsewhere).await.unwrap();
+    }
+    drop(store);
+
+    let store = home.open().await;
+    assert_eq!(store.post(&key).await.unwrap(), Some((post.clone(), Version(2))));
+    store.forget(&key).await.unwrap();
+    assert_eq!(store.post(&key).await.unwrap(), None);
+    let of_before = store.keep(&key, Version(2), &post).await;
+    assert!(matches!(of_before, Err(KeepError::Conflict { .. })), "who had it before it was removed writes nothing");
 }
 
 async fn dead_letters_are_taken(home: impl Home) {
@@ -725,10 +757,10 @@ async fn a_store_of_a_newer_assent_or_of_something_else_is_refused() {
     drop(home.open().await);
     let database = home.path().join("assent.db");
     let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
-    change("PRAGMA user_version = 4");
+    change("PRAGMA user_version = 5");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }), "{error}");
-    change("PRAGMA user_version = 3; PRAGMA application_id = 7");
+    assert!(matches!(error, OpenError::Newer { found: 5, known: 4, .. }), "{error}");
+    change("PRAGMA user_version = 4; PRAGMA application_id = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
     assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
 }
@@ -742,7 +774,8 @@ async fn a_store_from_before_the_meters_gets_them_and_keeps_what_it_has() {
     rusqlite::Connection::open(home.path().join("assent.db"))
         .unwrap()
         .execute_batch(
-            "DROP TABLE meters; DROP TABLE ledger; DROP INDEX journal_of_conversation; PRAGMA user_version = 1",
+            "DROP TABLE meters; DROP TABLE ledger; DROP INDEX journal_of_conversation; DROP TABLE posts;
+             PRAGMA user_version = 1",
         )
         .unwrap();
 
@@ -751,6 +784,8 @@ async fn a_store_from_before_the_meters_gets_them_and_keeps_what_it_has() {
         assert_eq!(store.load(&before.key).await.unwrap().unwrap().conversation, before);
         let standing = store.standing(&practice("riverside"), Days::around(at(0))).await.unwrap();
         assert_eq!(standing.spent_today, expected);
+        let nobodys = WebhookKey { practice: practice("riverside"), serial: 1 };
+        assert_eq!(store.post(&nobodys).await.unwrap(), None);
         if expected == 0 {
             assert_eq!(verdict(&store, "riverside", draw(1, DayBudget::KeptTo)).await, granted(1));
         }

@@ -102,7 +102,7 @@ impl<W: Write> Writing<W> {
                 Record::Practice(practice) => us = Some(practice),
                 Record::Staff(_, member) => staff.push(member),
                 Record::Patient(_, patient) => patients.push(Arc::new(patient)),
-                Record::Token(_) => {}
+                Record::Token(_) | Record::Webhook(..) => {}
             }
         }
         let us = us.expect("the practice is known");

@@ -125,6 +125,22 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: [Self; 13] = [
+        Self::Pending,
+        Self::Held,
+        Self::Scheduled,
+        Self::Queued,
+        Self::Sending,
+        Self::Sent,
+        Self::Delivered,
+        Self::Undelivered,
+        Self::Failed,
+        Self::Unconfirmed,
+        Self::Expired,
+        Self::Canceled,
+        Self::Received,
+    ];
+
     /// What it is called in the API and in documents.
     pub fn name(self) -> &'static str {
         match self {

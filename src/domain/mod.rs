@@ -32,6 +32,7 @@ mod suspension;
 pub mod text;
 pub mod texts;
 pub mod typography;
+mod webhook;
 
 pub use consent::{CarrierCode, Change, Cleared, Confirmation, Consent, Evidence, Invitation};
 pub use conversation::{Arrival, Conversation, ConversationKey, SessionEnd};
@@ -46,7 +47,7 @@ pub use message::{
     Reference, Seq, Status, Written,
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
-pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId};
+pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId, WebhookId};
 pub use patient::{Patient, Preferences};
 pub use phone::{Phone, PhoneError};
 pub use policy::{BootId, Limits, Policy, Texting, Writings};
@@ -55,3 +56,4 @@ pub use receipt::{CarrierError, CarrierId, Cause, Clues, Likeness, Opening, Rece
 pub use staff::StaffMember;
 pub use summary::Summary;
 pub use suspension::{NotTheirs, Suspension};
+pub use webhook::{PreviousSecret, URL_CHARS_MAX, UrlError, Webhook, WebhookHost, WebhookSecret, WebhookUrl};

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use axum::extract::State as Given;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::auth::Caller;
+use super::bodies::{HoldBody, OptOutBody};
 use super::conversations::existing;
 use super::extract::{InPractice, Json, TheConversation, ThePatient};
 use super::fields::read;
-use super::problem::Problem;
+use super::forms::PhoneNumber;
+use super::operation::{OPERATION, Operation, body, ok};
+use super::problem::{Code, Problem};
 use super::views::{ConsentView, PersonView};
 use super::{Api, answer};
 use crate::conversations::Reply;
@@ -20,6 +24,15 @@ use crate::domain::{Body, ConversationKey, Event, Outcome, Practice, Settlement}
 /// Characters of a reason: a sentence or two.
 const REASON_MAX: usize = 200;
 
+pub const SETTLE_HOLD: Operation = Operation {
+    id: "settle_hold",
+    group: "consent",
+    summary: "Say what a probable opt-out meant",
+    takes: body::<HoldBody>(),
+    answers: &[ok::<Changed<'_>>("The consent from then on")],
+    refuses: &[Code::NotHeld],
+    ..OPERATION
+};
 pub async fn settle_hold(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
@@ -44,6 +57,16 @@ fn settlement(text: &str) -> Result<Settlement, &'static str> {
     }
 }
 
+pub const OPT_OUT: Operation = Operation {
+    id: "opt_out_patient",
+    group: "consent",
+    summary: "Opt out a patient who asked for it by voice or in person",
+    about: "No call opts a patient in: they text START to the practice's number.",
+    takes: body::<OptOutBody>(),
+    answers: &[ok::<Changed<'_>>("The consent from then on")],
+    refuses: &[Code::OptedInSince],
+    ..OPERATION
+};
 pub async fn opt_out(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
@@ -71,14 +94,16 @@ async fn tell(api: &Api, practice: &Practice, key: &ConversationKey, event: Even
 }
 
 /// Whom it is about, and what is so from then on.
-async fn changed(api: &Api, practice: &Practice, key: &ConversationKey) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Changed<'a> {
-        phone: &'a str,
-        patients: Vec<PersonView>,
-        consent: ConsentView,
-    }
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConsentOfPhone")]
+struct Changed<'a> {
+    #[schemars(with = "PhoneNumber")]
+    phone: &'a str,
+    patients: Vec<PersonView>,
+    consent: ConsentView,
+}
 
+async fn changed(api: &Api, practice: &Practice, key: &ConversationKey) -> Result<Response, Problem> {
     let consent = ConsentView::read(api, practice, key).await?;
     Ok(answer::ok(Changed { phone: key.phone.expose(), patients: PersonView::all(api, key), consent }))
 }

@@ -6,14 +6,25 @@ use axum::extract::State as Given;
 use axum::response::Response;
 
 use super::auth::Caller;
+use super::bodies::ResolveBody;
 use super::extract::{Json, Path, ThePatient};
 use super::messages::{location, message_of};
-use super::problem::Problem;
+use super::operation::{OPERATION, Operation, accepted, body, ok};
+use super::problem::{Code, Problem};
 use super::views::MessageView;
 use super::{Api, answer};
 use crate::conversations::Reply;
 use crate::domain::{Draft, Event, Message, MessageId, Outcome, Resolution, Status};
 
+pub const TAKE_BACK: Operation = Operation {
+    id: "take_back_message",
+    group: "messages",
+    summary: "Take back a text that has not begun to leave",
+    about: "Once more is no mistake. No patient is asked for consent to a text that was taken back before the question left.",
+    answers: &[ok::<MessageView>("The message, which is `canceled`")],
+    refuses: &[Code::TooLate],
+    ..OPERATION
+};
 /// Takes back a draft that has not begun to leave. Once more is no mistake.
 pub async fn take_back(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
     let message = message_of(&api, &the, &path).await?;
@@ -23,6 +34,23 @@ pub async fn take_back(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path)
     shown(&api, &the, message.id).await
 }
 
+pub const RESOLVE: Operation = Operation {
+    id: "resolve_message",
+    group: "messages",
+    summary: "Say what is to become of a message that is `unconfirmed`, or held for want of an author",
+    about: "Nothing of it goes out again but by this. What goes out is a new message, which consent must let through anew.",
+    takes: body::<ResolveBody>(),
+    answers: &[ok::<MessageView>("The message"), accepted::<MessageView>("The new message, with its words")],
+    refuses: &[
+        Code::NotUnconfirmed,
+        Code::AuthorMaySend,
+        Code::OptedOut,
+        Code::TooManyWaiting,
+        Code::InvitationLimit,
+        Code::NumberSuspended,
+    ],
+    ..OPERATION
+};
 /// Says what is to become of an `unconfirmed` message, or of one that is held for want of an author: nothing of it goes out again but by this.
 pub async fn resolve(
     Given(api): Given<Arc<Api>>,

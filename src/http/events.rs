@@ -11,13 +11,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Api;
 use super::auth::{Caller, Permission};
 use super::extract::InPractice;
-use super::problem::Problem;
+use super::forms::PhoneNumber;
+use super::operation::{Form, OPERATION, Operation, Parameter, events};
+use super::problem::{Code, Problem};
 use super::views::{ConsentView, MessageView, PersonView, UnreadView};
 use crate::domain::{ConversationKey, Practice, PracticeId};
 use crate::inbox::Told;
@@ -32,6 +35,24 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The permission with which the stream was opened, and which it needs to go on.
 pub const PERMISSION: Permission = Permission::PatientTextAdministrator;
 
+const LAST_EVENT_ID: Parameter = Parameter {
+    name: "Last-Event-ID",
+    about: "The id of the last event that was seen: the stream goes on after it, with nothing missed.",
+    form: Form::Pattern("^[0-9]{1,19}$"),
+    example: "",
+};
+
+pub const STREAM: Operation = Operation {
+    id: "stream_events",
+    group: "events",
+    summary: "What happens in a practice, as it happens (server-sent events)",
+    about: "The events are `message.received`, `message.updated`, `consent.changed` and `unread.changed`. `reset` has no data: \
+            what was missed can't be told one by one, and is to be read anew.",
+    headers: &[LAST_EVENT_ID],
+    answers: &[events::<EventData<'_>>("The stream, which has no end")],
+    refuses: &[Code::TooManyStreams],
+    ..OPERATION
+};
 pub async fn stream(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
@@ -170,16 +191,20 @@ async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
     Ok(Some(Event::default().event(name).id(occurrence.id.0.to_string()).data(data)))
 }
 
-#[derive(Serialize)]
+/// The data of an event: whose it is, and the changed resource as it stands.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
 struct EventData<'a> {
+    #[schemars(example = &"riverside")]
     practice: &'a str,
+    #[schemars(with = "PhoneNumber")]
     phone: &'a str,
     patients: Vec<PersonView>,
     #[serde(flatten)]
     change: Change,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Change {
     Message { message: MessageView },

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Weekday;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::fields::Fields;
 use crate::domain::hours::{OfficeHours, Opening, QuietHours, TimeOfDay};
@@ -46,7 +48,8 @@ pub fn read_office(fields: &mut Fields) -> Option<OfficeHours> {
 }
 
 /// Quiet hours as they were set.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QuietHours", example = json!({"from": "21:00", "to": "08:00"}))]
 pub struct QuietView {
     from: String,
     to: String,

@@ -6,14 +6,19 @@ use axum::extract::State as Given;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::auth::Caller;
+use super::bodies::SendBody;
 use super::conversations::existing;
 use super::extract::{InPractice, Json, Parameters, Path, TheConversation, ThePatient};
 use super::fields::Fields;
-use super::problem::Problem;
+use super::forms::Place;
+use super::operation::{Form, OPERATION, Operation, Parameter, accepted, body, ok};
+use super::parameters::{BEFORE, LIMIT};
+use super::problem::{Code, Problem};
 use super::views::MessageView;
 use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
@@ -27,6 +32,31 @@ const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// How far ahead a text may be written.
 const SEND_AT_DAYS_MAX: i64 = 366;
 
+const IDEMPOTENCY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    about: "Makes the request safe to repeat: with one key a text is taken once, and the same message answered again.",
+    form: Form::Pattern("^[!-~]{1,255}$"),
+    example: "0d9c6f0e-5d0b-4b44-8d0e-7f9a1f1c2b3a",
+};
+
+pub const SEND: Operation = Operation {
+    id: "send_message",
+    group: "messages",
+    summary: "Write a text to a patient",
+    about: "It is durable when it is answered. Without consent it is `pending`, and the patient is asked.",
+    headers: &[IDEMPOTENCY],
+    takes: body::<SendBody>(),
+    answers: &[accepted::<MessageView>("The message, which has not gone out yet")],
+    refuses: &[
+        Code::BadIdempotencyKey,
+        Code::IdempotencyKeyReused,
+        Code::OptedOut,
+        Code::TooManyWaiting,
+        Code::InvitationLimit,
+        Code::NumberSuspended,
+    ],
+    ..OPERATION
+};
 pub async fn send(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
@@ -74,6 +104,23 @@ fn answer_of(reply: &Reply) -> &'static str {
     }
 }
 
+#[derive(Serialize, JsonSchema)]
+struct Messages {
+    messages: Vec<MessageView>,
+    /// Where older ones are; `null` is that there are none.
+    #[schemars(with = "Option<Place>")]
+    next: Option<String>,
+}
+
+pub const LIST: Operation = Operation {
+    id: "list_messages",
+    group: "messages",
+    summary: "What was said to a patient's phone and from it, newest first",
+    query: &[LIMIT, BEFORE],
+    answers: &[ok::<Messages>("A page of the thread")],
+    refuses: &[Code::BadCursor],
+    ..OPERATION
+};
 pub async fn list(
     Given(api): Given<Arc<Api>>,
     the: ThePatient,
@@ -81,6 +128,13 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     page(&api, &the.practice, &the.conversation(), parameters).await
 }
+
+pub const LIST_WITH_PHONE: Operation = Operation {
+    id: "list_messages_with_phone",
+    group: "conversations",
+    summary: "What was said with a phone, whoever's it is, newest first",
+    ..LIST
+};
 
 /// What was said with a phone, whoever's it is: what nobody known wrote is read so.
 pub async fn list_with_phone(
@@ -99,12 +153,6 @@ async fn page(
     key: &ConversationKey,
     mut parameters: Fields,
 ) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Messages {
-        messages: Vec<MessageView>,
-        next: Option<String>,
-    }
-
     let limit = parameters.optional_text("limit", limit).unwrap_or(PAGE_DEFAULT);
     let before = parameters.optional_text("before", |text| Ok::<_, &str>(text.to_owned()));
     parameters.finish()?;
@@ -116,6 +164,13 @@ async fn page(
     }))
 }
 
+pub const GET: Operation = Operation {
+    id: "get_message",
+    group: "messages",
+    summary: "One message, however long its text is",
+    answers: &[ok::<MessageView>("The message")],
+    ..OPERATION
+};
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
     let message = message_of(&api, &the, &path).await?;
     Ok(answer::ok(MessageView::whole(&api, &the.practice, &the.conversation(), &message).await))

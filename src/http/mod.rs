@@ -1,22 +1,28 @@
 //! The API, and the table of its routes. What a route is about and whom it lets in stands beside its path: a route
-//! without that can't be written.
+//! without that, or without a word of documentation, can't be written: [`Operation`] says how one is documented.
 
 mod allowance;
 mod answer;
 mod auth;
+mod bodies;
 mod consent;
 mod conversations;
 mod cursor;
 mod decisions;
+mod docs;
 mod door;
 mod events;
 mod extract;
 mod failures;
 mod fields;
+mod forms;
 mod health;
 mod hours;
 mod listen;
 mod messages;
+mod openapi;
+mod operation;
+mod parameters;
 mod patients;
 mod practices;
 mod preview;
@@ -44,12 +50,15 @@ use crate::inbox::Inbox;
 use crate::ports::Clock;
 use crate::records::Records;
 pub use auth::{Permission, Resource, STAFF_HEADER};
+pub use docs::errors_in_markdown;
 pub use door::IN_FLIGHT_MAX;
 pub use events::{STREAMS_IN_ALL_MAX, STREAMS_MAX};
 pub use extract::BODY_MAX;
 pub use failures::FAILURES_MAX;
 pub use listen::{CONNECTIONS_MAX, serve};
-pub use problem::Problem;
+pub use openapi::{document, written};
+pub use operation::Operation;
+pub use problem::{Code, Meaning, Problem};
 
 use allowance::Allowances;
 use cursor::Cursors;
@@ -103,6 +112,7 @@ pub struct Route {
     pub path: &'static str,
     pub resource: Resource,
     pub permission: Permission,
+    pub operation: Operation,
     handler: MethodRouter<Arc<Api>>,
 }
 
@@ -113,52 +123,60 @@ pub fn routes() -> Vec<Route> {
     use Resource::{Practice, PracticeToBe, Service};
     let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
     vec![
-        route(&get,    "/healthz", Service, Anyone, health::alive),
-        route(&get,    "/readyz",  Service, Anyone, health::ready),
-        route(&get,    "/metrics", Service, Anyone, health::metrics),
+        route(&get,    "/healthz", Service, Anyone, health::alive, health::ALIVE),
+        route(&get,    "/readyz",  Service, Anyone, health::ready, health::READY),
+        route(&get,    "/metrics", Service, Anyone, health::metrics, health::METRICS),
+        route(&get,    "/openapi.json", Service, Anyone, openapi::describe, openapi::DESCRIBE),
 
-        route(&get,    "/v1/practices",            Service,      Token,    practices::list),
-        route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put),
-        route(&get,    "/v1/practices/{practice}", Practice,     Token,    practices::get),
-        route(&post,   "/v1/practices/{practice}/tokens",         Practice, Operator, practices::create_token),
-        route(&get,    "/v1/practices/{practice}/tokens",         Practice, Operator, practices::tokens),
-        route(&delete, "/v1/practices/{practice}/tokens/{token}", Practice, Operator, practices::revoke_token),
+        route(&get,    "/v1/practices",            Service,      Token,    practices::list, practices::LIST),
+        route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put, practices::PUT),
+        route(&get,    "/v1/practices/{practice}", Practice,     Token,    practices::get, practices::GET),
+        route(&post,   "/v1/practices/{practice}/tokens",         Practice, Operator, practices::create_token, practices::CREATE_TOKEN),
+        route(&get,    "/v1/practices/{practice}/tokens",         Practice, Operator, practices::tokens, practices::TOKENS),
+        route(&delete, "/v1/practices/{practice}/tokens/{token}", Practice, Operator, practices::revoke_token, practices::REVOKE_TOKEN),
 
-        route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put),
-        route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list),
-        route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session),
+        route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put, staff::PUT),
+        route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list, staff::LIST),
+        route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session, staff::CREATE_SESSION),
 
-        route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put),
-        route(&get,    "/v1/practices/{practice}/patients",           Practice, Texting, patients::search),
-        route(&get,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::get),
+        route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put, patients::PUT),
+        route(&get,    "/v1/practices/{practice}/patients",           Practice, Texting, patients::search, patients::SEARCH_THEM),
+        route(&get,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::get, patients::GET),
 
-        route(&post,   "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::send),
-        route(&get,    "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::list),
-        route(&get,    "/v1/practices/{practice}/patients/{patient}/messages/{message}", Practice, Texting, messages::get),
+        route(&post,   "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::send, messages::SEND),
+        route(&get,    "/v1/practices/{practice}/patients/{patient}/messages",           Practice, Texting, messages::list, messages::LIST),
+        route(&get,    "/v1/practices/{practice}/patients/{patient}/messages/{message}", Practice, Texting, messages::get, messages::GET),
 
-        route(&delete, "/v1/practices/{practice}/patients/{patient}/messages/{message}",         Practice, Texting, decisions::take_back),
-        route(&post,   "/v1/practices/{practice}/patients/{patient}/messages/{message}/resolve", Practice, Texting, decisions::resolve),
-        route(&post,   "/v1/practices/{practice}/patients/{patient}/opt-out", Practice, Texting, consent::opt_out),
+        route(&delete, "/v1/practices/{practice}/patients/{patient}/messages/{message}",         Practice, Texting, decisions::take_back, decisions::TAKE_BACK),
+        route(&post,   "/v1/practices/{practice}/patients/{patient}/messages/{message}/resolve", Practice, Texting, decisions::resolve, decisions::RESOLVE),
+        route(&post,   "/v1/practices/{practice}/patients/{patient}/opt-out", Practice, Texting, consent::opt_out, consent::OPT_OUT),
 
-        route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview),
+        route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview, preview::PREVIEW),
 
-        route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list),
-        route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages", Practice, Texting, messages::list_with_phone),
-        route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read),
-        route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread),
-        route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold),
-        route(&get,    "/v1/practices/{practice}/unread",                       Practice, Texting, conversations::unread),
-        route(&get,    "/v1/practices/{practice}/events",                       Practice, events::PERMISSION, events::stream),
+        route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list, conversations::LIST),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages", Practice, Texting, messages::list_with_phone, messages::LIST_WITH_PHONE),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read, conversations::MARK_READ),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread, conversations::MARK_UNREAD),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold, consent::SETTLE_HOLD),
+        route(&get,    "/v1/practices/{practice}/unread",                       Practice, Texting, conversations::unread, conversations::UNREAD_NOW),
+        route(&get,    "/v1/practices/{practice}/events",                       Practice, events::PERMISSION, events::stream, events::STREAM),
     ]
 }
 
-fn route<H, T>(method: &Method, path: &'static str, resource: Resource, permission: Permission, handler: H) -> Route
+fn route<H, T>(
+    method: &Method,
+    path: &'static str,
+    resource: Resource,
+    permission: Permission,
+    handler: H,
+    operation: Operation,
+) -> Route
 where
     H: Handler<T, Arc<Api>>,
     T: 'static,
 {
     let filter = MethodFilter::try_from(method.clone()).expect("the table names methods that axum knows");
-    Route { method: method.clone(), path, resource, permission, handler: on(filter, handler) }
+    Route { method: method.clone(), path, resource, permission, operation, handler: on(filter, handler) }
 }
 
 /// The API, and beside it the pages that anyone may load; all of them behind the same door.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use axum::extract::State as Given;
 use axum::response::Response;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bodies::PatientBody;
 use super::extract::{InPractice, Json, Parameters, Path, ThePatient};
 use super::fields::read;
+use super::operation::{Form, OPERATION, Operation, Parameter, body, created, ok};
 use super::problem::Problem;
 use super::views::{ConsentView, PatientView, PersonView};
 use super::{Api, answer, texts};
@@ -17,6 +20,15 @@ use crate::domain::{ConversationKey, Event, Patient, PatientId, Preferences};
 const NAME_MAX: usize = 80;
 const SEARCH_CHARS_MAX: usize = 200;
 
+pub const PUT: Operation = Operation {
+    id: "put_patient",
+    group: "patients",
+    summary: "Create a patient, or change one",
+    about: "The id is the caller's own. A number that was suspended is the patient's again when it is put once more.",
+    takes: body::<PatientBody>(),
+    answers: &[ok::<PatientView<'_>>("The patient was changed"), created::<PatientView<'_>>("The patient was created")],
+    ..OPERATION
+};
 pub async fn put(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,
@@ -62,16 +74,32 @@ async fn number_given(api: &Api, key: ConversationKey) -> Result<(), Problem> {
     Ok(())
 }
 
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Patients")]
+struct Found<'a> {
+    patients: Vec<PatientView<'a>>,
+}
+
+const SEARCH: Parameter = Parameter {
+    name: "search",
+    about: "Names in any order or their beginnings, digits of the phone, or the date of birth.",
+    form: Form::Text { chars_max: SEARCH_CHARS_MAX },
+    example: "ros mart",
+};
+
+pub const SEARCH_THEM: Operation = Operation {
+    id: "search_patients",
+    group: "patients",
+    summary: "The patients who fit what is searched for",
+    query: &[SEARCH],
+    answers: &[ok::<Found<'_>>("The patients, by name")],
+    ..OPERATION
+};
 pub async fn search(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,
     Parameters(mut parameters): Parameters,
 ) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Found<'a> {
-        patients: Vec<PatientView<'a>>,
-    }
-
     let query = parameters.optional_text("search", |text| match text.chars().count() {
         0..=SEARCH_CHARS_MAX => Ok(text.to_owned()),
         _ => Err(format!("must have at most {SEARCH_CHARS_MAX} characters")),
@@ -81,15 +109,24 @@ pub async fn search(
     Ok(answer::ok(Found { patients: patients.iter().map(|patient| PatientView::of(patient)).collect() }))
 }
 
-pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Whole<'a> {
-        #[serde(flatten)]
-        patient: PatientView<'a>,
-        consent: ConsentView,
-        shares_phone_with: Vec<PersonView>,
-    }
+/// A patient, with the consent of the phone and whoever shares it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PatientWithConsent")]
+struct Whole<'a> {
+    #[serde(flatten)]
+    patient: PatientView<'a>,
+    consent: ConsentView,
+    shares_phone_with: Vec<PersonView>,
+}
 
+pub const GET: Operation = Operation {
+    id: "get_patient",
+    group: "patients",
+    summary: "A patient, with the consent that the phone has given",
+    answers: &[ok::<Whole<'_>>("The patient")],
+    ..OPERATION
+};
+pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Response, Problem> {
     let key = the.conversation();
     let consent = ConsentView::read(&api, &the.practice, &key).await?;
     let sharing = api.records.patients_with(&key.practice, &key.phone);

@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use axum::extract::State as Given;
 use axum::response::Response;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::auth::Caller;
+use super::bodies::{PracticeBody, TokenBody};
 use super::extract::{InPractice, Json, Path};
 use super::fields::read;
-use super::problem::Problem;
+use super::forms::Time;
+use super::operation::{OPERATION, Operation, body, created, nothing, ok};
+use super::problem::{Code, Problem};
 use super::views::{PracticeTodayView, PracticeView};
 use super::{Api, answer, hours, texts};
 use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
@@ -23,6 +27,16 @@ const SEGMENTS_PER_MINUTE_MAX: u32 = 100_000_000;
 const SEGMENTS_PER_DAY_MAX: u32 = 1_000_000_000;
 const TOKEN_NAME_MAX: usize = 80;
 
+pub const PUT: Operation = Operation {
+    id: "put_practice",
+    group: "practices",
+    summary: "Create a practice, or change it",
+    about: "What is left out is as by default, whatever it was before. A practice keeps its number.",
+    takes: body::<PracticeBody>(),
+    answers: &[ok::<PracticeView<'_>>("It was changed"), created::<PracticeView<'_>>("It was created")],
+    refuses: &[Code::NumberFixed, Code::NumberTaken],
+    ..OPERATION
+};
 pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json) -> Result<Response, Problem> {
     let id = path.fresh("practice", PracticeId::parse)?;
     let name = fields.text("name", read::line(NAME_MAX));
@@ -64,12 +78,19 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
     Ok(answer::put(put, PracticeView::of(&practice)))
 }
 
-pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
-    #[derive(Serialize)]
-    struct Practices<'a> {
-        practices: Vec<PracticeView<'a>>,
-    }
+#[derive(Serialize, JsonSchema)]
+struct Practices<'a> {
+    practices: Vec<PracticeView<'a>>,
+}
 
+pub const LIST: Operation = Operation {
+    id: "list_practices",
+    group: "practices",
+    summary: "The practices that the token may see: all for the operator, its own for a practice's",
+    answers: &[ok::<Practices<'_>>("The practices, by their ids")],
+    ..OPERATION
+};
+pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
     let practices = match caller.only_practice() {
         None => api.records.practices(),
         Some(own) => api.records.practice(own).into_iter().collect(),
@@ -77,21 +98,42 @@ pub async fn list(Given(api): Given<Arc<Api>>, caller: Caller) -> Response {
     answer::ok(Practices { practices: practices.iter().map(|practice| PracticeView::of(practice)).collect() })
 }
 
+pub const GET: Operation = Operation {
+    id: "get_practice",
+    group: "practices",
+    summary: "A practice, every text in force as its patients get it, and what its number has sent today",
+    answers: &[ok::<PracticeTodayView<'_>>("The practice")],
+    ..OPERATION
+};
 pub async fn get(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
     answer::ok(PracticeTodayView::of(&api, &practice).await)
 }
 
+/// A token, as whoever made it is told.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewToken")]
+struct Created<'a> {
+    #[schemars(example = &"k7m2q9x4b8tz")]
+    id: &'a str,
+    /// Shown this once, and never again.
+    #[schemars(example = &"assent_k7m2q9x4b8tz_…")]
+    token: &'a str,
+}
+
+pub const CREATE_TOKEN: Operation = Operation {
+    id: "create_token",
+    group: "tokens",
+    summary: "Make a token for a program of the practice",
+    takes: body::<TokenBody>(),
+    answers: &[created::<Created<'_>>("The token, which is shown this once")],
+    refuses: &[Code::TooManyTokens],
+    ..OPERATION
+};
 pub async fn create_token(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,
     Json(mut fields): Json,
 ) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Created<'a> {
-        id: &'a str,
-        token: &'a str,
-    }
-
     let name = fields.text("name", read::line(TOKEN_NAME_MAX));
     fields.finish()?;
     let name = name.expect("a required field that is not there is a mistake that was told");
@@ -100,23 +142,41 @@ pub async fn create_token(
     Ok(answer::created(Created { id: &new.record.id, token: new.token.expose_secret() }))
 }
 
-pub async fn tokens(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
-    #[derive(Serialize)]
-    struct Tokens {
-        tokens: Vec<Token>,
-    }
-    #[derive(Serialize)]
-    struct Token {
-        id: String,
-        name: String,
-        created_at: String,
-    }
+#[derive(Serialize, JsonSchema)]
+struct Tokens {
+    tokens: Vec<Token>,
+}
 
+#[derive(Serialize, JsonSchema)]
+struct Token {
+    #[schemars(example = &"k7m2q9x4b8tz")]
+    id: String,
+    #[schemars(example = &"Stride backend")]
+    name: String,
+    #[schemars(with = "Time")]
+    created_at: String,
+}
+
+pub const TOKENS: Operation = Operation {
+    id: "list_tokens",
+    group: "tokens",
+    summary: "The tokens of a practice, without their secrets",
+    answers: &[ok::<Tokens>("The tokens; sessions are not among them")],
+    ..OPERATION
+};
+pub async fn tokens(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
     let tokens = api.records.tokens(&practice.id).into_iter();
     let tokens = tokens.map(|token| Token { id: token.id, name: token.name, created_at: token.created_at.to_string() });
     answer::ok(Tokens { tokens: tokens.collect() })
 }
 
+pub const REVOKE_TOKEN: Operation = Operation {
+    id: "revoke_token",
+    group: "tokens",
+    summary: "Revoke a token, at once",
+    answers: &[nothing("It is good for nothing any more")],
+    ..OPERATION
+};
 pub async fn revoke_token(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,

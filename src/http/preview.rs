@@ -4,32 +4,50 @@ use std::sync::Arc;
 
 use axum::extract::State as Given;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::bodies::PreviewBody;
 use super::extract::{InPractice, Json};
 use super::messages::read_words;
+use super::operation::{OPERATION, Operation, body, ok};
 use super::problem::Problem;
 use super::{Api, answer};
 use crate::domain::text::{Alphabet, Segments};
 use crate::domain::typography::Straightened;
 
 /// A text as it would be sent through the practice's number.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Preview {
+    #[schemars(extend("enum" = ["gsm7", "ucs2"]), example = &"gsm7")]
     encoding: &'static str,
+    #[schemars(example = 1)]
     segments: u32,
     /// More than these are refused.
+    #[schemars(example = 10)]
     segments_max: u32,
+    #[schemars(example = &"Hi Rosa - see you Tuesday?")]
     text: String,
+    /// What was straightened so that the text fits the alphabet of 160 characters.
     replaced: Vec<Replacement>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Replacement {
+    #[schemars(example = &"\u{2014}")]
     from: String,
+    #[schemars(example = &"-")]
     to: String,
 }
 
+pub const PREVIEW: Operation = Operation {
+    id: "preview_text",
+    group: "messages",
+    summary: "How a text would be sent, before anybody sends it",
+    takes: body::<PreviewBody>(),
+    answers: &[ok::<Preview>("The text as the patient would get it")],
+    ..OPERATION
+};
 pub async fn preview(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,

@@ -1,17 +1,23 @@
-//! Everything that can be wrong with a request, and how it is said (RFC 9457). The only place with status codes for it.
+//! Everything that can be wrong with a request, and how it is said (RFC 9457). The only place with status codes for it,
+//! with the table of [`Code`]s.
 //!
 //! Nothing here repeats what a patient is called, said, or is reached at: problems end up in other people's logs.
 
-use axum::http::{HeaderValue, StatusCode, header};
+mod codes;
+
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::conversations::AskError;
 use crate::domain::{Phone, Practice, Refusal};
 use crate::ports::StoreError;
 use crate::records::{RecordsError, SESSIONS_MAX, TOKENS_MAX};
+pub use codes::{Code, Meaning};
 
 /// When it makes sense to try again after the store or the daemon could not answer.
 const RETRY_AFTER_S: u64 = 5;
@@ -60,9 +66,12 @@ pub enum Problem {
 }
 
 /// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(example = json!({"field": "text", "detail": "must not be blank"}))]
 pub struct FieldError {
+    /// A field of the body, a parameter, or a name in the path; within an object with its place, such as `texts.help.en`.
     pub field: String,
+    /// What it must be.
     pub detail: String,
 }
 
@@ -71,86 +80,38 @@ impl Problem {
         Self::Invalid(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
     }
 
-    /// Status, code and title. The code is what programs rely on.
-    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+    /// The code, which programs rely on, and behind it the status, the title, the cause and the remedy.
+    pub fn code(&self) -> Code {
         match self {
-            Self::MalformedJson { .. } | Self::MalformedBody => {
-                (StatusCode::BAD_REQUEST, "malformed-json", "The body is not JSON")
-            }
-            Self::BadIdempotencyKey => {
-                (StatusCode::BAD_REQUEST, "bad-idempotency-key", "The Idempotency-Key can't be used")
-            }
-            Self::BadCursor => (StatusCode::BAD_REQUEST, "bad-cursor", "There is no such place in the list"),
-            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
-            Self::NotJson => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body is not said to be JSON")
-            }
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "timeout", "The request took too long"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "This can't be done here"),
-            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Some fields can't be used"),
-            Self::NotAuthenticated => (StatusCode::UNAUTHORIZED, "not-authenticated", "A valid token is needed"),
-            Self::TooManyFailures { .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, "too-many-failures", "Too many invalid tokens came from this address")
-            }
-            Self::TooManyRequests { .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "The token's allowance of requests is used up")
-            }
-            Self::NotOperator => (StatusCode::FORBIDDEN, "not-operator", "Only the operator may do this"),
-            Self::NotPracticeToken => {
-                (StatusCode::FORBIDDEN, "not-practice-token", "Only the practice's own token may do this")
-            }
-            Self::NotSiteAdministrator => {
-                (StatusCode::FORBIDDEN, "not-site-administrator", "This needs a Site Administrator")
-            }
-            Self::NotPatientTextAdministrator => {
-                (StatusCode::FORBIDDEN, "not-patient-text-administrator", "This needs a Patient Text Administrator")
-            }
-            Self::UnknownStaff => (StatusCode::FORBIDDEN, "unknown-staff", "Nobody of this practice acts"),
-            Self::OtherStaff => (StatusCode::FORBIDDEN, "other-staff", "The token is another member of staff's"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is nothing here"),
-            Self::NumberFixed => (StatusCode::CONFLICT, "number-fixed", "A practice keeps its number"),
-            Self::NumberTaken => (StatusCode::CONFLICT, "number-taken", "The number is in use"),
-            Self::TooManyTokens => (StatusCode::CONFLICT, "too-many-tokens", "The practice has too many tokens"),
-            Self::TooManySessions => {
-                (StatusCode::TOO_MANY_REQUESTS, "too-many-sessions", "The practice has too many sessions")
-            }
-            Self::IdempotencyKeyReused => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency-key-reused",
-                "The Idempotency-Key was used for something else",
-            ),
-            Self::Refused(Refusal::OptedOut { .. }, _) => (StatusCode::CONFLICT, "opted-out", "The patient opted out"),
-            Self::Refused(Refusal::TooManyWaiting { .. }, _) => {
-                (StatusCode::CONFLICT, "too-many-waiting", "Too many texts wait for this patient")
-            }
-            Self::Refused(Refusal::TooLate, _) => (StatusCode::CONFLICT, "too-late", "It can't be taken back any more"),
-            Self::Refused(Refusal::NotUnconfirmed, _) => {
-                (StatusCode::CONFLICT, "not-unconfirmed", "It is known what became of it")
-            }
-            Self::Refused(Refusal::InvitationLimit { .. }, _) => {
-                (StatusCode::CONFLICT, "invitation-limit", "The patient was invited and did not answer")
-            }
-            Self::Refused(Refusal::NumberSuspended { .. }, _) => {
-                (StatusCode::CONFLICT, "number-suspended", "The number is not the patient's any more")
-            }
-            Self::Refused(Refusal::NotOrphaned, _) => {
-                (StatusCode::CONFLICT, "author-may-send", "Nobody has to answer for it")
-            }
-            Self::Refused(Refusal::NotHeld, _) => (StatusCode::CONFLICT, "not-held", "There is nothing to settle"),
-            Self::Refused(Refusal::OptedInSince, _) => {
-                (StatusCode::CONFLICT, "opted-in-since", "The patient has opted in since")
-            }
-            Self::Unavailable | Self::TooBusy => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment")
-            }
-            Self::StoreWentBack => {
-                (StatusCode::SERVICE_UNAVAILABLE, "store-rolled-back", "Assent's store has lost what it had")
-            }
-            Self::TooManyStreams => {
-                (StatusCode::SERVICE_UNAVAILABLE, "too-many-streams", "Too many event streams are open")
-            }
-            Self::NotReady { .. } => (StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Assent is not ready"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is wrong with Assent"),
+            Self::MalformedJson { .. } | Self::MalformedBody => Code::MalformedJson,
+            Self::BadIdempotencyKey => Code::BadIdempotencyKey,
+            Self::BadCursor => Code::BadCursor,
+            Self::TooLarge { .. } => Code::TooLarge,
+            Self::NotJson => Code::NotJson,
+            Self::TooSlow => Code::TooSlow,
+            Self::MethodNotAllowed => Code::MethodNotAllowed,
+            Self::Invalid(_) => Code::Invalid,
+            Self::NotAuthenticated => Code::NotAuthenticated,
+            Self::TooManyFailures { .. } => Code::TooManyFailures,
+            Self::TooManyRequests { .. } => Code::TooManyRequests,
+            Self::NotOperator => Code::NotOperator,
+            Self::NotPracticeToken => Code::NotPracticeToken,
+            Self::NotSiteAdministrator => Code::NotSiteAdministrator,
+            Self::NotPatientTextAdministrator => Code::NotPatientTextAdministrator,
+            Self::UnknownStaff => Code::UnknownStaff,
+            Self::OtherStaff => Code::OtherStaff,
+            Self::NotFound => Code::NotFound,
+            Self::NumberFixed => Code::NumberFixed,
+            Self::NumberTaken => Code::NumberTaken,
+            Self::TooManyTokens => Code::TooManyTokens,
+            Self::TooManySessions => Code::TooManySessions,
+            Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
+            Self::Refused(refusal, _) => code_of(*refusal),
+            Self::Unavailable | Self::TooBusy => Code::Unavailable,
+            Self::StoreWentBack => Code::StoreRolledBack,
+            Self::TooManyStreams => Code::TooManyStreams,
+            Self::NotReady { .. } => Code::NotReady,
+            Self::Internal => Code::Internal,
         }
     }
 
@@ -221,6 +182,20 @@ impl Problem {
     }
 }
 
+fn code_of(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::OptedOut { .. } => Code::OptedOut,
+        Refusal::TooManyWaiting { .. } => Code::TooManyWaiting,
+        Refusal::TooLate => Code::TooLate,
+        Refusal::NotUnconfirmed => Code::NotUnconfirmed,
+        Refusal::InvitationLimit { .. } => Code::InvitationLimit,
+        Refusal::NumberSuspended { .. } => Code::NumberSuspended,
+        Refusal::NotOrphaned => Code::AuthorMaySend,
+        Refusal::NotHeld => Code::NotHeld,
+        Refusal::OptedInSince => Code::OptedInSince,
+    }
+}
+
 /// What staff read when what they want was not taken.
 fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
     match refusal {
@@ -271,33 +246,43 @@ fn spaced(number: &Phone) -> String {
     }
 }
 
-/// The problem as it is written.
-#[derive(Serialize)]
-struct Written<'a> {
+/// What is wrong (RFC 9457). Nothing here repeats what a patient is called, said, or is reached at.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem", example = json!({
+    "type": "/docs/errors#invalid", "title": "Some fields can't be used", "status": 422, "code": "invalid",
+    "detail": "text: must not be blank.", "field": "text", "errors": [{"field": "text", "detail": "must not be blank"}],
+}))]
+pub struct Written<'a> {
+    /// Where the code is explained, relative to the daemon that answered.
     r#type: String,
     title: &'static str,
     status: u16,
+    /// What is wrong this time, for people.
     detail: String,
+    /// What programs rely on: a code stays what it is.
     code: &'static str,
+    /// The first of `errors`.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// Everything that is wrong with the fields, with `invalid`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// Why the daemon is not ready, with `not-ready`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     reasons: &'a [String],
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, code, title) = self.kind();
+        let Meaning { status, name, title, .. } = self.code().meaning();
         let errors = if let Self::Invalid(errors) = &self { &errors[..] } else { &[] };
         let reasons = if let Self::NotReady { reasons } = &self { &reasons[..] } else { &[] };
         let written = Written {
-            r#type: format!("urn:assent:problem:{code}"),
+            r#type: self.code().explained_at(),
             title,
             status: status.as_u16(),
             detail: self.detail(),
-            code,
+            code: name,
             field: errors.first().map(|error| error.field.as_str()),
             errors,
             reasons,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fields::Fields;
@@ -57,9 +58,12 @@ pub fn own(practice: &Practice) -> ByOccasion<&str> {
 }
 
 /// A text as patients get it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TextInForce")]
 pub struct Shown {
+    #[schemars(example = &"Riverside Physical Therapy: call 303-555-0199. Reply STOP to opt out.")]
     text: String,
+    #[schemars(example = 1)]
     segments: u32,
 }
 

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::Api;
+use super::forms::{
+    Day, LanguageCode, MarkName, MessageIdentifier, Opening, PatientIdentifier, PhoneNumber, StaffIdentifier,
+    StatusName, Time, TimeZoneName,
+};
 use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
@@ -15,20 +21,30 @@ use crate::domain::{
 };
 use crate::ports::{InboxRow, StoreError, Unread};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Practice")]
 pub struct PracticeView<'a> {
+    #[schemars(example = &"riverside")]
     id: &'a str,
+    #[schemars(example = &"Riverside Physical Therapy")]
     name: &'a str,
+    #[schemars(with = "PhoneNumber", example = &"+13035550100")]
     number: &'a str,
+    #[schemars(with = "TimeZoneName")]
     time_zone: &'a str,
+    #[schemars(example = &"303-555-0199")]
     contact: &'a str,
+    #[schemars(example = 75)]
     segments_per_minute: u32,
     /// `null` is no limit.
+    #[schemars(example = 2000)]
     segments_per_day: Option<u32>,
     /// Those that the practice has set itself.
+    #[schemars(example = json!({"help": {"en": "{practice}: call {contact}. Reply STOP to opt out."}}))]
     texts: ByOccasion<&'a str>,
     quiet_hours: Option<QuietView>,
     /// `null` is that nobody is told that the practice is closed.
+    #[schemars(with = "Option<BTreeMap<String, Vec<Opening>>>", example = json!({"monday": ["08:00-12:00", "13:00-17:00"]}))]
     office_hours: Option<BTreeMap<&'static str, Vec<String>>>,
 }
 
@@ -50,20 +66,27 @@ impl<'a> PracticeView<'a> {
 }
 
 /// A practice, what Assent writes to its patients, and what its number has sent today.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PracticeToday")]
 pub struct PracticeTodayView<'a> {
     #[serde(flatten)]
     practice: PracticeView<'a>,
+    #[schemars(example = json!({"help": {"en": {"text": "Riverside Physical Therapy: call 303-555-0199. Reply STOP to opt out.", "segments": 1}}}))]
     texts_in_force: ByOccasion<Shown>,
     /// `null` while the store does not say.
     today: Option<TodayView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Today")]
 struct TodayView {
+    #[schemars(example = 12)]
     segments: u32,
+    #[schemars(example = 2000)]
     segments_per_day: Option<u32>,
+    #[schemars(extend("enum" = ["open", "nearing", "spent"]), example = &"open")]
     budget: &'static str,
+    #[schemars(with = "Time")]
     ends_at: String,
 }
 
@@ -85,11 +108,16 @@ impl<'a> PracticeTodayView<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StaffMember")]
 pub struct StaffView<'a> {
+    #[schemars(with = "StaffIdentifier")]
     id: &'a str,
+    #[schemars(example = &"Maria Alvarez")]
     name: &'a str,
+    #[schemars(example = false)]
     site_administrator: bool,
+    #[schemars(example = true)]
     patient_text_administrator: bool,
 }
 
@@ -104,15 +132,23 @@ impl<'a> StaffView<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Patient")]
 pub struct PatientView<'a> {
+    #[schemars(with = "PatientIdentifier")]
     id: &'a str,
+    #[schemars(example = &"Rosa")]
     first_name: &'a str,
+    #[schemars(example = &"Martinez")]
     last_name: &'a str,
+    #[schemars(with = "Day")]
     date_of_birth: String,
+    #[schemars(with = "PhoneNumber")]
     mobile_phone: &'a str,
+    #[schemars(with = "LanguageCode")]
     language: &'static str,
     /// `null` is the practice's.
+    #[schemars(with = "Option<TimeZoneName>")]
     time_zone: Option<&'a str>,
 }
 
@@ -131,10 +167,14 @@ impl<'a> PatientView<'a> {
 }
 
 /// A patient by name alone.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Person")]
 pub struct PersonView {
+    #[schemars(with = "PatientIdentifier")]
     id: String,
+    #[schemars(example = &"Rosa")]
     first_name: String,
+    #[schemars(example = &"Martinez")]
     last_name: String,
 }
 
@@ -153,37 +193,48 @@ impl PersonView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Consent")]
 pub struct ConsentView {
+    #[schemars(extend("enum" = ["none", "invited", "opted_in", "opted_out"]), example = &"opted_in")]
     state: &'static str,
+    #[schemars(with = "Option<Time>")]
     since: Option<String>,
     evidence: Option<EvidenceView>,
     /// A probable opt-out that staff have not settled.
+    #[schemars(example = json!(null))]
     hold: Option<HoldView>,
     /// Why nothing is written to the number until the patient gives it again.
+    #[schemars(example = json!(null))]
     suspension: Option<SuspensionView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Suspension")]
 struct SuspensionView {
+    #[schemars(with = "Time")]
     since: String,
     /// `disconnected` or `wrong-number`.
+    #[schemars(extend("enum" = ["disconnected", "wrong-number"]), example = &"wrong-number")]
     because: &'static str,
     /// The text that was not delivered, or that said so.
     evidence: EvidenceView,
 }
 
 /// The patient's text, what staff wrote down, what the carrier said, or what was imported.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Evidence", example = json!({"message": "4f1c0a52b7d93e68-2"}))]
 enum EvidenceView {
     Text {
+        #[schemars(with = "MessageIdentifier")]
         message: String,
         /// That what opted out may have been about an appointment: somebody should call. Told only where it is so.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         may_mean_appointment: bool,
     },
     Staff {
+        #[schemars(with = "Option<StaffIdentifier>")]
         staff: Option<String>,
         reason: String,
     },
@@ -191,6 +242,7 @@ enum EvidenceView {
     Imported {
         file_sha256: String,
         line: u64,
+        #[schemars(with = "Option<Time>")]
         opted_out_at: Option<String>,
         reason: Option<String>,
     },
@@ -200,20 +252,28 @@ enum EvidenceView {
 }
 
 /// A text of ours that the carrier did not take or deliver.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RefusedText")]
 struct RefusedView {
+    #[schemars(with = "MessageIdentifier")]
     message: String,
+    #[schemars(example = &"0x00000515")]
     code: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Hold")]
 struct HoldView {
+    #[schemars(with = "Time")]
     since: String,
     evidence: EvidenceView,
     /// Which rule read the text as an opt-out, and by which of its words.
+    #[schemars(example = &"take-me-off")]
     rule: String,
+    #[schemars(example = &"take me off your list")]
     words: String,
     /// When it becomes an opt-out, unless staff settle it.
+    #[schemars(with = "Time")]
     ends_at: String,
 }
 
@@ -282,33 +342,49 @@ impl HoldView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 pub struct MessageView {
+    #[schemars(with = "MessageIdentifier")]
     id: String,
+    #[schemars(extend("enum" = ["outbound", "inbound"]), example = &"outbound")]
     direction: &'static str,
+    #[schemars(extend("enum" = ["text", "invitation", "opt_out_confirmation", "start_confirmation", "help", "after_hours"]), example = &"text")]
     kind: &'static str,
+    #[schemars(example = &"Hi Rosa, see you Tuesday at 3?")]
     text: String,
+    #[schemars(with = "StatusName")]
     status: &'static str,
+    #[schemars(with = "Time")]
     created_at: String,
+    #[schemars(with = "Time")]
     updated_at: String,
+    #[schemars(with = "Option<StaffIdentifier>")]
     staff: Option<String>,
+    #[schemars(example = 1)]
     segments: u32,
+    #[schemars(example = json!(null))]
     failure: Option<FailureView>,
     /// When what is queued is expected to go: an estimate, or `null` when nobody knows.
+    #[schemars(with = "Option<Time>", example = json!(null))]
     expected_at: Option<String>,
     /// What staff should know of it besides its words, by the names of [`Mark`], and [`SHORTENED`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<MarkName>")]
     marks: Vec<&'static str>,
 }
 
 /// Characters of a text that a list or an event shows. A carrier may bring 64 KiB in one text; all that we send is shorter.
 pub const SHOWN_CHARS_MAX: usize = 2_000;
 /// The mark of a text that is longer than what is shown of it.
-const SHORTENED: &str = "shortened";
+pub const SHORTENED: &str = "shortened";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
 struct FailureView {
+    #[schemars(example = &"carrier-rejected")]
     code: &'static str,
+    #[schemars(example = &"The carrier refused it (command_status 0x0000000B).")]
     detail: String,
 }
 
@@ -432,11 +508,14 @@ fn by_state(state: ReceiptState) -> (&'static str, &'static str) {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Conversation")]
 pub struct ConversationView {
+    #[schemars(with = "PhoneNumber")]
     phone: String,
     patients: Vec<PersonView>,
     consent: ConsentView,
+    #[schemars(example = 1)]
     unread: u32,
     last_message: Option<MessageView>,
 }
@@ -455,10 +534,14 @@ impl ConversationView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Unread")]
 pub struct UnreadView {
+    #[schemars(example = true)]
     red_dot: bool,
+    #[schemars(example = 1)]
     conversations: u64,
+    #[schemars(example = 2)]
     messages: u64,
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::search::{Query, Searchable, fold};
-use crate::domain::{Patient, PatientId, Phone, Practice, PracticeId, StaffId, StaffMember, Texting};
+use crate::domain::{
+    Patient, PatientId, Phone, Practice, PracticeId, StaffId, StaffMember, Texting, Webhook, WebhookId,
+};
 use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Default)]
@@ -20,6 +22,7 @@ pub(super) struct Cache {
     pub tokens: HashMap<String, TokenRecord>,
     /// The sessions of a practice, in the order in which they expire.
     sessions: HashMap<PracticeId, BTreeSet<(Timestamp, String)>>,
+    pub webhooks: HashMap<PracticeId, BTreeMap<WebhookId, Arc<Webhook>>>,
 }
 
 impl Cache {
@@ -48,6 +51,9 @@ impl Cache {
                 }
                 self.tokens.insert(token.id.clone(), token);
             }
+            Record::Webhook(practice, webhook) => {
+                self.webhooks.entry(practice).or_default().insert(webhook.id.clone(), Arc::new(webhook));
+            }
         }
     }
 
@@ -60,11 +66,18 @@ impl Cache {
         }
     }
 
+    pub fn remove_webhook(&mut self, practice: &PracticeId, id: &WebhookId) {
+        if let Some(webhooks) = self.webhooks.get_mut(practice) {
+            webhooks.remove(id);
+        }
+    }
+
     /// What the store has under this name, or nothing there.
     pub fn learn(&mut self, key: &RecordKey, stored: Option<Record>) {
         match (stored, key) {
             (Some(record), _) => self.put(record),
             (None, RecordKey::Token(_, id)) => self.remove_token(id),
+            (None, RecordKey::Webhook(practice, id)) => self.remove_webhook(practice, id),
             // None of these is ever removed.
             (None, RecordKey::Practice(_) | RecordKey::Staff(..) | RecordKey::Patient(..)) => {}
         }

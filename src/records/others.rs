@@ -228,7 +228,7 @@ impl Records {
         }
         Ok(match self.store.record(&RecordKey::Practice(id.clone())).await? {
             Some(Record::Practice(practice)) => Some(Arc::new(practice)),
-            Some(Record::Staff(..) | Record::Patient(..) | Record::Token(_)) | None => None,
+            Some(Record::Staff(..) | Record::Patient(..) | Record::Token(_) | Record::Webhook(..)) | None => None,
         })
     }
 
@@ -262,7 +262,7 @@ impl Records {
         self.write().learn(key, stored);
         match key {
             RecordKey::Staff(..) | RecordKey::Token(..) => self.permissions.send_replace(()),
-            RecordKey::Practice(_) | RecordKey::Patient(..) => {}
+            RecordKey::Practice(_) | RecordKey::Patient(..) | RecordKey::Webhook(..) => {}
         }
         match counted {
             Counted::Yes => self.counts_one(),

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 
 use crate::domain::{ConversationKey, Phone, PracticeId};
-use crate::ports::{IdempotencyKey, RecordKey};
+use crate::ports::{IdempotencyKey, RecordKey, WebhookKey};
 
 /// The first octet of every sealed value.
 const SEAL_VERSION: u8 = 1;
@@ -274,6 +274,11 @@ impl Lookups {
         hash(&self.idempotency, [practice.as_str(), &key.0])
     }
 
+    /// The post of a webhook.
+    pub fn post(&self, key: &WebhookKey) -> Lookup {
+        hash(&self.record, ["post", key.practice.as_str(), &format!("{:016x}", key.serial)])
+    }
+
     /// A number that a practice texts from.
     pub fn number(&self, number: &Phone) -> Lookup {
         hash(&self.number, [number.expose()])
@@ -286,6 +291,7 @@ impl Lookups {
             RecordKey::Patient(practice, id) => hash(&self.record, ["patient", practice.as_str(), id.as_str()]),
             // A token is looked for by whoever does not know its practice yet.
             RecordKey::Token(_, id) => hash(&self.record, ["token", id, ""]),
+            RecordKey::Webhook(practice, id) => hash(&self.record, ["webhook", practice.as_str(), id.as_str()]),
         }
     }
 }

@@ -4,6 +4,7 @@ mod archive;
 mod directory;
 mod ledger;
 mod meters;
+mod posts;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -107,7 +108,7 @@ impl Embedded {
         match self.writer.ask(request).await?? {
             Answer::Done => Ok(()),
             Answer::Committed(_) | Answer::Conflict | Answer::KeyTaken(_) | Answer::Drawn(_) => {
-                unreachable!("only a commit and a draw are answered as such")
+                unreachable!("only a commit, a draw and a post are answered as such")
             }
         }
     }

@@ -11,6 +11,7 @@ mod kept;
 mod ledger;
 mod message;
 mod roll;
+mod webhook;
 mod wordings;
 
 use std::borrow::Cow;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ledger::Proof;
 use crate::domain::{Conversation, ConversationId, ConversationKey, Message, MessageId, Phone, PracticeId, Seq};
-use crate::ports::{Record, RecordKey};
+use crate::ports::{Post, Record, RecordKey, WebhookKey};
 
 pub use journal::{read_evident, write_evident};
 pub use kept::{
@@ -174,6 +175,17 @@ pub fn write_proof(proof: &Proof) -> Vec<u8> {
 
 pub fn read_proof(octets: &[u8]) -> Result<Proof, ReadError> {
     read::<ledger::ProofV1<'_>>(octets)?.try_into()
+}
+
+// --------------------------------------------------------------------------------------- posts of webhooks
+
+pub fn write_post(key: &WebhookKey, post: &Post) -> Vec<u8> {
+    write(&webhook::PostV1::of(key, post))
+}
+
+/// A post, and whose it is.
+pub fn read_post(octets: &[u8]) -> Result<(WebhookKey, Post), ReadError> {
+    read::<webhook::PostV1>(octets)?.read()
 }
 
 // -------------------------------------------------------------------------------------------------- records

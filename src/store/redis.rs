@@ -14,6 +14,7 @@ mod line;
 mod meters;
 mod news;
 mod open;
+mod posts;
 mod reads;
 mod scripts;
 mod seen;

@@ -52,6 +52,10 @@ impl Cipher {
         Identity::of("records").with(&lookup.0)
     }
 
+    pub fn post(lookup: Lookup, version: u64) -> Identity {
+        Identity::of("posts").with(&lookup.0).with_number(version)
+    }
+
     pub fn record_key(lookup: Lookup) -> Identity {
         Identity::of("record key").with(&lookup.0)
     }

@@ -327,6 +327,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "GET /healthz: Service, Anyone",
         "GET /readyz: Service, Anyone",
         "GET /metrics: Service, Anyone",
+        "GET /openapi.json: Service, Anyone",
         "GET : Service, Token",
         "PUT /{practice}: PracticeToBe, Operator",
         "GET /{practice}: Practice, Token",

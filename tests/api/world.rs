@@ -21,9 +21,11 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::faulty_store::FaultyStore;
+use crate::specification::Exchange;
 
 /// More requests a second than any test makes.
 const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
@@ -85,7 +87,7 @@ impl Answer {
     pub fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
         assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.body["type"], format!("urn:assent:problem:{code}"));
+        assert_eq!(self.body["type"], format!("/docs/errors#{code}"));
         assert_eq!(self.body["status"], status);
         for text in ["title", "detail"] {
             assert!(self.body[text].as_str().is_some_and(|text| !text.is_empty()), "{text}: {}", self.text);
@@ -123,16 +125,35 @@ impl Call {
         Self(self.0.header("Content-Type", "application/json").body(body))
     }
 
+    /// The head of the answer, which is as it is described.
     pub async fn stream(self) -> reqwest::Response {
-        self.0.send().await.unwrap()
+        let (client, request) = self.0.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.unwrap();
+        let headers = response.headers().clone();
+        let media_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap());
+        let status = response.status().as_u16();
+        Exchange { method: method.as_str(), path: &path, asked: None, status, media_type, answered: None }.hold();
+        response
     }
 
+    /// The answer, which is as it is described.
     pub async fn send(self) -> Answer {
-        let response = self.0.send().await.unwrap();
+        let (client, request) = self.0.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let asked = request.body().and_then(reqwest::Body::as_bytes);
+        let asked: Option<Value> = asked.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let response = client.execute(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, body, text }
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let answer = Answer { status, headers, body, text };
+        let answered = (!answer.body.is_null()).then_some(&answer.body);
+        let media_type = answer.header("content-type");
+        Exchange { method: method.as_str(), path: &path, asked: asked.as_ref(), status, media_type, answered }.hold();
+        answer
     }
 }
 
@@ -349,7 +370,8 @@ impl World {
             written,
         };
         let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(number).unwrap());
-        self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        self.directory.reception().deliver(Delivery::Text { from, to, inbound }, until).await.unwrap();
     }
 
     pub fn advance(&self, by: SignedDuration) {

@@ -7,8 +7,9 @@ use assent::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use assent::ports::{
-    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
+    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeepError, KeptAnswer, Meters,
+    News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Store, StoreError,
+    Stored, Unread, Version, WebhookKey,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -99,6 +100,22 @@ impl Meters for FaultyStore {
 
     async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
         self.up()?.standing(practice, days).await
+    }
+}
+
+#[async_trait]
+impl Posts for FaultyStore {
+    async fn post(&self, key: &WebhookKey) -> Result<Option<(Post, Version)>, StoreError> {
+        self.up()?.post(key).await
+    }
+
+    async fn keep(&self, key: &WebhookKey, expected: Version, post: &Post) -> Result<Version, KeepError> {
+        let version = self.up()?.keep(key, expected, post).await?;
+        Ok(self.answered(version)?)
+    }
+
+    async fn forget(&self, key: &WebhookKey) -> Result<(), StoreError> {
+        self.up()?.forget(key).await
     }
 }
 

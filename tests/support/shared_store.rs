@@ -9,9 +9,9 @@ use assent::domain::{
     Standing, Unused,
 };
 use assent::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
-    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
-    Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeepError, KeptAnswer,
+    Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Store,
+    StoreError, Stored, Unread, Version, WebhookKey,
 };
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
@@ -113,6 +113,21 @@ impl Meters for SharedStore {
 
     async fn standing(&self, practice: &PracticeId, days: Days) -> Result<Standing, StoreError> {
         self.shared.inner.standing(practice, days).await
+    }
+}
+
+#[async_trait]
+impl Posts for SharedStore {
+    async fn post(&self, key: &WebhookKey) -> Result<Option<(Post, Version)>, StoreError> {
+        self.shared.inner.post(key).await
+    }
+
+    async fn keep(&self, key: &WebhookKey, expected: Version, post: &Post) -> Result<Version, KeepError> {
+        self.shared.inner.keep(key, expected, post).await
+    }
+
+    async fn forget(&self, key: &WebhookKey) -> Result<(), StoreError> {
+        self.shared.inner.forget(key).await
     }
 }
 

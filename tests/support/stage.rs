@@ -8,10 +8,12 @@ use assent::domain::policy::BootId;
 use assent::domain::{
     Body, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Limits, MessageId,
     Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember,
+    Webhook, WebhookId, WebhookSecret, WebhookUrl,
 };
 use assent::ports::{
-    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeptAnswer, OccurrenceId,
-    Occurrences, OperationId, Record, Store, TokenRecord, Version,
+    Changed, Clock, Commit, CommitError, DeadLetter, Fate, Heard, IdempotencyKey, InboxFilter, KeptAnswer, Lease,
+    Notice, Occurrence, OccurrenceId, Occurrences, OperationId, Post, Record, Store, TokenRecord, Version,
+    WebhookDelivery, WebhookKey,
 };
 use assent::store::KeySource;
 use jiff::Timestamp;
@@ -209,7 +211,44 @@ pub fn some_records() -> Vec<Record> {
         Record::Staff(us.clone(), ana),
         Record::Patient(us, patient),
         Record::Token(token),
+        Record::Webhook(practice("riverside"), some_webhook()),
     ]
+}
+
+fn some_webhook() -> Webhook {
+    Webhook {
+        id: WebhookId::parse("x1").unwrap(),
+        serial: 7,
+        url: WebhookUrl::parse("https://hooks.example/?token=my-hook-5517").unwrap(),
+        events: None,
+        enabled: true,
+        secret: WebhookSecret::new(*b"my-secret-that-signs-0123456789a"),
+        previous: None,
+    }
+}
+
+/// What was posted to a webhook about the phone that ends with these digits.
+pub fn some_post(digits: u32) -> Post {
+    let occurrence =
+        Occurrence { id: OccurrenceId(1), phone: key("riverside", digits).phone, change: Changed::Consent };
+    let delivery = WebhookDelivery {
+        notice: Notice::Occurred(occurrence),
+        taken_at: at(0),
+        attempts: 1,
+        tried_at: Some(at(0)),
+        fate: Fate::Due(at(1)),
+        last: Some(Heard::Status(503)),
+    };
+    Post {
+        position: OccurrenceId(1),
+        deliveries: vec![delivery],
+        failing_since: Some(at(0)),
+        up_since: None,
+        tried_at: Some(at(0)),
+        last: Some(Heard::Status(503)),
+        stopped: None,
+        lease: Some(Lease { daemon: BootId(1), until: at(1) }),
+    }
 }
 
 pub fn keys_in(directory: &Path, lines: &[(&str, u8)]) -> KeySource {
@@ -227,7 +266,7 @@ pub fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// What must not be readable wherever a store keeps what was told by [`tell_canaries`].
-const CANARIES: [&str; 11] = [
+const CANARIES: [&str; 13] = [
     "3035554321",
     "knee",
     "Featherstone",
@@ -239,6 +278,8 @@ const CANARIES: [&str; 11] = [
     "opted_out",
     "Riverside Dental",
     "STOP",
+    "my-hook-5517",
+    "my-secret-that-signs",
 ];
 
 /// Tells a store a little of everything that is personal.
@@ -250,6 +291,8 @@ pub async fn tell_canaries(store: &Arc<dyn Store>) {
     commit.idempotency = Some(kept(&talk, "my-own-key-8842"));
     talk.commit(commit).await.unwrap();
     store.put(some_records()).await.unwrap();
+    let key = WebhookKey { practice: practice("riverside"), serial: 7 };
+    store.keep(&key, Version(0), &some_post(4321)).await.unwrap();
     let letter = DeadLetter { at: at(1), reason: "unknown number", raw: b"my knee hurts badly".to_vec() };
     store.set_aside(letter).await.unwrap();
 }

@@ -44,7 +44,8 @@ impl Digester {
             | Item::Evidence { .. }
             | Item::Answer { .. }
             | Item::DeadLetter(_)
-            | Item::Meter { .. } => None,
+            | Item::Meter { .. }
+            | Item::Post(..) => None,
         };
         if let Some(place) = place {
             *place += 1;

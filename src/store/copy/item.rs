@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::record::{self, nanoseconds};
 use crate::domain::ledger::Proof;
 use crate::domain::{ConversationKey, Entry, Message, Meter, PracticeId, Summary};
-use crate::ports::{Changed, KeptAnswer, Record, Stored, Version};
+use crate::ports::{Changed, KeptAnswer, Post, Record, Stored, Version, WebhookKey};
 
 /// What a store keeps many of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,11 +19,12 @@ pub enum Kind {
     Occurrences,
     Meters,
     Proofs,
+    Posts,
 }
 
 impl Kind {
     /// In the order in which they are moved: what others belong to goes first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Records,
         Self::Conversations,
         Self::Messages,
@@ -33,6 +34,7 @@ impl Kind {
         Self::Occurrences,
         Self::Meters,
         Self::Proofs,
+        Self::Posts,
     ];
 
     /// For the operator, and for a target to remember how far it is.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Occurrences => "occurrences",
             Self::Meters => "meters",
             Self::Proofs => "proofs",
+            Self::Posts => "posts of webhooks",
         }
     }
 
@@ -89,6 +92,8 @@ pub enum Item {
     },
     /// One of the evidence ledger. The target signs and seals it anew, in the same order.
     Proof(Box<Proof>),
+    /// What was posted to a webhook. Its place in the stream is one that the target's stream is past: the receiver hears of that.
+    Post(WebhookKey, Box<Post>),
 }
 
 impl Item {
@@ -103,6 +108,7 @@ impl Item {
             Self::Answer { kept, .. } => Some(kept.conversation.practice.clone()),
             Self::Meter { practice, .. } => Some(practice.clone()),
             Self::Proof(proof) => Some(proof.practice.clone()),
+            Self::Post(key, _) => Some(key.practice.clone()),
             Self::DeadLetter(_) => None,
         }
     }
@@ -164,6 +170,7 @@ impl Item {
                 number((*spent).into()),
             ],
             Self::Proof(proof) => vec![record::write_proof(proof), proof.link().0.to_vec()],
+            Self::Post(key, post) => vec![record::write_post(key, post)],
         }
     }
 }

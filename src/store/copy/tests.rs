@@ -23,8 +23,8 @@ use crate::domain::{
     StaffMember,
 };
 use crate::ports::{
-    Clock, Commit, DeadLetter, IdempotencyKey, KeptAnswer, OccurrenceId, Occurrences, OperationId, Record, Store,
-    Version,
+    Clock, Commit, DeadLetter, Fate, IdempotencyKey, KeptAnswer, Notice, OccurrenceId, Occurrences, OperationId, Post,
+    Record, Store, Version, WebhookDelivery, WebhookKey,
 };
 use crate::store::cipher::KeyRing;
 use crate::store::{KeySource, open};
@@ -279,6 +279,32 @@ async fn fill(store: &Arc<dyn Store>) {
         days: Days([day(-1), day(0), day(1)]),
     };
     store.draw(&policy.practice.id, draw).await.unwrap();
+    for serial in 0..5 {
+        let key = WebhookKey { practice: policy.practice.id.clone(), serial };
+        store.keep(&key, Version(0), &post(serial)).await.unwrap();
+    }
+}
+
+/// What was posted to one of the webhooks.
+fn post(serial: u64) -> Post {
+    let reset = WebhookDelivery {
+        notice: Notice::Reset(OccurrenceId(serial)),
+        taken_at: StoppedClock.now(),
+        attempts: 2,
+        tried_at: Some(StoppedClock.now()),
+        fate: Fate::Due(StoppedClock.now()),
+        last: None,
+    };
+    Post {
+        position: OccurrenceId(serial),
+        deliveries: vec![reset],
+        failing_since: None,
+        up_since: None,
+        tried_at: None,
+        last: None,
+        stopped: None,
+        lease: None,
+    }
 }
 
 async fn filled() -> Scene {

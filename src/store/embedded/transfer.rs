@@ -20,10 +20,10 @@ use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, change_code, change_of};
 use super::super::{KeySource, OpenError};
 use super::directory::{self, Lock};
-use super::{ledger, meters, reads, schema};
+use super::{ledger, meters, posts, reads, schema};
 use crate::domain::ledger::Proof;
 use crate::domain::{ConversationKey, Message, PracticeId, Seq, Summary};
-use crate::ports::{Changed, KeptAnswer, Record, StoreError, Version};
+use crate::ports::{Changed, KeptAnswer, Post, Record, StoreError, Version, WebhookKey};
 
 /// Pages after which the log is copied into the database. It bounds the log.
 const PAGES_PER_CHECKPOINT: usize = 32;
@@ -104,6 +104,12 @@ impl Transfer {
                 Ok(Item::Meter { practice, meter: meters::read(&self.database, number)? })
             }
             Kind::Proofs => self.proof(row),
+            Kind::Posts => {
+                let sealed: Vec<u8> = row.get("post")?;
+                let look_up = Lookup(row.get("look_up")?);
+                let (key, post, _) = posts::open(&self.cipher, look_up, row.get("version")?, &sealed)?;
+                Ok(Item::Post(key, Box::new(post)))
+            }
         }
     }
 
@@ -195,6 +201,7 @@ impl Transfer {
                 Ok(meters::write(&self.database, self.cipher.lookups.practice(practice), *meter)?)
             }
             Item::Proof(proof) => self.write_proof(proof),
+            Item::Post(key, post) => self.write_post(key, post),
         }
     }
 
@@ -303,6 +310,15 @@ impl Transfer {
             )?
             .execute((practice, look_up.0, kind, seq.map(u64::cast_signed), at))?;
         Ok(())
+    }
+
+    fn write_post(&self, key: &WebhookKey, post: &Post) -> Read<()> {
+        let look_up = self.cipher.lookups.post(key);
+        let sealed = self.cipher.ring.seal(&Cipher::post(look_up, 1), &record::write_post(key, post));
+        match posts::write(&self.database, look_up, Version(0), &sealed)? {
+            true => Ok(()),
+            false => Err(StoreError::Unreadable("a webhook has two posts".into())),
+        }
     }
 
     fn write_proof(&self, proof: &Proof) -> Read<()> {
@@ -464,6 +480,7 @@ fn counted(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::Occurrences => "SELECT count(*) FROM occurrences WHERE practice != 0",
         Kind::Meters => "SELECT count(*) FROM meters",
         Kind::Proofs => "SELECT count(*) FROM ledger",
+        Kind::Posts => "SELECT count(*) FROM posts",
     };
     sql.into()
 }
@@ -514,6 +531,9 @@ fn selected(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::Proofs => {
             "SELECT row AS place_in_table, practice, place, look_up, conversation, seq, signature, proof, seal
              FROM ledger WHERE row > ?1 ORDER BY row LIMIT ?2"
+        }
+        Kind::Posts => {
+            "SELECT row AS place_in_table, look_up, version, post FROM posts WHERE row > ?1 ORDER BY row LIMIT ?2"
         }
     };
     sql.into()

@@ -13,7 +13,7 @@ use super::super::writer::{self, Broken};
 use super::Bounds;
 use super::directory::Lock;
 use super::ledger::Notary;
-use super::meters;
+use super::{meters, posts};
 use crate::domain::{Draw, Drawn, Unused};
 use crate::ports::{Clock, Commit, DeadLetter, Record, StoreError, Version};
 
@@ -35,6 +35,8 @@ pub enum Request {
     SetAside { at: i64, letter: Vec<u8> },
     Draw { practice: i64, draw: Draw },
     GiveBack { practice: i64, unused: Unused },
+    Keep { look_up: Lookup, expected: Version, sealed: Vec<u8> },
+    Forget(Lookup),
     Probe,
 }
 
@@ -270,6 +272,14 @@ impl Backend {
             Request::GiveBack { practice, unused } => {
                 let next = meters::read(&self.database, *practice)?.give_back(*unused);
                 meters::write(&self.database, *practice, next)?;
+                Ok(Answer::Done)
+            }
+            Request::Keep { look_up, expected, sealed } => {
+                let is_kept = posts::write(&self.database, *look_up, *expected, sealed)?;
+                Ok(if is_kept { Answer::Done } else { Answer::Conflict })
+            }
+            Request::Forget(look_up) => {
+                self.sql("DELETE FROM posts WHERE look_up = ?1")?.execute([look_up.0])?;
                 Ok(Answer::Done)
             }
             Request::Probe => {

@@ -1,10 +1,11 @@
-//! Practices, staff, patients and tokens as they are written, and their names.
+//! Practices, staff, patients, tokens and webhooks as they are written, and their names.
 
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
 use super::hours::{OfficeHoursV1, QuietHoursV1};
+use super::webhook::{WebhookV1, webhook_id};
 use super::wordings::{LanguageV1, WordingV1};
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
 use crate::domain::hours::{OfficeHours, QuietHours};
@@ -61,6 +62,11 @@ pub enum RecordV1 {
         expires_at: Option<i64>,
         staff: Option<String>,
     },
+    Webhook {
+        practice: String,
+        #[serde(flatten)]
+        webhook: WebhookV1,
+    },
 }
 
 impl From<&Record> for RecordV1 {
@@ -104,6 +110,9 @@ impl From<&Record> for RecordV1 {
                 expires_at: token.expires_at.map(nanoseconds),
                 staff: token.staff.as_ref().map(ToString::to_string),
             },
+            Record::Webhook(practice, webhook) => {
+                Self::Webhook { practice: practice.to_string(), webhook: webhook.into() }
+            }
         }
     }
 }
@@ -171,6 +180,7 @@ impl TryFrom<RecordV1> for Record {
                     staff: staff.as_deref().map(staff_id).transpose()?,
                 })
             }
+            RecordV1::Webhook { practice, webhook } => Self::Webhook(practice_id(&practice)?, webhook.try_into()?),
         })
     }
 }
@@ -183,6 +193,7 @@ pub enum RecordKeyV1 {
     Staff(String, String),
     Patient(String, String),
     Token(String, String),
+    Webhook(String, String),
 }
 
 impl From<&RecordKey> for RecordKeyV1 {
@@ -192,6 +203,7 @@ impl From<&RecordKey> for RecordKeyV1 {
             RecordKey::Staff(practice, id) => Self::Staff(practice.to_string(), id.to_string()),
             RecordKey::Patient(practice, id) => Self::Patient(practice.to_string(), id.to_string()),
             RecordKey::Token(practice, id) => Self::Token(practice.to_string(), id.clone()),
+            RecordKey::Webhook(practice, id) => Self::Webhook(practice.to_string(), id.to_string()),
         }
     }
 }
@@ -208,6 +220,7 @@ impl TryFrom<RecordKeyV1> for RecordKey {
                 PatientId::parse(&id).map_err(|_| ReadError::NotA("patient id"))?,
             ),
             RecordKeyV1::Token(practice, id) => Self::Token(practice_id(&practice)?, id),
+            RecordKeyV1::Webhook(practice, id) => Self::Webhook(practice_id(&practice)?, webhook_id(&id)?),
         })
     }
 }

@@ -84,6 +84,11 @@ impl Of<'_> {
         self.key("meter")
     }
 
+    /// What was posted to the practice's webhooks, and what is to be.
+    pub fn posts(&self) -> String {
+        self.key("posts")
+    }
+
     /// The look-ups of kept answers, in the order of time.
     pub fn answers(&self) -> String {
         self.key("answers")
@@ -192,6 +197,7 @@ mod tests {
             of.inbox_unread(),
             of.events(),
             of.meter(),
+            of.posts(),
             of.answers(),
             of.all_conversations(),
             of.conversation(found),

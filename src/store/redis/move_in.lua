@@ -3,7 +3,7 @@
 -- a page may come again; everything else is checked before the first write.
 --
 -- KEYS  1 totals  2 records  3 due  4 inbox read  5 inbox unread  6 events  7 kept answers  8 conversations  9 meter
---       10 ledger
+--       10 ledger  11 posts
 --       the keys of each conversation and each kept answer are in their slot
 -- ARGV  1 store id  2 schema  3 the copier's number  4 where the page begins  5 items of the page, of this practice, before these
 --       6 items of the page, of this practice  7 the occurrence before the first  8 what the practice's keys begin with
@@ -16,10 +16,11 @@
 --       'O' look-up, kind, place, operation, at                                                     an occurrence in a conversation
 --       'B' full at, at, day ends, spent                                                            the meter
 --       'P' look-up, conversation id, number, signature, proof                                      a proof of a conversation
+--       'W' look-up, post                                                                          the post of a webhook
 --       Times are 16 hexadecimal digits that sort as the times do; those of a meter are microseconds.
 -- Returns 1; 0 when a later copier has written here.
 
-local TYPES = {'hash', 'hash', 'zset', 'zset', 'zset', 'stream', 'zset', 'list', 'hash', 'list'}
+local TYPES = {'hash', 'hash', 'zset', 'zset', 'zset', 'stream', 'zset', 'list', 'hash', 'list', 'hash'}
 if #KEYS ~= #TYPES then return redis.error_reply('ASSENTARGS wrong number of keys') end
 local function is_a(key, expected)
   local found = redis.call('TYPE', key).ok
@@ -28,7 +29,7 @@ end
 for index, expected in ipairs(TYPES) do
   if not is_a(KEYS[index], expected) then return redis.error_reply('ASSENTTYPE key ' .. index .. ' is not a ' .. expected) end
 end
-local totals, records, due, inbox_read, inbox_unread, events, answers, conversations, meter, ledger =
+local totals, records, due, inbox_read, inbox_unread, events, answers, conversations, meter, ledger, posts =
   unpack(KEYS)
 
 local function is_time(text) return #text == 16 and text:find('^%x+$') ~= nil end
@@ -64,6 +65,7 @@ local SHAPES = {
   O = {is_look_up, is_number, is_number_or_empty, is_operation, is_time},
   B = {is_whole, is_whole, is_whole, is_number},
   P = {is_look_up, is_number, is_number, is_filled, is_filled},
+  W = {is_look_up, is_filled},
 }
 local items, cursor, given = {}, 9, {}
 local function take()
@@ -89,6 +91,8 @@ for _, item in ipairs(items) do
   local name, is_there = item.kind .. look_up, false
   if item.kind == 'R' then
     is_there = redis.call('HEXISTS', records, look_up) == 1
+  elseif item.kind == 'W' then
+    is_there = redis.call('HEXISTS', posts, look_up) == 1
   elseif item.kind == 'C' then
     is_there = redis.call('EXISTS', prefix .. 'c:' .. look_up, prefix .. 't:' .. look_up, prefix .. 'j:' .. look_up) > 0
   elseif item.kind == 'M' then
@@ -149,6 +153,8 @@ for _, item in ipairs(items) do
   elseif item.kind == 'O' then
     local place = string.format('%.0f', redis.call('HINCRBY', totals, 'occurrences', 1))
     redis.call('XADD', events, place .. '-0', 'c', look_up, 'k', item[2], 's', item[3], 'o', item[4], 't', item[5])
+  elseif item.kind == 'W' then
+    redis.call('HSET', posts, look_up, string.format('%016d', 1) .. item[2])
   elseif item.kind == 'P' then
     local index = string.format('%.0f', redis.call('RPUSH', prefix .. 'l:' .. look_up, item[5]))
     redis.call('RPUSH', ledger, table.concat({look_up, item[2], item[3], index, item[4]}, ' '))

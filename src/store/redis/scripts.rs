@@ -20,6 +20,7 @@ scripts! {
     FOUND = "found.lua";
     GIVE_BACK = "give_back.lua";
     INBOX = "inbox.lua";
+    KEEP = "keep.lua";
     MOVE_IN = "move_in.lua";
     MOVE_IN_LETTERS = "move_in_letters.lua";
     OCCURRENCES = "occurrences.lua";

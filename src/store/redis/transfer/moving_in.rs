@@ -155,6 +155,7 @@ impl Transfer {
                 .key(of.all_conversations())
                 .key(of.meter())
                 .key(of.ledger())
+                .key(of.posts())
                 .arg(&self.store)
                 .arg(SCHEMA)
                 .arg(number)
@@ -246,6 +247,11 @@ impl Transfer {
                 let (id, seq) = (line.conversation.to_string().into(), line.seq.to_string().into());
                 let sealed = line.proof.expect("it was sealed just now");
                 vec![b"P".to_vec(), conversation(&key), id, seq, line.signature.into(), sealed]
+            }
+            Item::Post(key, post) => {
+                let look_up = lookups.post(key);
+                let sealed = self.cipher.ring.seal(&Cipher::post(look_up, 1), &record::write_post(key, post));
+                vec![b"W".to_vec(), keys::hex(look_up).into(), sealed]
             }
             Item::DeadLetter(letter) => {
                 let plain = record::write_letter(letter.at, &letter.reason, &letter.raw);

@@ -8,7 +8,7 @@ use super::super::super::sealed::{Cipher, change_of};
 use super::super::keys::{self, Of, sortable};
 use super::super::ledger::{self, Written};
 use super::super::reads::{self, number, unreadable};
-use super::super::{Page as Fields, RECORDS_PAGE};
+use super::super::{Page as Fields, RECORDS_PAGE, posts};
 use super::{Read, Transfer};
 use crate::domain::{ConversationId, ConversationKey, MessageId, Meter, PracticeId, Seq, Summary};
 use crate::ports::{StoreError, Version};
@@ -48,6 +48,7 @@ impl Transfer {
             Kind::Occurrences => count("XLEN", of.events()),
             Kind::Meters => count("EXISTS", of.meter()),
             Kind::Proofs => count("LLEN", of.ledger()),
+            Kind::Posts => count("HLEN", of.posts()),
             Kind::Messages | Kind::Evidence => return self.count_in_conversations(kind, practice).await,
             Kind::Answers => return self.count_answers(practice).await,
             Kind::DeadLetters => unreachable!("a dead letter is of no practice"),
@@ -71,6 +72,7 @@ impl Transfer {
             Kind::Occurrences => self.occurrences(practice, after, limit).await,
             Kind::Meters => self.meter(practice, after).await,
             Kind::Proofs => self.proofs(practice, after, limit).await,
+            Kind::Posts => self.posts(practice, after).await,
             Kind::DeadLetters => unreachable!("a dead letter is of no practice"),
         }
     }
@@ -402,6 +404,23 @@ impl Transfer {
         };
         let items = vec![Item::Meter { practice: practice.clone(), meter }];
         Ok(Page { items, last: Some(Place("meter".into())) })
+    }
+
+    /// All of a practice's at once: they are as few as its webhooks.
+    async fn posts(&self, practice: &PracticeId, after: Option<&str>) -> Read<Page> {
+        if after.is_some() {
+            return Ok(nothing());
+        }
+        let mut question = redis::pipe();
+        question.cmd("HGETALL").arg(Of(practice).posts());
+        let (found,): (Fields,) = self.ask_together(question).await?;
+        let mut page = nothing();
+        for (look_up, written) in found {
+            let (key, post, _) = posts::open(&self.cipher, look_up_of(&look_up)?, &written)?;
+            page.items.push(Item::Post(key, Box::new(post)));
+            page.last = Some(Place("posts".into()));
+        }
+        Ok(page)
     }
 
     /// Proofs whose signatures and seals are right: what somebody did to the ledger is not signed anew.

@@ -1,0 +1,184 @@
+//! What calls take in their bodies, for the description of the API: handlers read a body field by field, so that they can
+//! tell everything that is wrong with it at once. `tests/api/specification.rs` holds that both say the same.
+
+// They are read by the derive alone.
+#![allow(dead_code)]
+
+use schemars::JsonSchema;
+
+use super::forms::{Day, LINE_PATTERN, LanguageCode, Opening, PhoneNumber, Time, TimeOfDay, TimeZoneName};
+
+/// A practice, as its operator puts it.
+#[derive(JsonSchema)]
+#[schemars(rename = "PracticeToPut", deny_unknown_fields)]
+pub struct PracticeBody {
+    #[schemars(length(min = 1, max = 60), regex(pattern = LINE_PATTERN), example = &"Riverside Physical Therapy")]
+    name: String,
+    /// Its texting number. It stays.
+    #[schemars(with = "PhoneNumber", example = &"+13035550100")]
+    number: String,
+    #[schemars(with = "TimeZoneName")]
+    time_zone: String,
+    /// Whom patients can call.
+    #[schemars(length(min = 1, max = 60), regex(pattern = LINE_PATTERN), example = &"303-555-0199")]
+    contact: String,
+    /// Left out it is 75.
+    #[schemars(range(min = 1, max = 100_000_000), example = 75)]
+    segments_per_minute: Option<u32>,
+    /// `null` is no limit; left out it is 2000.
+    #[schemars(range(min = 1, max = 1_000_000_000), example = 2000)]
+    segments_per_day: Option<u32>,
+    /// What Assent writes itself, in the practice's own wordings.
+    texts: Option<TextsBody>,
+    /// The part of the day in which texts wait; `null` is none.
+    quiet_hours: Option<QuietBody>,
+    /// When the practice is open; `null` is never told to patients.
+    office_hours: Option<OfficeBody>,
+}
+
+/// Wordings by what they are for. What is left out is worded as by default.
+#[derive(JsonSchema)]
+#[schemars(rename = "Texts", deny_unknown_fields, example = serde_json::json!({
+    "help": {"en": "{practice}: call {contact}. Reply STOP to opt out."},
+}))]
+pub struct TextsBody {
+    invitation: Option<WordingBody>,
+    opt_out_confirmation: Option<WordingBody>,
+    start_confirmation: Option<WordingBody>,
+    help: Option<WordingBody>,
+    after_hours: Option<WordingBody>,
+}
+
+/// A wording in each language. It may have the fields `{practice}` and `{contact}`.
+#[derive(JsonSchema)]
+#[schemars(rename = "Wordings", deny_unknown_fields, example = serde_json::json!({
+    "en": "{practice}: call {contact}. Reply STOP to opt out.",
+}))]
+pub struct WordingBody {
+    #[schemars(length(min = 1, max = 600), regex(pattern = LINE_PATTERN))]
+    en: Option<String>,
+    #[schemars(length(min = 1, max = 600), regex(pattern = LINE_PATTERN))]
+    es: Option<String>,
+}
+
+/// From when to when it is quiet, by the patient's clock.
+#[derive(JsonSchema)]
+#[schemars(rename = "QuietHoursToPut", deny_unknown_fields, example = serde_json::json!({"from": "21:00", "to": "08:00"}))]
+pub struct QuietBody {
+    #[schemars(with = "TimeOfDay")]
+    from: String,
+    #[schemars(with = "TimeOfDay")]
+    to: String,
+}
+
+/// The hours of each day of the week. A day that is left out is closed.
+#[derive(JsonSchema)]
+#[schemars(rename = "OfficeHoursToPut", deny_unknown_fields, example = serde_json::json!({
+    "monday": ["08:00-12:00", "13:00-17:00"], "tuesday": ["08:00-17:00"],
+}))]
+pub struct OfficeBody {
+    #[schemars(with = "Option<Vec<Opening>>")]
+    monday: Vec<String>,
+    #[schemars(with = "Option<Vec<Opening>>")]
+    tuesday: Vec<String>,
+    #[schemars(with = "Option<Vec<Opening>>")]
+    wednesday: Vec<String>,
+    #[schemars(with = "Option<Vec<Opening>>")]
+    thursday: Vec<String>,
+    #[schemars(with = "Option<Vec<Opening>>")]
+    friday: Vec<String>,
+    #[schemars(with = "Option<Vec<Opening>>")]
+    saturday: Vec<String>,
+    #[schemars(with = "Option<Vec<Opening>>")]
+    sunday: Vec<String>,
+}
+
+/// A token to be made.
+#[derive(JsonSchema)]
+#[schemars(rename = "TokenToCreate", deny_unknown_fields)]
+pub struct TokenBody {
+    /// What it is for.
+    #[schemars(length(min = 1, max = 80), regex(pattern = LINE_PATTERN), example = &"Stride backend")]
+    name: String,
+}
+
+/// A member of staff. A permission that is left out is not given.
+#[derive(JsonSchema)]
+#[schemars(rename = "StaffToPut", deny_unknown_fields)]
+pub struct StaffBody {
+    #[schemars(length(min = 1, max = 80), regex(pattern = LINE_PATTERN), example = &"Maria Alvarez")]
+    name: String,
+    #[serde(default)]
+    #[schemars(example = false)]
+    site_administrator: bool,
+    #[serde(default)]
+    #[schemars(example = true)]
+    patient_text_administrator: bool,
+}
+
+/// A patient, as the practice's records have them.
+#[derive(JsonSchema)]
+#[schemars(rename = "PatientToPut", deny_unknown_fields)]
+pub struct PatientBody {
+    #[schemars(length(min = 1, max = 80), regex(pattern = LINE_PATTERN), example = &"Rosa")]
+    first_name: String,
+    #[schemars(length(min = 1, max = 80), regex(pattern = LINE_PATTERN), example = &"Martinez")]
+    last_name: String,
+    /// Not before 1900, and not in the future.
+    #[schemars(with = "Day")]
+    date_of_birth: String,
+    #[schemars(with = "PhoneNumber")]
+    mobile_phone: String,
+    /// Left out it is `en`.
+    #[serde(default)]
+    #[schemars(with = "LanguageCode")]
+    language: String,
+    /// Where the patient lives; `null` is where the practice is.
+    #[schemars(with = "Option<TimeZoneName>")]
+    time_zone: Option<String>,
+}
+
+/// A text to a patient. It waits for consent, for `send_at`, and for quiet hours to end.
+#[derive(JsonSchema)]
+#[schemars(rename = "TextToSend", deny_unknown_fields)]
+pub struct SendBody {
+    /// Of at most as many segments as the carrier takes: ten unless it is configured otherwise.
+    #[schemars(length(min = 1), example = &"Hi Rosa, see you Tuesday at 3?")]
+    text: String,
+    /// Within a year. A time that has passed is now, and so is `null`.
+    #[schemars(with = "Option<Time>")]
+    send_at: Option<String>,
+}
+
+/// What is to become of a text.
+#[derive(JsonSchema)]
+#[schemars(rename = "Resolution", deny_unknown_fields)]
+pub struct ResolveBody {
+    /// `resend` and `send` send its words as a new message; `sent` and `discard` send nothing.
+    #[schemars(extend("enum" = ["send", "resend", "sent", "discard"]), example = &"sent")]
+    decision: String,
+}
+
+/// That a patient asked for no more texts by voice or in person.
+#[derive(JsonSchema)]
+#[schemars(rename = "OptOut", deny_unknown_fields)]
+pub struct OptOutBody {
+    #[schemars(length(min = 1, max = 200), regex(pattern = LINE_PATTERN), example = &"Asked at the desk")]
+    reason: String,
+}
+
+/// What a probable opt-out meant.
+#[derive(JsonSchema)]
+#[schemars(rename = "HoldToSettle", deny_unknown_fields)]
+pub struct HoldBody {
+    #[schemars(extend("enum" = ["opt_out", "release"]), example = &"release")]
+    decision: String,
+}
+
+/// A text to be looked at.
+#[derive(JsonSchema)]
+#[schemars(rename = "TextToPreview", deny_unknown_fields)]
+pub struct PreviewBody {
+    #[schemars(length(min = 1), example = &"Hi Rosa \u{2014} see you Tuesday?")]
+    text: String,
+}
