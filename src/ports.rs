@@ -490,8 +490,9 @@ impl Delivery {
 /// Takes what the carrier brings.
 #[async_trait]
 pub trait Reception: Send + Sync + 'static {
-    /// `Ok` when it is durable, and only then may the carrier hear that we have it.
-    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken>;
+    /// `Ok` when it is durable, and only then may the carrier hear that we have it. What nobody began to write down `until`
+    /// then is not taken any more: the carrier may have brought it to another daemon meanwhile.
+    async fn deliver(&self, delivery: Delivery, until: Instant) -> Result<(), NotTaken>;
 
     /// A link session that delivered something ended at this time: what was answered shortly before may be delivered
     /// again, to whichever daemon. Returns when that is durable, or can't become so.
