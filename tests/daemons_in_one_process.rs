@@ -26,8 +26,11 @@ use futures_util::StreamExt;
 use shared_store::{Shared, SharedStore};
 use shell::{Shell, TestCarrier, TestClock};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 const PATIENT: &str = "+13035550123";
+/// For how long a carrier waits for the answer to a text.
+const CARRIER_WAITS: Duration = Duration::from_secs(10);
 const A: BootId = BootId(1);
 const B: BootId = BootId(2);
 
@@ -115,8 +118,12 @@ impl Two {
 
     /// A link of this daemon offers a text once.
     async fn offer(&self, daemon: &Shell, inbound: &Inbound) -> Result<(), NotTaken> {
+        self.offer_until(Instant::now() + CARRIER_WAITS, daemon, inbound).await
+    }
+
+    async fn offer_until(&self, until: Instant, daemon: &Shell, inbound: &Inbound) -> Result<(), NotTaken> {
         let (from, to) = (self.key.phone.clone(), Phone::parse("+13035550100").unwrap());
-        daemon.directory.reception().deliver(Delivery::Text { from, to, inbound: inbound.clone() }).await
+        daemon.directory.reception().deliver(Delivery::Text { from, to, inbound: inbound.clone() }, until).await
     }
 }
 
@@ -330,6 +337,16 @@ async fn a_daemon_that_froze_does_not_write_down_what_the_carrier_gave_to_anothe
     two.a.store.hold.store(false, Ordering::SeqCst);
     two.a.store.released.notify_one();
     two.a.directory.ask(&two.key, Event::Woken).await.unwrap();
+    assert_eq!(two.shown("see you then").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_was_read_before_a_standstill_is_not_taken_up_after_it() {
+    let two = Two::start().await;
+    let text = two.a.inbound("see you then");
+    two.deliver(&two.b, &text).await;
+    // Its session does not end: nothing tells that the text at hand is the one that the other daemon was given.
+    assert_eq!(two.offer_until(Instant::now() - Duration::from_millis(1), &two.a, &text).await, Err(NotTaken));
     assert_eq!(two.shown("see you then").await, 1);
 }
 

@@ -10,8 +10,11 @@ mod daemon;
 mod line;
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
+use assent::app::SystemClock;
 use assent::carrier::frame::Frame;
+use assent::simulator::{Callee, Simulator, SimulatorConfig, Verb};
 use daemon::{NUMBER, Running, Site, Stride, eventually};
 use line::{Line, submit_sm, words};
 use smpp::pdus::{BindTransceiver, DeliverSmResp};
@@ -143,6 +146,25 @@ async fn a_practice_texts_over_a_carrier_that_connects_to_it() {
     assert!(confirmation.to_lowercase().contains("opted out"), "{confirmation}");
     clinic.stride.drafts("rosa", "One more thing", "2").await.unwrap().is(409);
     assert!(clinic.daemon.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulated_carrier_comes_to_a_practice_both_by_binding_and_by_asking_for_a_bind() {
+    for verb in [Verb::BindTo, Verb::Outbind] {
+        let clinic = Clinic::open().await;
+        let carrier = Simulator::start(SimulatorConfig::new(free(), Arc::new(SystemClock))).await.unwrap();
+        let (address, system_id) = (clinic.listens.to_string(), "carrier-a".to_owned());
+        carrier.tell(verb(Callee { address, system_id, password: "letmein".into() })).unwrap();
+        clinic.daemon.is_ready().await;
+
+        clinic.stride.drafts("rosa", "See you at 3 tomorrow.", "1").await.unwrap().is(202);
+        clinic.becomes(&["delivered", "pending"]).await;
+        carrier.phone(ROSA).text(NUMBER, "Yes").await;
+        clinic.becomes(&["delivered", "delivered", "received"]).await;
+        carrier.phone(ROSA).text(NUMBER, "STOP").await;
+        clinic.stride.drafts("rosa", "One more thing", "2").await.unwrap().is(409);
+        assert!(clinic.daemon.terminate().await.success());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

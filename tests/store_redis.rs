@@ -19,6 +19,7 @@ use assent::domain::policy::BootId;
 use assent::domain::{OtherDaemons, PracticeId, Seq, Status};
 use assent::ports::{Clock, CommitError, News, OccurrenceId, PutError, Record, RecordKey, Store, StoreError, Version};
 use assent::store::{AcceptError, Durability, KeySource, Location, open};
+use jiff::{SignedDuration, Timestamp};
 use redis::Value;
 use redis_server::proxy::Proxy;
 use redis_server::{Redis, comes_to};
@@ -590,6 +591,21 @@ async fn a_dead_daemon_is_missed_and_its_end_counts_as_one_of_its_sessions() {
     assert!(of_daemon > died_after, "{of_daemon} is not after {died_after}");
     comes_to("a misses b", async || if alive(&a) == [BootId(1)] { Ok(()) } else { Err(format!("{:?}", alive(&a))) })
         .await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_stood_still_for_so_long_that_it_was_taken_for_dead_has_its_sessions_ended_then() {
+    let scene = Scene::new().await;
+    let (a, b) = (scene.open("a").await, scene.open("b").await);
+    b.probe().await.unwrap();
+    // As if this were its last sign of life, 20 seconds ago, and the next one that of its going on.
+    let last_sign = SystemClock.now() - SignedDuration::from_secs(20);
+    let micros = last_sign.as_microsecond().to_string();
+    scene.must(&["HSET", "assent:{/}:daemons", "0000000000000002", &micros]).await;
+    let ends = a.session_ends_of(BootId(2)).await.unwrap();
+    let lapsed = Timestamp::from_microsecond(last_sign.as_microsecond()).unwrap() + SignedDuration::from_secs(5);
+    assert_eq!(ends, [lapsed]);
+    assert_eq!(b.session_ends_of(BootId(2)).await.unwrap(), [lapsed], "once");
 }
 
 #[tokio::test]

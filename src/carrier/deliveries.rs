@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::frame::Request;
 use super::patience::Patience;
@@ -25,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 /// An answer that goes out so shortly before the carrier gives up may come to it after that.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
+/// How long it is tried to say of a text that its answer is late.
+const TELL_LATE_MAX: Duration = Duration::from_secs(5);
 /// Deliveries of one phone that are kept: the one that was not taken, and those that wait for it.
 const HELD_MAX: usize = 8;
 /// Phones of which something was not taken. With as many the carrier is left at once.
@@ -37,6 +40,7 @@ pub struct Handed {
     /// What the answer calls it.
     pub id: DeliveryId,
     pub delivery: Delivery,
+    /// The beginning of the turn in which it was read. The carrier waits for the answer since then, or longer.
     pub came_at: Instant,
 }
 
@@ -46,6 +50,8 @@ pub struct Done {
     pub command_status: u32,
     pub id: DeliveryId,
     pub result: Result<(), NotTaken>,
+    /// What is to be said of it if its answer is late.
+    pub late: Option<Delivery>,
 }
 
 /// The deliveries of one session.
@@ -63,6 +69,8 @@ pub struct Deliveries {
     /// How long the carrier waits for an answer. As long as that a delivery is offered; a later answer is lost on the
     /// carrier, and the text comes a second time.
     answer_within: Duration,
+    /// Late answers that are being told of.
+    telling: TaskTracker,
     any: bool,
 }
 
@@ -102,6 +110,7 @@ impl Deliveries {
             all_since: None,
             patience,
             answer_within,
+            telling: TaskTracker::new(),
             any: false,
         }
     }
@@ -119,7 +128,7 @@ impl Deliveries {
 
     /// Whether none is being worked on.
     pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.running.is_empty()
+        self.waiting.is_empty() && self.running.is_empty() && self.telling.is_empty()
     }
 
     /// Whether there ever was one.
@@ -164,6 +173,7 @@ impl Deliveries {
     pub async fn next(&mut self) -> Option<Done> {
         let Offered { handed, result } = self.running.next().await?;
         let Handed { request, command_status, id, .. } = handed;
+        let late = handed.delivery.answered_late();
         let phone = source(&handed.delivery).cloned();
         if let Some(phone) = &phone {
             self.busy.remove(phone);
@@ -173,7 +183,15 @@ impl Deliveries {
             Err(NotTaken) => self.not_taken(phone, handed, Instant::now()),
         }
         self.start();
-        Some(Done { request, command_status, id, result })
+        Some(Done { request, command_status, id, result, late })
+    }
+
+    /// Makes durable that an answer is late, or never comes.
+    pub fn tell_late(&self, late: Delivery) {
+        let reception = Arc::clone(&self.reception);
+        self.telling.spawn(async move {
+            let _ = reception.deliver(late, Instant::now() + TELL_LATE_MAX).await;
+        });
     }
 
     /// Leaves to the carrier what is not being made durable yet.
@@ -187,7 +205,11 @@ impl Deliveries {
 
     /// Waits for those that are being made durable; the others never will be. Not longer than `patience`.
     pub async fn settle(mut self, patience: Duration) {
-        let all = async { while self.running.next().await.is_some() {} };
+        self.telling.close();
+        let all = async {
+            while self.running.next().await.is_some() {}
+            self.telling.wait().await;
+        };
         // What is still under way keeps running by itself, and is not answered.
         let _ = tokio::time::timeout(patience, all).await;
     }
@@ -251,8 +273,8 @@ impl Deliveries {
         self.busy.extend(source(&handed.delivery).cloned());
         let (reception, delivery) = (Arc::clone(&self.reception), handed.delivery.clone());
         // A task of its own: neither the end of the session nor a panic in there takes the other with it.
-        let late_from = handed.came_at + self.answer_within.saturating_sub(ON_THE_WAY);
-        let work = tokio::spawn(deliver(reception, delivery, late_from));
+        let until = handed.came_at + self.answer_within;
+        let work = tokio::spawn(deliver(reception, delivery, until));
         self.running.push(Box::pin(async move {
             let result = work.await.unwrap_or(Err(NotTaken));
             Offered { handed, result }
@@ -264,11 +286,11 @@ impl Deliveries {
 /// may be the same again. Where only the first of both is, the answer is given all the same: a text that is durable is
 /// not offered again, because another daemon may have been brought it meanwhile. What was not taken may be durable without
 /// our knowing, and its answer, which never comes, is as late as any.
-async fn deliver(reception: Arc<dyn Reception>, delivery: Delivery, late_from: Instant) -> Result<(), NotTaken> {
+async fn deliver(reception: Arc<dyn Reception>, delivery: Delivery, until: Instant) -> Result<(), NotTaken> {
     let late = delivery.answered_late();
-    let taken = reception.deliver(delivery).await;
-    if let Some(late) = late.filter(|_| Instant::now() >= late_from) {
-        let _ = reception.deliver(late).await;
+    let taken = reception.deliver(delivery, until).await;
+    if let Some(late) = late.filter(|_| Instant::now() + ON_THE_WAY >= until) {
+        let _ = reception.deliver(late, Instant::now() + TELL_LATE_MAX).await;
     }
     taken
 }
@@ -302,7 +324,7 @@ mod tests {
 
     #[async_trait]
     impl Reception for Forgetful {
-        async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+        async fn deliver(&self, delivery: Delivery, _: Instant) -> Result<(), NotTaken> {
             self.0.lock().unwrap().push(delivery);
             Err(NotTaken)
         }
@@ -326,9 +348,9 @@ mod tests {
         let text = Delivery::Text { from: patient, to: practice, inbound };
         for (waited, told) in [(8, 1), (9, 2)] {
             let reception = Arc::new(Forgetful::default());
-            let late_from = Instant::now() + Duration::from_secs(9);
+            let until = Instant::now() + Duration::from_secs(10);
             tokio::time::advance(Duration::from_secs(waited)).await;
-            assert!(deliver(reception.clone(), text.clone(), late_from).await.is_err());
+            assert!(deliver(reception.clone(), text.clone(), until).await.is_err());
             let begun = reception.0.lock().unwrap();
             assert_eq!(begun.len(), told, "{waited} seconds");
             assert_eq!(matches!(begun.last(), Some(Delivery::AnsweredLate { .. })), told == 2);

@@ -79,6 +79,8 @@ pub(super) struct Drive<'a, S> {
     reported: Option<usize>,
     /// When it last had a turn.
     turned_at: Instant,
+    /// What is to be said of the texts whose answers are not written yet, should they be late.
+    unwritten: Vec<Delivery>,
 }
 
 /// On the way out: what is granted or written is waited for, but not longer than a while.
@@ -152,6 +154,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
             write_failed_until: None,
             reported: None,
             turned_at: Instant::now(),
+            unwritten: Vec::new(),
         }
     }
 
@@ -193,6 +196,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if self.stood_still() {
             self.part(Reason::StoodStill);
             self.deliveries.leave_the_rest();
+            self.unwritten.drain(..).for_each(|late| self.deliveries.tell_late(late));
         }
         let mut outputs = match happened {
             Happened::TimePassed | Happened::TooLateToWrite => self.session.handle(Input::Tick, now()),
@@ -219,7 +223,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
                 self.write_failed_until = Some(Instant::now() + LAST_ANSWERS);
                 Vec::new()
             }
-            Happened::Delivered(done) => self.delivered(&done),
+            Happened::Delivered(done) => self.delivered(done),
             Happened::Asked(submission) => self.asked(submission),
             Happened::Read(Ok(octets)) if octets > 0 => self.session.handle(Input::Received(&buffer[..octets]), now()),
             Happened::Read(Ok(_)) => self.session.handle(Input::Lost, now()),
@@ -235,6 +239,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
 
     async fn next(&mut self, buffer: &mut [u8]) -> Happened {
         let to_write = self.session.to_write(now()).filter(|_| self.write_failed_until.is_none());
+        if to_write.is_none() && !self.unflushed {
+            self.unwritten.clear();
+        }
         let deadlines = [
             self.session.next_deadline().map(Instant::from_std),
             self.deliveries.give_up_at().filter(|_| self.parting.is_none()),
@@ -336,7 +343,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         self.session.handle(Input::Submit(submit), now())
     }
 
-    fn delivered(&mut self, done: &Done) -> Vec<Output> {
+    fn delivered(&mut self, done: Done) -> Vec<Output> {
         let result = match done.result {
             Ok(()) if done.command_status == status::ROK => "taken",
             Ok(()) => "malformed",
@@ -346,7 +353,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         metrics::counter!("assent_deliver_total", "link" => name, "result" => result).increment(1);
         match done.result {
             Ok(()) => {
-                let Done { request, command_status, id, .. } = *done;
+                let Done { request, command_status, id, late, .. } = done;
+                match self.parting.as_ref().map(|parting| parting.reason) {
+                    // The carrier may have given up waiting, and brought it to another daemon, long before this.
+                    Some(Reason::StoodStill) => late.into_iter().for_each(|late| self.deliveries.tell_late(late)),
+                    Some(_) | None => self.unwritten.extend(late),
+                }
                 self.session.handle(Input::Answer { to: request, command_status, id }, now())
             }
             // Silence, and only silence: the carrier keeps it and brings it again.
@@ -411,14 +423,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Drive<'a, S> {
         if let Delivery::Receipt { receipt, .. } = &mut delivery {
             self.link.learn_spelling(receipt);
         }
-        let (request, came_at) = (delivered.frame.request(), Instant::now());
+        let (request, came_at) = (delivered.frame.request(), self.turned_at);
         self.deliveries.hand(Handed { request, command_status, id, delivery, came_at });
     }
 
     /// Passes on that a phone can be reached again; one that says nothing of use has no answer either.
     fn alert(&mut self, frame: &Frame) {
         let Some(delivery) = translate::alert(frame).filter(|_| !self.leaves_deliveries()) else { return };
-        let (request, came_at) = (frame.request(), Instant::now());
+        let (request, came_at) = (frame.request(), self.turned_at);
         // What has no answer is not called anything.
         let id = DeliveryId(0);
         self.deliveries.hand(Handed { request, command_status: status::ROK, id, delivery, came_at });

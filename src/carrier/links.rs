@@ -145,7 +145,7 @@ mod tests {
 
     #[async_trait]
     impl Reception for Nothing {
-        async fn deliver(&self, _: Delivery) -> Result<(), NotTaken> {
+        async fn deliver(&self, _: Delivery, _: Instant) -> Result<(), NotTaken> {
             Err(NotTaken)
         }
 

@@ -125,7 +125,18 @@ impl Directory {
 
     /// Brings an event that nobody at a screen waits for: of the carrier's, or of the clock's.
     pub(super) async fn tell(self: &Arc<Self>, key: &ConversationKey, event: Event) -> Result<Reply, AskError> {
-        self.bring(key, Letter::about(event, Instant::now() + self.doors.patience.delivery)).await
+        self.tell_by(Instant::now() + self.doors.patience.delivery, key, event).await
+    }
+
+    /// The same, for what must not be decided later than `until`.
+    pub(super) async fn tell_by(
+        self: &Arc<Self>,
+        until: Instant,
+        key: &ConversationKey,
+        event: Event,
+    ) -> Result<Reply, AskError> {
+        let until = until.min(Instant::now() + self.doors.patience.delivery);
+        self.bring(key, Letter::about(event, until)).await
     }
 
     /// Brings a draft, under the caller's idempotency key if there is one.

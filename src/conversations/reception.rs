@@ -24,24 +24,25 @@ struct FrontDesk(Weak<Directory>);
 
 #[async_trait]
 impl Reception for FrontDesk {
-    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+    async fn deliver(&self, delivery: Delivery, until: Instant) -> Result<(), NotTaken> {
         let directory = self.0.upgrade().ok_or(NotTaken)?;
         match delivery {
             Delivery::Text { from, to, inbound } => {
                 let words = inbound.text.expose().as_bytes().to_vec();
-                directory.route(&to, from, Event::Received(inbound), || words).await
+                directory.route(&to, from, Event::Received(inbound), until, || words).await
             }
             Delivery::Receipt { number, phone, receipt } => {
                 let words = format!("{receipt:?}").into_bytes();
-                directory.route(&number, phone, Event::Receipted(receipt), || words).await
+                directory.route(&number, phone, Event::Receipted(receipt), until, || words).await
             }
             Delivery::Reachable { number, phone } => {
-                directory.route(&number, phone, Event::Reachable, || b"alert_notification".to_vec()).await
+                let words = || b"alert_notification".to_vec();
+                directory.route(&number, phone, Event::Reachable, until, words).await
             }
             Delivery::AnsweredLate { number, phone, delivery } => {
                 metrics::counter!("assent_answered_late_total").increment(1);
                 match directory.owner(&number).await? {
-                    Some(_) => directory.route(&number, phone, Event::AnsweredLate(delivery), Vec::new).await,
+                    Some(_) => directory.route(&number, phone, Event::AnsweredLate(delivery), until, Vec::new).await,
                     // The text was set aside, and may be so once more.
                     None => Ok(()),
                 }
@@ -78,13 +79,14 @@ impl Directory {
         number: &Phone,
         phone: Phone,
         event: Event,
+        until: Instant,
         words: impl FnOnce() -> Vec<u8>,
     ) -> Result<(), NotTaken> {
         let Some(practice) = self.owner(number).await? else {
             let raw = [number.expose().as_bytes(), b"\n", phone.expose().as_bytes(), b"\n", &words()].concat();
             return self.keep(DeadLetter { at: self.now(), reason: "no practice has this number", raw }).await;
         };
-        match self.tell(&ConversationKey { practice, phone }, event).await {
+        match self.tell_by(until, &ConversationKey { practice, phone }, event).await {
             Ok(_) => Ok(()),
             Err(
                 AskError::StoreUnavailable

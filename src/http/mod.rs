@@ -11,6 +11,7 @@ mod cursor;
 mod decisions;
 mod docs;
 mod door;
+mod etag;
 mod events;
 mod extract;
 mod failures;
@@ -63,6 +64,7 @@ pub use problem::{Code, Meaning, Problem};
 use allowance::Allowances;
 use cursor::Cursors;
 use door::Door;
+use etag::Tags;
 use events::Streams;
 use failures::Failures;
 
@@ -101,6 +103,7 @@ struct Api {
     metrics: Metrics,
     stopping: CancellationToken,
     cursors: Cursors,
+    tags: Tags,
     allowances: Allowances,
     failures: Failures,
     streams: Arc<Streams>,
@@ -140,6 +143,7 @@ pub fn routes() -> Vec<Route> {
 
         route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put, staff::PUT),
         route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list, staff::LIST),
+        route(&get,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::get, staff::GET),
         route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session, staff::CREATE_SESSION),
 
         route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put, patients::PUT),
@@ -188,6 +192,7 @@ pub fn router(state: State, pages: Router) -> Router {
         state;
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
+        tags: Tags::new(&operator_token),
         allowances: Allowances::new(requests_per_second),
         failures: Failures::default(),
         streams: Arc::default(),

@@ -339,6 +339,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "DELETE /{practice}/tokens/{token}: Practice, Operator",
         "PUT /{practice}/staff/{staff}: Practice, SiteAdministrator",
         "GET /{practice}/staff: Practice, SiteAdministrator",
+        "GET /{practice}/staff/{staff}: Practice, SiteAdministrator",
         "POST /{practice}/staff/{staff}/sessions: Practice, PracticeToken",
         "PUT /{practice}/patients/{patient}: Practice, PatientTextAdministrator",
         "GET /{practice}/patients: Practice, PatientTextAdministrator",

@@ -21,6 +21,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::faulty_store::FaultyStore;
@@ -369,7 +370,8 @@ impl World {
             written,
         };
         let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(number).unwrap());
-        self.directory.reception().deliver(Delivery::Text { from, to, inbound }).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        self.directory.reception().deliver(Delivery::Text { from, to, inbound }, until).await.unwrap();
     }
 
     pub fn advance(&self, by: SignedDuration) {

@@ -192,3 +192,21 @@ async fn the_same_key_at_both_daemons_at_once_makes_one_message() {
         assert_eq!(pair.here.offers(&key) + pair.there.offers(&key), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_that_is_lifted_at_one_daemon_is_lifted_at_the_other() {
+    let pair = Pair::with_rosa().await;
+    let (here, there) = (&pair.here, &pair.there);
+    here.hears("Sorry, you have the wrong number").await;
+    for side in [there, here] {
+        assert_eq!(side.drafts("are you there").await.is(409)["code"], "number-suspended");
+    }
+    let rosa = json!({
+        "first_name": "Rosa", "last_name": "Marchetti", "date_of_birth": "1984-05-12", "mobile_phone": ROSA,
+    });
+    there.stride.call(Method::PUT, "/patients/rosa", &rosa).await.unwrap().is(200);
+    // The number is the patient's again, and whoever holds the phone is asked anew.
+    assert_eq!(here.drafts("it is your practice").await.is(202)["status"], "pending");
+    here.hears("YES").await;
+    there.becomes("it is your practice", "delivered").await;
+}

@@ -31,7 +31,7 @@ struct Everything(mpsc::UnboundedSender<Delivery>);
 
 #[async_trait::async_trait]
 impl Reception for Everything {
-    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+    async fn deliver(&self, delivery: Delivery, _: Instant) -> Result<(), NotTaken> {
         self.0.send(delivery).map_err(|_| NotTaken)
     }
 

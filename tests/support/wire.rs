@@ -46,7 +46,7 @@ pub struct TestReception {
 
 #[async_trait::async_trait]
 impl Reception for TestReception {
-    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+    async fn deliver(&self, delivery: Delivery, _: Instant) -> Result<(), NotTaken> {
         self.seen.send(delivery).map_err(|_| NotTaken)?;
         self.allowed.acquire().await.map_err(|_| NotTaken)?.forget();
         Ok(())

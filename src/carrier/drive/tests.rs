@@ -52,7 +52,7 @@ struct TestReception {
 
 #[async_trait]
 impl Reception for TestReception {
-    async fn deliver(&self, delivery: Delivery) -> Result<(), NotTaken> {
+    async fn deliver(&self, delivery: Delivery, _: Instant) -> Result<(), NotTaken> {
         let is_from = |wanted: &str| matches!(&delivery, Delivery::Text { from, .. } if from.expose() == wanted);
         let fails = matches!(&self.store, Store::FailsFor(phone) if is_from(phone));
         self.begun.lock().unwrap().push(delivery);

@@ -20,7 +20,7 @@ use super::scripts::{BEAT, FOUND};
 use super::seen::{Mark, Memory, Seen};
 use super::suitability;
 use super::wire::{Dialled, Dialler, RESPONSE, Wire};
-use super::{SCHEMA, keys};
+use super::{SCHEMA, SESSION_ENDS_FORGOTTEN_S, SESSION_ENDS_KEPT, keys};
 use crate::domain::{BootId, PracticeId};
 use crate::ports::StoreError;
 
@@ -544,8 +544,12 @@ async fn beat(mut wire: Wire, daemon: Option<BootId>) -> RedisResult<Beat> {
     let (now, store, accepted, went_back, seen): (u64, String, u64, bool, Vec<(String, u64)>) = BEAT
         .key(keys::META)
         .key(keys::DAEMONS)
+        .key(keys::session_ends(daemon.unwrap_or(BootId(0))))
         .arg(daemon.map(keys::boot).unwrap_or_default())
         .arg(u64::try_from(FORGOTTEN.as_micros()).expect("a day is short"))
+        .arg(u64::try_from(LAPSE.as_micros()).expect("it is seconds"))
+        .arg(SESSION_ENDS_KEPT)
+        .arg(SESSION_ENDS_FORGOTTEN_S)
         .invoke_async(&mut wire)
         .await?;
     let boots = seen.into_iter().filter_map(|(boot, at)| Some((BootId(u64::from_str_radix(&boot, 16).ok()?), at)));
