@@ -174,6 +174,19 @@ pub enum Changed {
 }
 
 impl Changed {
+    /// Every event that is told.
+    pub const EVENTS: [&str; 4] = ["message.received", "message.updated", "consent.changed", "unread.changed"];
+
+    /// What it is called where it is told.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::MessageReceived(_) => Self::EVENTS[0],
+            Self::MessageUpdated(_) => Self::EVENTS[1],
+            Self::Consent => Self::EVENTS[2],
+            Self::Unread => Self::EVENTS[3],
+        }
+    }
+
     /// What a journal tells those who are looking.
     pub fn of(journal: &[Entry]) -> Vec<Self> {
         let mut changes: Vec<Self> = Vec::new();

@@ -11,10 +11,14 @@ mod faulty_store;
 mod shared_store;
 #[path = "support/specification.rs"]
 mod specification;
+#[path = "support/tls.rs"]
+#[allow(dead_code)]
+mod tls;
 
 mod api {
     mod access;
     mod consent;
+    mod courier;
     mod daemons;
     mod decisions;
     mod events;
@@ -28,7 +32,9 @@ mod api {
     mod preview;
     mod privacy;
     mod problems;
+    mod receiver;
     mod specification;
     mod texts;
+    mod webhooks;
     mod world;
 }

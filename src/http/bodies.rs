@@ -6,7 +6,7 @@
 
 use schemars::JsonSchema;
 
-use super::forms::{Day, LINE_PATTERN, LanguageCode, Opening, PhoneNumber, Time, TimeOfDay, TimeZoneName};
+use super::forms::{Day, EventName, LINE_PATTERN, LanguageCode, Opening, PhoneNumber, Time, TimeOfDay, TimeZoneName};
 
 /// A practice, as its operator puts it.
 #[derive(JsonSchema)]
@@ -181,4 +181,19 @@ pub struct HoldBody {
 pub struct PreviewBody {
     #[schemars(length(min = 1), example = &"Hi Rosa \u{2014} see you Tuesday?")]
     text: String,
+}
+
+/// Where the events of a practice are posted to.
+#[derive(JsonSchema)]
+#[schemars(rename = "WebhookToPut", deny_unknown_fields)]
+pub struct WebhookBody {
+    /// `https`, to a public address; the server's configuration may allow others.
+    #[schemars(length(min = 1, max = 2048), example = &"https://hooks.example/assent")]
+    url: String,
+    /// Those that are posted; left out, all of them, and those that are yet to be invented.
+    #[schemars(with = "Option<Vec<EventName>>", length(min = 1), example = serde_json::json!(["message.received"]))]
+    events: Option<Vec<String>>,
+    /// Left out it is `true`. What happens while it is `false` is posted once it is `true`, as far as it is kept.
+    #[schemars(example = true)]
+    enabled: Option<bool>,
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::extract::State as Given;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
@@ -25,6 +26,7 @@ use super::views::{ConsentView, MessageView, PersonView, UnreadView};
 use crate::domain::{ConversationKey, Practice, PracticeId};
 use crate::inbox::Told;
 use crate::ports::{Changed, Occurrence, OccurrenceId, StoreError};
+use crate::webhooks::Teller;
 
 /// Open streams of one practice: every member of staff, in a few windows each.
 pub const STREAMS_MAX: usize = 100;
@@ -159,26 +161,35 @@ impl Events {
     }
 }
 
-/// Reads what an occurrence is about, as it stands.
+/// An occurrence as an event of the stream.
 async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<Event>, StoreError> {
+    let data = data(api, practice, occurrence).await?;
+    let event = Event::default().event(occurrence.change.event()).id(occurrence.id.0.to_string());
+    Ok(data.map(|data| event.data(data)))
+}
+
+#[async_trait]
+impl Teller for Api {
+    async fn tell(&self, practice: &PracticeId, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
+        let Some(practice) = self.records.practice(practice) else { return Ok(None) };
+        data(self, &practice, occurrence).await
+    }
+}
+
+/// Reads what an occurrence is about, as it stands; in JSON.
+async fn data(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
     let key = ConversationKey { practice: practice.id.clone(), phone: occurrence.phone.clone() };
     let inbox = &api.inbox;
-    let (name, change) = match occurrence.change {
+    let change = match occurrence.change {
         Changed::MessageReceived(seq) | Changed::MessageUpdated(seq) => {
             let Some(message) = inbox.message_at(&key, seq).await? else { return Ok(None) };
-            let name = match occurrence.change {
-                Changed::MessageReceived(_) => "message.received",
-                Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread => "message.updated",
-            };
-            (name, Change::Message { message: MessageView::one(api, practice, &key, &message).await })
+            Change::Message { message: MessageView::one(api, practice, &key, &message).await }
         }
-        Changed::Consent => {
-            ("consent.changed", Change::Consent { consent: ConsentView::read(api, practice, &key).await? })
-        }
+        Changed::Consent => Change::Consent { consent: ConsentView::read(api, practice, &key).await? },
         Changed::Unread => {
             let unread = UnreadView::of(inbox.unread(&key.practice).await?);
             let conversation_unread = inbox.conversation(&key).await?.map_or(0, |found| found.unread);
-            ("unread.changed", Change::Unread { unread, conversation_unread })
+            Change::Unread { unread, conversation_unread }
         }
     };
     let data = EventData {
@@ -187,8 +198,7 @@ async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
         patients: PersonView::all(api, &key),
         change,
     };
-    let data = serde_json::to_string(&data).expect("an event has text for keys");
-    Ok(Some(Event::default().event(name).id(occurrence.id.0.to_string()).data(data)))
+    Ok(Some(serde_json::to_string(&data).expect("an event has text for keys")))
 }
 
 /// The data of an event: whose it is, and the changed resource as it stands.

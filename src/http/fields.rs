@@ -102,12 +102,17 @@ impl Fields {
 
     /// `true` or `false`; left out it is `false`.
     pub fn flag(&mut self, name: &str) -> bool {
+        self.flag_or(name, false)
+    }
+
+    /// `true` or `false`, which may be left out.
+    pub fn flag_or(&mut self, name: &str, default: bool) -> bool {
         match self.take(name) {
             Some(Value::Bool(flag)) => return flag,
             Some(_) => self.errors.push(error(name, "must be true or false")),
             None => {}
         }
-        false
+        default
     }
 
     /// A whole number within bounds, which may be left out.

@@ -16,7 +16,8 @@ use serde_json::json;
 use crate::conversations::AskError;
 use crate::domain::{Phone, Practice, Refusal};
 use crate::ports::StoreError;
-use crate::records::{RecordsError, SESSIONS_MAX, TOKENS_MAX};
+use crate::records::{RecordsError, SESSIONS_MAX, TOKENS_MAX, WEBHOOKS_MAX};
+use crate::webhooks::WebhookError;
 pub use codes::{Code, Meaning};
 
 /// When it makes sense to try again after the store or the daemon could not answer.
@@ -53,6 +54,7 @@ pub enum Problem {
     NumberTaken,
     TooManyTokens,
     TooManySessions,
+    TooManyWebhooks,
     IdempotencyKeyReused,
     Refused(Refusal, Box<Practice>),
 
@@ -105,6 +107,7 @@ impl Problem {
             Self::NumberTaken => Code::NumberTaken,
             Self::TooManyTokens => Code::TooManyTokens,
             Self::TooManySessions => Code::TooManySessions,
+            Self::TooManyWebhooks => Code::TooManyWebhooks,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
             Self::Refused(refusal, _) => code_of(*refusal),
             Self::Unavailable | Self::TooBusy => Code::Unavailable,
@@ -151,6 +154,7 @@ impl Problem {
             Self::NumberTaken => "Another practice or a patient has this number.".into(),
             Self::TooManyTokens => format!("A practice has at most {TOKENS_MAX} tokens. Revoke one first."),
             Self::TooManySessions => format!("A practice has at most {SESSIONS_MAX} sessions at once."),
+            Self::TooManyWebhooks => format!("A practice has at most {WEBHOOKS_MAX} webhooks. Remove one first."),
             Self::IdempotencyKeyReused => {
                 "This Idempotency-Key came with another request before. Use a fresh one.".into()
             }
@@ -323,6 +327,17 @@ impl From<AskError> for Problem {
     }
 }
 
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Unknown => Self::NotFound,
+            WebhookError::Url(error) => Self::field("url", error.to_string()),
+            WebhookError::Records(error) => error.into(),
+            WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RecordsError> for Problem {
     fn from(error: RecordsError) -> Self {
         match error {
@@ -334,6 +349,7 @@ impl From<RecordsError> for Problem {
             RecordsError::UnknownPractice | RecordsError::UnknownStaff | RecordsError::UnknownToken => Self::NotFound,
             RecordsError::TooManyTokens => Self::TooManyTokens,
             RecordsError::TooManySessions => Self::TooManySessions,
+            RecordsError::TooManyWebhooks => Self::TooManyWebhooks,
             RecordsError::Store(error) => error.into(),
         }
     }

@@ -1,9 +1,10 @@
-//! What the practice and the operator keep: practices, staff, patients, tokens. Read from memory, written to the store first.
+//! What the practice and the operator keep: practices, staff, patients, tokens, webhooks. Read from memory, written to the store first.
 
 mod cache;
 mod others;
 mod search;
 mod token;
+mod webhooks;
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use cache::Cache;
 use others::{Backlog, Looks};
 use token::Presented;
+pub use webhooks::WEBHOOKS_MAX;
 
 /// Patients that one search answers with.
 pub const SEARCH_MAX: usize = 50;
@@ -81,6 +83,8 @@ pub enum RecordsError {
     TooManyTokens,
     #[error("the practice has {SESSIONS_MAX} sessions")]
     TooManySessions,
+    #[error("the practice has {WEBHOOKS_MAX} webhooks")]
+    TooManyWebhooks,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
