@@ -111,8 +111,26 @@ pub enum PutError {
     /// Another daemon gave the practice another number first.
     #[error("the practice has another number")]
     NumberFixed,
+    /// What it was to be put over is not there any more.
+    #[error("the record was changed meanwhile")]
+    ChangedMeanwhile,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Tells one writing of a record from every other, the same words written twice among them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stamp(pub Option<Box<[u8]>>);
+
+impl Stamp {
+    /// Of what is not there.
+    pub const ABSENT: Self = Self(None);
+}
+
+impl std::fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Stamp(of a record)" } else { "Stamp(absent)" })
+    }
 }
 
 /// A row of the inbox.
@@ -387,6 +405,13 @@ pub trait Store: Meters + Posts {
     /// Adds records, or replaces those of the same name; all of one practice's or none of them. Each counts in the
     /// version of the records.
     async fn put(&self, records: Vec<Record>) -> Result<(), PutError>;
+
+    /// A record, and what tells whether it still is what was read.
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError>;
+
+    /// Adds a record, or replaces the one of the same name, if what is there is still what was found; else it changes
+    /// nothing.
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError>;
 
     /// Removes a record, if it is there. It counts in the version of the records in any case.
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError>;

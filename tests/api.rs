@@ -6,6 +6,9 @@
 #[path = "support/faulty_store.rs"]
 #[allow(dead_code)]
 mod faulty_store;
+#[path = "support/receiver.rs"]
+#[allow(dead_code)]
+mod receiver;
 #[path = "support/shared_store.rs"]
 #[allow(dead_code)]
 mod shared_store;
@@ -21,6 +24,7 @@ mod api {
     mod courier;
     mod daemons;
     mod decisions;
+    mod edits;
     mod events;
     mod fields;
     mod hours;
@@ -32,7 +36,6 @@ mod api {
     mod preview;
     mod privacy;
     mod problems;
-    mod receiver;
     mod specification;
     mod texts;
     mod webhooks;

@@ -23,7 +23,7 @@ use assent::domain::policy::BootId;
 use assent::domain::{Consent, DayBudget, Days, Draw, Event, Kind, Limits, Rate, Seq, Status, Unused, Verdict};
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeepError, KeptAnswer, OccurrenceId,
-    Occurrences, Record, RecordKey, Store, StoreError, Unread, Version, WebhookKey,
+    Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Unread, Version, WebhookKey,
 };
 use assent::store::{KeySource, Location, OpenError, open};
 use async_trait::async_trait;
@@ -145,6 +145,7 @@ stories! {
     a_place_that_never_was_is_gone
     practices_see_nothing_of_each_other
     records_are_put_replaced_and_removed
+    a_record_is_put_over_what_was_found_and_nothing_else
     a_post_is_kept_by_one_of_those_who_read_it
     dead_letters_are_taken
     a_number_is_held_to_its_rate_over_a_restart
@@ -520,6 +521,37 @@ async fn records_are_put_replaced_and_removed(home: impl Home) {
     records.remove(1);
     drop(store);
     assert_eq!(home.open().await.records().await.unwrap().0, records);
+}
+
+async fn a_record_is_put_over_what_was_found_and_nothing_else(home: impl Home) {
+    let store = home.open().await;
+    for record in some_records() {
+        let key = record.key();
+        let (nothing, absent) = store.stamped(&key).await.unwrap();
+        assert_eq!((nothing, &absent), (None, &Stamp::ABSENT));
+        let before = store.records_version().await.unwrap();
+        store.put_over(&absent, record.clone()).await.unwrap();
+        assert!(matches!(store.put_over(&absent, record.clone()).await, Err(PutError::ChangedMeanwhile)));
+        assert_eq!(store.records_version().await.unwrap(), RecordsVersion(before.0 + 1), "once");
+
+        let (found, first) = store.stamped(&key).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&record));
+        // The same words again are another writing.
+        store.put(vec![record.clone()]).await.unwrap();
+        assert!(matches!(store.put_over(&first, record.clone()).await, Err(PutError::ChangedMeanwhile)));
+        let (_, second) = store.stamped(&key).await.unwrap();
+        assert_ne!(first, second);
+        store.put_over(&second, record.clone()).await.unwrap();
+        let (_, third) = store.stamped(&key).await.unwrap();
+        store.remove(&key).await.unwrap();
+        assert!(matches!(store.put_over(&third, record.clone()).await, Err(PutError::ChangedMeanwhile)));
+        assert_eq!(store.record(&key).await.unwrap(), None);
+        store.put_over(&Stamp::ABSENT, record).await.unwrap();
+    }
+    let records = store.records().await.unwrap().0;
+    drop(store);
+    assert_eq!(home.open().await.records().await.unwrap().0, records);
+    assert_eq!(records, some_records());
 }
 
 async fn a_post_is_kept_by_one_of_those_who_read_it(home: impl Home) {

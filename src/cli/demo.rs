@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
-use crate::records::{Records, RecordsError};
+use crate::records::{Over, Records, RecordsError};
 use crate::simulator::{Direction, Simulator, SimulatorConfig};
 use crate::telemetry;
 
@@ -143,12 +143,12 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
             quiet_hours: None,
             office_hours: None,
         };
-        records.put_practice(practice).await?;
+        records.put_practice(practice, Over::Anything).await?;
         for member in staff() {
-            records.put_staff(&id, member).await?;
+            records.put_staff(&id, member, Over::Anything).await?;
         }
         for patient in patients() {
-            records.put_patient(&id, patient).await?;
+            records.put_patient(&id, patient, Over::Anything).await?;
         }
     }
     for old in records.tokens(&id).into_iter().filter(|token| token.name == TOKEN_NAME) {

@@ -159,6 +159,15 @@ impl Fields {
         read.map_err(|wrong| self.errors.push(error(name, &wrong))).ok()
     }
 
+    /// A list of texts or `null`, which may be left out and means the same.
+    pub fn texts_or_null<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        if self.take_null(name) { None } else { self.texts(name, read) }
+    }
+
     /// Tells that a field can't be what it was read as.
     pub fn refuse(&mut self, name: &str, why: &impl fmt::Display) {
         self.errors.push(error(name, &why.to_string()));

@@ -11,6 +11,7 @@ mod cursor;
 mod decisions;
 mod docs;
 mod door;
+mod etag;
 mod events;
 mod extract;
 mod failures;
@@ -65,6 +66,7 @@ pub use problem::{Code, Meaning, Problem};
 use allowance::Allowances;
 use cursor::Cursors;
 use door::Door;
+use etag::Tags;
 use events::Streams;
 use failures::Failures;
 
@@ -105,6 +107,7 @@ struct Api {
     metrics: Metrics,
     stopping: CancellationToken,
     cursors: Cursors,
+    tags: Tags,
     allowances: Allowances,
     failures: Failures,
     streams: Arc<Streams>,
@@ -131,6 +134,9 @@ pub fn routes() -> Vec<Route> {
         route(&get,    "/readyz",  Service, Anyone, health::ready, health::READY),
         route(&get,    "/metrics", Service, Anyone, health::metrics, health::METRICS),
         route(&get,    "/openapi.json", Service, Anyone, openapi::describe, openapi::DESCRIBE),
+        route(&get,    "/docs",           Service, Anyone, docs::calls,  docs::CALLS),
+        route(&get,    "/docs/errors",    Service, Anyone, docs::errors, docs::ERRORS),
+        route(&get,    "/docs/style.css", Service, Anyone, docs::style,  docs::STYLE),
 
         route(&get,    "/v1/practices",            Service,      Token,    practices::list, practices::LIST),
         route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put, practices::PUT),
@@ -141,6 +147,7 @@ pub fn routes() -> Vec<Route> {
 
         route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put, staff::PUT),
         route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list, staff::LIST),
+        route(&get,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::get, staff::GET),
         route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session, staff::CREATE_SESSION),
 
         route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put, patients::PUT),
@@ -209,6 +216,7 @@ pub fn router(state: State, pages: Router) -> (Router, Arc<dyn Teller>) {
     } = state;
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
+        tags: Tags::new(&operator_token),
         allowances: Allowances::new(requests_per_second),
         failures: Failures::default(),
         streams: Arc::default(),

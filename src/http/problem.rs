@@ -52,6 +52,7 @@ pub enum Problem {
     NotFound,
     NumberFixed,
     NumberTaken,
+    ChangedMeanwhile,
     TooManyTokens,
     TooManySessions,
     TooManyWebhooks,
@@ -105,6 +106,7 @@ impl Problem {
             Self::NotFound => Code::NotFound,
             Self::NumberFixed => Code::NumberFixed,
             Self::NumberTaken => Code::NumberTaken,
+            Self::ChangedMeanwhile => Code::ChangedMeanwhile,
             Self::TooManyTokens => Code::TooManyTokens,
             Self::TooManySessions => Code::TooManySessions,
             Self::TooManyWebhooks => Code::TooManyWebhooks,
@@ -152,6 +154,11 @@ impl Problem {
                 "Patients gave their consent to this number. Another number is another practice.".into()
             }
             Self::NumberTaken => "Another practice or a patient has this number.".into(),
+            Self::ChangedMeanwhile => {
+                "Somebody else changed it, or it is there or not there against what If-Match or If-None-Match says. \
+                 Read it again, and decide on what it is."
+                    .into()
+            }
             Self::TooManyTokens => format!("A practice has at most {TOKENS_MAX} tokens. Revoke one first."),
             Self::TooManySessions => format!("A practice has at most {SESSIONS_MAX} sessions at once."),
             Self::TooManyWebhooks => format!("A practice has at most {WEBHOOKS_MAX} webhooks. Remove one first."),
@@ -343,6 +350,7 @@ impl From<RecordsError> for Problem {
         match error {
             RecordsError::NumberFixed => Self::NumberFixed,
             RecordsError::NumberTaken => Self::NumberTaken,
+            RecordsError::ChangedMeanwhile => Self::ChangedMeanwhile,
             RecordsError::PhoneIsPractices => {
                 Self::field("mobile_phone", "is a practice's own number; a practice can't text itself")
             }

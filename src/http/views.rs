@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Api;
+use super::etag::{ETag, Tags};
 use super::forms::{
     Day, LanguageCode, MarkName, MessageIdentifier, Opening, PatientIdentifier, PhoneNumber, StaffIdentifier,
     StatusName, Time, TimeZoneName,
@@ -17,7 +18,7 @@ use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
 use crate::domain::{
     Budget, CarrierError, Cause, Consent, Conversation, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message,
-    MessageId, Patient, Practice, ReceiptState, StaffId, StaffMember, Suspension,
+    MessageId, Patient, Practice, PracticeId, ReceiptState, StaffId, StaffMember, Suspension,
 };
 use crate::ports::{InboxRow, StoreError, Unread};
 
@@ -49,6 +50,11 @@ pub struct PracticeView<'a> {
 }
 
 impl<'a> PracticeView<'a> {
+    /// Tags what a PUT of the practice writes.
+    pub fn tag(tags: &Tags, practice: &Practice) -> ETag {
+        tags.of(&[practice.id.as_str(), "practice"], &PracticeView::of(practice))
+    }
+
     pub fn of(practice: &'a Practice) -> Self {
         Self {
             id: practice.id.as_str(),
@@ -122,6 +128,10 @@ pub struct StaffView<'a> {
 }
 
 impl<'a> StaffView<'a> {
+    pub fn tag(tags: &Tags, practice: &PracticeId, member: &StaffMember) -> ETag {
+        tags.of(&[practice.as_str(), "staff"], &StaffView::of(member))
+    }
+
     pub fn of(member: &'a StaffMember) -> Self {
         Self {
             id: member.id.as_str(),
@@ -153,6 +163,11 @@ pub struct PatientView<'a> {
 }
 
 impl<'a> PatientView<'a> {
+    /// Tags what a PUT of the patient writes.
+    pub fn tag(tags: &Tags, practice: &PracticeId, patient: &Patient) -> ETag {
+        tags.of(&[practice.as_str(), "patient"], &PatientView::of(patient))
+    }
+
     pub fn of(patient: &'a Patient) -> Self {
         Self {
             id: patient.id.as_str(),

@@ -148,7 +148,7 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     let id = path.fresh("webhook", WebhookId::parse)?;
     let url = fields.text("url", WebhookUrl::parse);
-    let events = fields.texts("events", event);
+    let events = fields.texts_or_null("events", event);
     if events.as_ref().is_some_and(Vec::is_empty) {
         fields.refuse("events", &"must name an event; left out, every event is posted");
     }

@@ -38,7 +38,7 @@ impl Records {
             if known.is_none() && records.webhooks(&practice).len() >= WEBHOOKS_MAX {
                 return Err(RecordsError::TooManyWebhooks);
             }
-            records.write_down(&mut memory, Record::Webhook(practice, webhook)).await?;
+            records.write_down(&mut memory, None, Record::Webhook(practice, webhook)).await?;
             Ok(if known.is_some() { Put::Changed } else { Put::Created })
         })
         .await

@@ -30,8 +30,8 @@ use crate::domain::{
 };
 use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
-    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread,
-    Version,
+    News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored,
+    Unread, Version,
 };
 pub use archive::Archived;
 pub use transfer::Transfer;
@@ -233,6 +233,21 @@ impl Store for Embedded {
 
     async fn put(&self, records: Vec<Record>) -> Result<(), PutError> {
         Ok(self.write(Request::put(&self.cipher, &records)).await?)
+    }
+
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        let lookup = self.cipher.lookups.record(key);
+        self.read(move |database, cipher| reads::stamped(database, cipher, lookup)).await
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        match self.writer.ask(Request::put_over(&self.cipher, found, &record)).await?? {
+            Answer::Done => Ok(()),
+            Answer::Conflict => Err(PutError::ChangedMeanwhile),
+            Answer::Committed(_) | Answer::KeyTaken(_) | Answer::Drawn(_) => {
+                unreachable!("only a commit and a draw are answered as such")
+            }
+        }
     }
 
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {

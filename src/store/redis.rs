@@ -34,12 +34,14 @@ use redis::{RedisResult, Value};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
+use super::cipher::Lookup;
 use super::record::{self, nanoseconds};
 use super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, answers_kept_since};
 use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq};
 use crate::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
+    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored, Unread,
+    Version,
 };
 use copied::Copied;
 use keys::Of;
@@ -77,6 +79,14 @@ const RECORDS_PAGE: usize = 500;
 
 /// A page of a hash: names and values.
 type Page = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What became of records that were to be put or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    Yes,
+    /// Something else is there than what they were to be put over.
+    SomethingElseIsThere,
+}
 
 /// Redis, seen by one daemon.
 pub struct Redis {
@@ -175,21 +185,39 @@ impl Redis {
     }
 
     /// Puts or removes records of one practice.
-    async fn change_records(&self, practice: &PracticeId, rows: Vec<Row>) -> Result<(), StoreError> {
+    async fn change_records(&self, practice: &PracticeId, rows: Vec<Row>) -> Result<Changed, StoreError> {
         self.register(practice).await?;
         let of = Of(practice);
         let (records, totals) = (of.records(), of.totals());
         let (store, channel) = (&self.store, &self.channel);
-        self.line
+        let changed: bool = self
+            .line
             .ask(|mut wire| async move {
                 let mut script = PUT.key(records);
                 script.key(totals).arg(store).arg(SCHEMA).arg(channel).arg(rows.len());
                 for row in rows {
-                    script.arg(keys::hex(row.look_up)).arg(row.sealed).arg(row.news);
+                    let over = row.over();
+                    script.arg(keys::hex(row.look_up)).arg(row.sealed).arg(row.news).arg(over);
                 }
-                script.invoke_async::<()>(&mut wire).await
+                script.invoke_async(&mut wire).await
+            })
+            .await?;
+        Ok(if changed { Changed::Yes } else { Changed::SomethingElseIsThere })
+    }
+
+    async fn written_record(&self, key: &RecordKey, look_up: Lookup) -> Result<Option<Vec<u8>>, StoreError> {
+        let records = Of(key.practice()).records();
+        self.line
+            .ask(|mut wire| async move {
+                redis::cmd("HGET").arg(records).arg(keys::hex(look_up)).query_async(&mut wire).await
             })
             .await
+    }
+
+    fn row(&self, record: &Record, over: Option<Stamp>) -> Row {
+        let key = record.key();
+        let SealedRow { look_up, sealed } = SealedRow::of(&self.cipher, record);
+        Row { look_up, sealed, news: news::of_record(&self.cipher, self.daemon, key.practice(), &key), over }
     }
 
     async fn records_of(&self, practice: &PracticeId) -> Result<(u64, Vec<Record>), StoreError> {
@@ -441,13 +469,7 @@ impl Store for Redis {
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         let look_up = self.cipher.lookups.record(key);
-        let records = Of(key.practice()).records();
-        let written: Option<Vec<u8>> = self
-            .line
-            .ask(|mut wire| async move {
-                redis::cmd("HGET").arg(records).arg(keys::hex(look_up)).query_async(&mut wire).await
-            })
-            .await?;
+        let written = self.written_record(key, look_up).await?;
         Ok(written.map(|written| reads::record(&self.cipher, look_up, &written)).transpose()?.map(|(_, record)| record))
     }
 
@@ -466,10 +488,7 @@ impl Store for Redis {
             if let Record::Practice(practice) = &record {
                 self.claim_number(practice).await?;
             }
-            let key = record.key();
-            let SealedRow { look_up, sealed } = SealedRow::of(&self.cipher, &record);
-            let news = news::of_record(&self.cipher, self.daemon, key.practice(), &key);
-            let row = Row { look_up, sealed, news };
+            let (key, row) = (record.key(), self.row(&record, None));
             match of_practices.iter_mut().find(|(practice, _)| practice == key.practice()) {
                 Some((_, rows)) => rows.push(row),
                 None => of_practices.push((key.practice().clone(), vec![row])),
@@ -481,10 +500,30 @@ impl Store for Redis {
         Ok(())
     }
 
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        let look_up = self.cipher.lookups.record(key);
+        let Some(written) = self.written_record(key, look_up).await? else { return Ok((None, Stamp::ABSENT)) };
+        let (_, record) = reads::record(&self.cipher, look_up, &written)?;
+        // No two seals are the same: what was sealed is its own stamp.
+        Ok((Some(record), Stamp(Some(reads::sealed_record(&written)?.into()))))
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        if let Record::Practice(practice) = &record {
+            self.claim_number(practice).await?;
+        }
+        let row = self.row(&record, Some(found.clone()));
+        match self.change_records(record.key().practice(), vec![row]).await? {
+            Changed::Yes => Ok(()),
+            Changed::SomethingElseIsThere => Err(PutError::ChangedMeanwhile),
+        }
+    }
+
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
         let look_up = self.cipher.lookups.record(key);
         let news = news::of_record(&self.cipher, self.daemon, key.practice(), key);
-        self.change_records(key.practice(), vec![Row { look_up, sealed: Vec::new(), news }]).await
+        self.change_records(key.practice(), vec![Row { look_up, sealed: Vec::new(), news, over: None }]).await?;
+        Ok(())
     }
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {

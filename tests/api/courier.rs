@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::receiver::Receiver;
+use crate::receiver::Receiver;
 use crate::tls::Authority;
 
 fn courier(allow: &[&str], authorities: Option<&Path>) -> Courier {

@@ -8,8 +8,8 @@ use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::receiver::{Answer, Receiver};
 use super::world::{OPERATOR, World};
+use crate::receiver::{Answer, Receiver};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

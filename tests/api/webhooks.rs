@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::receiver::{Answer, Posted, Receiver};
 use super::world::{Call, JANE, RIVERSIDE, TestClock, World};
+use crate::receiver::{Answer, Posted, Receiver};
 use crate::shared_store::Shared;
 
 const ONE: &str = "/webhooks/ehr";

@@ -8,8 +8,8 @@ use assent::domain::{
 };
 use assent::ports::{
     Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeepError, KeptAnswer, Meters,
-    News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Store, StoreError,
-    Stored, Unread, Version, WebhookKey,
+    News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Stamp, Store,
+    StoreError, Stored, Unread, Version, WebhookKey,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -203,6 +203,15 @@ impl Store for FaultyStore {
 
     async fn put(&self, records: Vec<Record>) -> Result<(), PutError> {
         self.up()?.put(records).await?;
+        Ok(self.answered(())?)
+    }
+
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        self.up()?.stamped(key).await
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        self.up()?.put_over(found, record).await?;
         Ok(self.answered(())?)
     }
 

@@ -10,7 +10,7 @@ use assent::domain::{
 };
 use assent::ports::{
     Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeepError, KeptAnswer,
-    Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Store,
+    Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Stamp, Store,
     StoreError, Stored, Unread, Version, WebhookKey,
 };
 use assent::store::{KeySource, Location};
@@ -220,6 +220,17 @@ impl Store for SharedStore {
         let keys: Vec<RecordKey> = records.iter().map(Record::key).collect();
         self.shared.inner.put(records).await?;
         keys.into_iter().for_each(|key| self.shared.tell_others(self.boot, &News::Record(key)));
+        Ok(())
+    }
+
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        self.shared.inner.stamped(key).await
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        let key = record.key();
+        self.shared.inner.put_over(found, record).await?;
+        self.shared.tell_others(self.boot, &News::Record(key));
         Ok(())
     }
 

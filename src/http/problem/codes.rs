@@ -112,6 +112,9 @@ codes! {
     NumberTaken: CONFLICT, "number-taken", "The number is in use",
         cause "Another practice or a patient has the number.",
         remedy "Choose another number, or correct the record that has it.";
+    ChangedMeanwhile: PRECONDITION_FAILED, "changed-meanwhile", "It is not what you have seen",
+        cause "Somebody else changed it since, or it is there, or not there, against what If-Match or If-None-Match says.",
+        remedy "Read it again, show whoever changes it what it is, and send the ETag of that in If-Match.";
     TooManyTokens: CONFLICT, "too-many-tokens", "The practice has too many tokens",
         cause "The practice has as many tokens as one may have.",
         remedy "Revoke those that nobody uses: GET, then DELETE /v1/practices/{practice}/tokens/{token}.";

@@ -14,7 +14,7 @@ use super::{meters, schema};
 use crate::domain::{ConversationId, ConversationKey, Days, Message, MessageId, PracticeId, Seq, Standing};
 use crate::ports::{
     IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
-    Record, RecordsVersion, StoreError, Stored, Unread, Version,
+    Record, RecordsVersion, Stamp, StoreError, Stored, Unread, Version,
 };
 
 /// Reads that run at once; more wait. The disk serves few at a time anyway.
@@ -335,11 +335,21 @@ pub fn every_record(database: &Connection, cipher: &Cipher) -> Read<Vec<Record>>
 }
 
 pub fn record(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<Option<Record>> {
-    let sealed: Option<Vec<u8>> = database
+    sealed_record(database, look_up)?.map(|sealed| open_record(cipher, look_up, sealed)).transpose()
+}
+
+/// No two seals are the same: what was sealed is its own stamp.
+pub fn stamped(database: &Connection, cipher: &Cipher, look_up: Lookup) -> Read<(Option<Record>, Stamp)> {
+    let Some(sealed) = sealed_record(database, look_up)? else { return Ok((None, Stamp::ABSENT)) };
+    let stamp = Stamp(Some(sealed.as_slice().into()));
+    Ok((Some(open_record(cipher, look_up, sealed)?), stamp))
+}
+
+pub fn sealed_record(database: &Connection, look_up: Lookup) -> rusqlite::Result<Option<Vec<u8>>> {
+    database
         .prepare_cached("SELECT record FROM records WHERE look_up = ?1")?
         .query_row([look_up.0], |row| row.get(0))
-        .optional()?;
-    sealed.map(|sealed| open_record(cipher, look_up, sealed)).transpose()
+        .optional()
 }
 
 pub fn open_record(cipher: &Cipher, look_up: Lookup, sealed: Vec<u8>) -> Read<Record> {

@@ -206,8 +206,13 @@ pub fn kept(cipher: &Cipher, look_up: Lookup, key: IdempotencyKey, sealed: &[u8]
 /// A record with its place in the order of records.
 pub fn record(cipher: &Cipher, look_up: Lookup, written: &[u8]) -> Read<(u64, Record)> {
     let row = row(written)?;
-    let record = record::read_record(&cipher.open(&Cipher::record(look_up), &written[16..])?)?;
+    let record = record::read_record(&cipher.open(&Cipher::record(look_up), sealed_record(written)?)?)?;
     Ok((row, record))
+}
+
+/// What of a record is sealed, which stands behind its place.
+pub fn sealed_record(written: &[u8]) -> Read<&[u8]> {
+    written.get(16..).ok_or_else(|| unreadable("a record is not whole"))
 }
 
 /// The place of a record, which stands before it.

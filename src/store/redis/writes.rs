@@ -9,6 +9,7 @@ use super::scripts::COMMIT;
 use super::wire::Wire;
 use super::{ANSWERS_FORGOTTEN_MS, EVENTS_KEPT, SCHEMA};
 use crate::domain::PracticeId;
+use crate::ports::Stamp;
 
 /// What the scripts need to know about who writes and to what.
 pub struct Writing<'a> {
@@ -117,10 +118,21 @@ pub fn evidence(version: u64, place: u64, entry: &[u8]) -> Vec<u8> {
     [format!("{version} {place}\n").as_bytes(), entry].concat()
 }
 
-/// A record that is put, or one that is removed: its look-up, what is written (nothing for one that is removed), and
-/// what the others hear of it.
+/// A record that is put, or one that is removed: its look-up, what is written (nothing for one that is removed),
+/// what the others hear of it, and what it is put over, if not over whatever is there.
 pub struct Row {
     pub look_up: Lookup,
     pub sealed: Vec<u8>,
     pub news: Vec<u8>,
+    pub over: Option<Stamp>,
+}
+
+impl Row {
+    /// What is to be there, as the script takes it.
+    pub fn over(&self) -> Vec<u8> {
+        match &self.over {
+            None => b"*".to_vec(),
+            Some(Stamp(found)) => [b"=", found.as_deref().unwrap_or_default()].concat(),
+        }
+    }
 }
