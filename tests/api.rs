@@ -30,6 +30,7 @@ mod api {
     mod hours;
     mod inbox;
     mod limits;
+    mod links;
     mod messages;
     mod outage;
     mod patients;
@@ -37,6 +38,7 @@ mod api {
     mod privacy;
     mod problems;
     mod specification;
+    mod templates;
     mod texts;
     mod webhooks;
     mod world;
