@@ -24,6 +24,7 @@ mod api {
     mod courier;
     mod daemons;
     mod decisions;
+    mod desk;
     mod edits;
     mod events;
     mod fields;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -19,13 +20,13 @@ use tokio::sync::watch;
 use super::Api;
 use super::auth::{Caller, Permission};
 use super::extract::InPractice;
-use super::forms::PhoneNumber;
+use super::forms::{PhoneNumber, StaffIdentifier, Time};
 use super::operation::{Form, OPERATION, Operation, Parameter, events};
 use super::problem::{Code, Problem};
-use super::views::{ConsentView, MessageView, PersonView, UnreadView};
+use super::views::{ConsentView, ConversationView, MessageView, NoteView, PersonView, UnreadView};
 use crate::domain::{ConversationKey, Practice, PracticeId};
 use crate::inbox::Told;
-use crate::ports::{Changed, Occurrence, OccurrenceId, StoreError};
+use crate::ports::{Changed, InboxRow, Occurrence, OccurrenceId, StoreError, Typing};
 use crate::webhooks::Teller;
 
 /// Open streams of one practice: every member of staff, in a few windows each.
@@ -48,8 +49,9 @@ pub const STREAM: Operation = Operation {
     id: "stream_events",
     group: "events",
     summary: "What happens in a practice, as it happens (server-sent events)",
-    about: "The events are `message.received`, `message.updated`, `consent.changed` and `unread.changed`. `reset` has no data: \
-            what was missed can't be told one by one, and is to be read anew.",
+    about: "The events are `message.received`, `message.updated`, `consent.changed`, `unread.changed`, `conversation.updated` \
+            (it was assigned, closed, reopened or tagged), `note.added` and `typing`, which is told once, has no id, and holds \
+            until its time. `reset` has no data: what was missed can't be told one by one, and is to be read anew.",
     headers: &[LAST_EVENT_ID],
     answers: &[events::<EventData<'_>>("The stream, which has no end")],
     refuses: &[Code::TooManyStreams],
@@ -134,6 +136,7 @@ impl Events {
             };
             let event = match told {
                 Ok(Told::Occurred(occurrence)) => tell(&self.api, &self.practice, &occurrence).await,
+                Ok(Told::Typing { typing, until }) => Ok(self.tell_typing(&typing, until)),
                 Ok(Told::Reset(id)) => Ok(Some(Event::default().event("reset").id(id.0.to_string()).data("{}"))),
                 Err(error) => Err(error),
             };
@@ -147,6 +150,13 @@ impl Events {
                 }
             }
         }
+    }
+
+    /// It has no id, so that whoever comes back goes on from what was written down; nothing of what is over.
+    fn tell_typing(&self, typing: &Typing, until: Timestamp) -> Option<Event> {
+        let change = Change::Typing { staff: typing.staff.to_string(), until: until.to_string() };
+        (until > self.api.clock.now())
+            .then(|| Event::default().event("typing").data(data(&self.api, &typing.key, change)))
     }
 
     fn may_go_on(&self) -> bool {
@@ -163,7 +173,7 @@ impl Events {
 
 /// An occurrence as an event of the stream.
 async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<Event>, StoreError> {
-    let data = data(api, practice, occurrence).await?;
+    let data = told(api, practice, occurrence).await?;
     let event = Event::default().event(occurrence.change.event()).id(occurrence.id.0.to_string());
     Ok(data.map(|data| event.data(data)))
 }
@@ -172,12 +182,12 @@ async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
 impl Teller for Api {
     async fn tell(&self, practice: &PracticeId, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
         let Some(practice) = self.records.practice(practice) else { return Ok(None) };
-        data(self, &practice, occurrence).await
+        told(self, &practice, occurrence).await
     }
 }
 
 /// Reads what an occurrence is about, as it stands; in JSON.
-async fn data(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
+async fn told(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
     let key = ConversationKey { practice: practice.id.clone(), phone: occurrence.phone.clone() };
     let inbox = &api.inbox;
     let change = match occurrence.change {
@@ -191,14 +201,29 @@ async fn data(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
             let conversation_unread = inbox.conversation(&key).await?.map_or(0, |found| found.unread);
             Change::Unread { unread, conversation_unread }
         }
+        Changed::Desk => {
+            let Some(conversation) = inbox.conversation(&key).await? else { return Ok(None) };
+            let last = inbox.message_at(&key, conversation.last).await?;
+            let row = InboxRow::of(conversation, last, 0);
+            let conversation = Box::new(ConversationView::of(api, practice, &row));
+            Change::Conversation { conversation }
+        }
+        Changed::Note(number) => {
+            let Some(note) = inbox.note(&key, number).await? else { return Ok(None) };
+            Change::Note { note: NoteView::of(&note) }
+        }
     };
+    Ok(Some(data(api, &key, change)))
+}
+
+fn data(api: &Api, key: &ConversationKey, change: Change) -> String {
     let data = EventData {
         practice: key.practice.as_str(),
         phone: key.phone.expose(),
-        patients: PersonView::all(api, &key),
+        patients: PersonView::all(api, key),
         change,
     };
-    Ok(Some(serde_json::to_string(&data).expect("an event has text for keys")))
+    serde_json::to_string(&data).expect("an event has text for keys")
 }
 
 /// The data of an event: whose it is, and the changed resource as it stands.
@@ -217,9 +242,28 @@ struct EventData<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Change {
-    Message { message: MessageView },
-    Consent { consent: ConsentView },
-    Unread { unread: UnreadView, conversation_unread: u32 },
+    Message {
+        message: MessageView,
+    },
+    Consent {
+        consent: ConsentView,
+    },
+    Unread {
+        unread: UnreadView,
+        conversation_unread: u32,
+    },
+    Conversation {
+        conversation: Box<ConversationView>,
+    },
+    Note {
+        note: NoteView,
+    },
+    Typing {
+        #[schemars(with = "StaffIdentifier")]
+        staff: String,
+        #[schemars(with = "Time")]
+        until: String,
+    },
 }
 
 /// Counts the streams that are open.

@@ -69,6 +69,8 @@ pub async fn run(
             }
             change = changes.recv() => match change {
                 Ok(Change::In(practice)) => wake(&webhooks, &practice),
+                // Who is typing is of the moment, and posted to nobody.
+                Ok(Change::Typing { .. }) => {}
                 Ok(Change::Anywhere) | Err(RecvError::Lagged(_)) => webhooks.office.look_everywhere(),
                 Err(RecvError::Closed) => break,
             },
