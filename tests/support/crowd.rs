@@ -105,8 +105,14 @@ impl Crowd {
     /// Waits until everybody was told of so many texts.
     pub async fn has_seen(&self, texts: usize) {
         for seat in &self.seats {
-            let enough = |_: &()| seat.seen.lock().unwrap().texts.len() >= texts;
-            seat.changed.subscribe().wait_for(enough).await.unwrap();
+            seat.has_seen(texts).await;
+        }
+    }
+
+    /// The same of those who look at one practice.
+    pub async fn has_seen_of(&self, practice: &str, texts: usize) {
+        for seat in self.seats.iter().filter(|seat| seat.practice.id == practice) {
+            seat.has_seen(texts).await;
         }
     }
 
@@ -143,6 +149,11 @@ impl Crowd {
 }
 
 impl Seat {
+    async fn has_seen(&self, texts: usize) {
+        let enough = |_: &()| self.seen.lock().unwrap().texts.len() >= texts;
+        self.changed.subscribe().wait_for(enough).await.unwrap();
+    }
+
     /// Looks until the stream ends.
     async fn look(&self, client: &Client, daemon: SocketAddr, open: &watch::Sender<usize>) {
         let last_id = self.seen.lock().unwrap().last_id.clone();
