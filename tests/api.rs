@@ -17,6 +17,7 @@ mod api {
     mod consent;
     mod daemons;
     mod decisions;
+    mod desk;
     mod edits;
     mod events;
     mod fields;

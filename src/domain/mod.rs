@@ -5,6 +5,7 @@
 
 mod consent;
 mod conversation;
+pub mod desk;
 mod effect;
 mod event;
 mod hold;
@@ -19,6 +20,7 @@ mod marks;
 mod message;
 pub mod meter;
 mod names;
+pub mod note;
 pub mod opt_out;
 pub mod outbox;
 mod patient;
