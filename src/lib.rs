@@ -31,7 +31,7 @@
 //! | [`domain`] | decides: consent, the outbox, what a text means. Pure: no clock, no I/O |
 //! | [`ports`] | the doors between the core and the world |
 //! | [`conversations`] | the actor shell: commit, then reply, then act |
-//! | [`records`] | practices, staff, patients, tokens |
+//! | [`records`] | practices, staff, patients and what is linked to them, templates, tokens |
 //! | [`inbox`] | what the UI reads: threads, the list, the red dot, the event feed |
 //! | [`store`] | durable state, sealed at rest |
 //! | [`throttle`] | the practice number's rate limit: of the minute and of the day |

@@ -12,10 +12,13 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::desk::{Desk, Facet};
+use crate::domain::note::Note;
 use crate::domain::{
     Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Hold,
-    Inbound, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence,
-    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Unused, Webhook, WebhookId,
+    Inbound, Link, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId,
+    Precedence, Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Template, TemplateId, Unused,
+    Webhook, WebhookId,
 };
 
 pub use webhooks::{
@@ -111,8 +114,26 @@ pub enum PutError {
     /// Another daemon gave the practice another number first.
     #[error("the practice has another number")]
     NumberFixed,
+    /// What it was to be put over is not there any more.
+    #[error("the record was changed meanwhile")]
+    ChangedMeanwhile,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Tells one writing of a record from every other, the same words written twice among them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stamp(pub Option<Box<[u8]>>);
+
+impl Stamp {
+    /// Of what is not there.
+    pub const ABSENT: Self = Self(None);
+}
+
+impl std::fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Stamp(of a record)" } else { "Stamp(absent)" })
+    }
 }
 
 /// A row of the inbox.
@@ -125,8 +146,18 @@ pub struct InboxRow {
     pub unread: u32,
     pub active_at: Timestamp,
     pub last: Option<Message>,
+    pub desk: Desk,
     /// Where the next page begins.
     pub cursor: InboxCursor,
+}
+
+impl InboxRow {
+    /// The row of a conversation with its last message; `row` breaks ties.
+    pub fn of(conversation: Conversation, last: Option<Message>, row: u64) -> Self {
+        let Conversation { key, consent, hold, suspension, unread, active_at, desk, .. } = conversation;
+        let cursor = InboxCursor { active_at, row };
+        Self { phone: key.phone, consent, hold, suspension, unread, active_at, last, desk, cursor }
+    }
 }
 
 /// A place in the inbox, which is ordered newest first.
@@ -137,12 +168,40 @@ pub struct InboxCursor {
     pub row: u64,
 }
 
-/// Which conversations an inbox page shows.
+/// Which conversations an inbox page shows: those that are all of this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboxFilter {
+    /// `None` for both.
+    pub looked: Option<Looked>,
+    /// What is rarest goes first: it is what is walked through.
+    pub has: Vec<Facet>,
+    pub lacks: Vec<Facet>,
+}
+
+/// Whether staff have looked at all that the patient texted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InboxFilter {
-    All,
+pub enum Looked {
     Unread,
     Read,
+}
+
+impl InboxFilter {
+    /// Every conversation.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    pub fn looked(looked: Looked) -> Self {
+        Self { looked: Some(looked), ..Self::default() }
+    }
+}
+
+/// A part of the inbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboxPart {
+    pub rows: Vec<InboxRow>,
+    /// How far it was looked, where that was cut short before there were as many rows as were asked for: there may be more.
+    pub cut_at: Option<InboxCursor>,
 }
 
 /// What is unread in a practice.
@@ -171,6 +230,10 @@ pub enum Changed {
     MessageUpdated(Seq),
     Consent,
     Unread,
+    /// What staff arranged about the conversation.
+    Desk,
+    /// A note was written down; its number.
+    Note(u64),
 }
 
 impl Changed {
@@ -190,6 +253,8 @@ impl Changed {
                 | Entry::Suspended(_)
                 | Entry::NumberGiven { .. } => Self::Consent,
                 Entry::UnreadChanged { .. } => Self::Unread,
+                Entry::Rearranged => Self::Desk,
+                Entry::Noted(note) => Self::Note(note.id.number),
                 Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } | Entry::Proved(_) => continue,
             };
             if !changes.contains(&change) {
@@ -230,6 +295,8 @@ pub enum Record {
     Practice(Practice),
     Staff(PracticeId, StaffMember),
     Patient(PracticeId, Patient),
+    Link(PracticeId, Link),
+    Template(PracticeId, Template),
     Token(TokenRecord),
     Webhook(PracticeId, Webhook),
 }
@@ -244,6 +311,8 @@ pub enum RecordKey {
     Practice(PracticeId),
     Staff(PracticeId, StaffId),
     Patient(PracticeId, PatientId),
+    Link(PracticeId, Phone, PatientId),
+    Template(PracticeId, TemplateId),
     Token(PracticeId, String),
     Webhook(PracticeId, WebhookId),
 }
@@ -255,6 +324,8 @@ impl RecordKey {
             Self::Practice(practice)
             | Self::Staff(practice, _)
             | Self::Patient(practice, _)
+            | Self::Link(practice, ..)
+            | Self::Template(practice, _)
             | Self::Token(practice, _)
             | Self::Webhook(practice, _) => practice,
         }
@@ -267,6 +338,8 @@ impl Record {
             Self::Practice(practice) => RecordKey::Practice(practice.id.clone()),
             Self::Staff(practice, staff) => RecordKey::Staff(practice.clone(), staff.id.clone()),
             Self::Patient(practice, patient) => RecordKey::Patient(practice.clone(), patient.id.clone()),
+            Self::Link(practice, link) => RecordKey::Link(practice.clone(), link.phone.clone(), link.patient.clone()),
+            Self::Template(practice, template) => RecordKey::Template(practice.clone(), template.id.clone()),
             Self::Token(token) => RecordKey::Token(token.practice.clone(), token.id.clone()),
             Self::Webhook(practice, webhook) => RecordKey::Webhook(practice.clone(), webhook.id.clone()),
         }
@@ -289,6 +362,13 @@ impl std::fmt::Debug for DeadLetter {
     }
 }
 
+/// A member of staff is writing in a conversation at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    pub key: ConversationKey,
+    pub staff: StaffId,
+}
+
 /// What another daemon did to the store that this one shares with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -296,6 +376,8 @@ pub enum News {
     Conversation(ConversationKey),
     /// A record was put or removed.
     Record(RecordKey),
+    /// Somebody is writing.
+    Typing(Typing),
     /// Some news may have been missed: anything may have happened.
     Anything,
 }
@@ -341,14 +423,18 @@ pub trait Store: Meters + Posts {
     /// One message; `None` when it is not of this conversation.
     async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError>;
 
-    /// Conversations of a practice in which something was said, newest first.
+    /// Conversations of a practice in which something was said, newest first. However few fit, it looks at a bounded
+    /// number of them.
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError>;
+    ) -> Result<InboxPart, StoreError>;
+
+    /// Notes of a conversation, newest first, before a number.
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError>;
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError>;
 
@@ -375,6 +461,13 @@ pub trait Store: Meters + Posts {
     /// version of the records.
     async fn put(&self, records: Vec<Record>) -> Result<(), PutError>;
 
+    /// A record, and what tells whether it still is what was read.
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError>;
+
+    /// Adds a record, or replaces the one of the same name, if what is there is still what was found; else it changes
+    /// nothing.
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError>;
+
     /// Removes a record, if it is there. It counts in the version of the records in any case.
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError>;
 
@@ -391,6 +484,9 @@ pub trait Store: Meters + Posts {
 
     /// What other daemons do to this store from here on, as it happens.
     fn news(&self) -> broadcast::Receiver<News>;
+
+    /// Tells the other daemons that somebody is writing. It is written down nowhere.
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError>;
 
     /// A link session of this daemon ended, and what it answered shortly before may not have arrived.
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError>;

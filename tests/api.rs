@@ -17,11 +17,14 @@ mod api {
     mod consent;
     mod daemons;
     mod decisions;
+    mod desk;
+    mod edits;
     mod events;
     mod fields;
     mod hours;
     mod inbox;
     mod limits;
+    mod links;
     mod messages;
     mod outage;
     mod patients;
@@ -29,6 +32,7 @@ mod api {
     mod privacy;
     mod problems;
     mod specification;
+    mod templates;
     mod texts;
     mod world;
 }

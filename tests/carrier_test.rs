@@ -12,7 +12,7 @@ use std::sync::Arc;
 use assent::app::{self, SystemClock};
 use assent::config::Config;
 use assent::domain::{Limits, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Writings};
-use assent::records::Records;
+use assent::records::{Over, Records};
 use assent::simulator::{Faults, Receipts, Simulator, SimulatorConfig, WireDirection};
 use assent::store;
 use daemon::{Site, within};
@@ -47,7 +47,7 @@ async fn set_up(site: &Site) {
         quiet_hours: None,
         office_hours: None,
     };
-    records.put_practice(practice).await.unwrap();
+    records.put_practice(practice, Over::Anything).await.unwrap();
     let patient = Patient {
         id: PatientId::parse("jane").unwrap(),
         first_name: "Jane".into(),
@@ -56,7 +56,7 @@ async fn set_up(site: &Site) {
         mobile_phone: Phone::parse(PATIENTS).unwrap(),
         preferences: Default::default(),
     };
-    records.put_patient(&id, patient).await.unwrap();
+    records.put_patient(&id, patient, Over::Anything).await.unwrap();
 }
 
 /// Exit status, standard output and standard error.

@@ -16,13 +16,15 @@ use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::carrier::Binds;
 use crate::config::{Auth, Carrier, Config, Http, Log, Store, Traffic};
+use crate::domain::keyword::Language;
+use crate::domain::template::Words;
 use crate::domain::{
     Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT,
-    SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
+    SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status, Template, TemplateId,
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
-use crate::records::{Records, RecordsError};
+use crate::records::{Over, Records, RecordsError};
 use crate::simulator::{Direction, Simulator, SimulatorConfig};
 use crate::telemetry;
 
@@ -141,12 +143,15 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
             quiet_hours: None,
             office_hours: None,
         };
-        records.put_practice(practice).await?;
+        records.put_practice(practice, Over::Anything).await?;
         for member in staff() {
-            records.put_staff(&id, member).await?;
+            records.put_staff(&id, member, Over::Anything).await?;
         }
         for patient in patients() {
-            records.put_patient(&id, patient).await?;
+            records.put_patient(&id, patient, Over::Anything).await?;
+        }
+        for template in templates() {
+            records.put_template(&id, template, Over::Anything).await?;
         }
     }
     for old in records.tokens(&id).into_iter().filter(|token| token.name == TOKEN_NAME) {
@@ -158,7 +163,7 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
 /// Puts back on the phones what an earlier demo on the same data brought and took: a phone forgets nothing either.
 async fn remember(inbox: &Arc<Inbox>, simulator: &Simulator) -> Result<(), StoreError> {
     let practice = practice_id();
-    let conversations = inbox.conversations(&practice, InboxFilter::All, None, REMEMBERED_MAX).await?;
+    let conversations = inbox.conversations(&practice, &InboxFilter::all(), |_| true, None, REMEMBERED_MAX).await?;
     for row in conversations.items {
         let handset = simulator.phone(row.phone.expose());
         let key = ConversationKey { practice: practice.clone(), phone: row.phone };
@@ -199,6 +204,24 @@ fn staff() -> [StaffMember; 3] {
         member("maria", "Maria Lopez", false, true),
         member("sam", "Sam Chen", false, true),
     ]
+}
+
+fn templates() -> [Template; 3] {
+    [
+        ("reminder", "Reminder", "Hi {first_name}, see you tomorrow at {practice_name}. Questions? {practice_contact}"),
+        (
+            "running-late",
+            "Running late",
+            "Hi {first_name}, we are running about 15 minutes late today. Thank you for waiting.",
+        ),
+        ("missed-you", "Missed you", "Hi {first_name}, we missed you today. Call {practice_contact} for another time."),
+    ]
+    .map(|(id, name, words)| Template {
+        id: TemplateId::parse(id).expect("the ids of the demo are ids"),
+        name: name.into(),
+        words: Words::parse(words).expect("the demo's templates have fields that there are"),
+        language: Language::English,
+    })
 }
 
 fn patients() -> [Patient; 3] {

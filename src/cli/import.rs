@@ -123,7 +123,12 @@ impl OptOuts {
         let known = super::is_known(&mut *archive, &self.practice).await?;
         let practice = known.into_iter().find_map(|record| match record {
             Record::Practice(practice) => Some(practice),
-            Record::Staff(..) | Record::Patient(..) | Record::Token(_) | Record::Webhook(..) => None,
+            Record::Staff(..)
+            | Record::Patient(..)
+            | Record::Link(..)
+            | Record::Template(..)
+            | Record::Token(_)
+            | Record::Webhook(..) => None,
         });
         let practice = Arc::new(practice.expect("the practice is known"));
         let clock = Arc::new(SystemClock);
@@ -283,7 +288,7 @@ impl Importing {
             Outcome::Recorded => Fate::OptedOut,
             Outcome::Refused(Refusal::OptedOut { .. }) => Fate::Already,
             Outcome::Refused(Refusal::OptedInSince) => Fate::LeftAlone,
-            Outcome::Refused(_) | Outcome::Accepted(_) | Outcome::Duplicate(_) => {
+            Outcome::Refused(_) | Outcome::Accepted(_) | Outcome::Duplicate(_) | Outcome::Noted(_) => {
                 unreachable!("an imported opt-out is recorded, known, or older than an opt-in")
             }
         })

@@ -1,21 +1,24 @@
-// Starts the page: signs staff in, shows what they may see, and keeps it live.
+// The page as one member of staff sees it: what they may see, kept live.
 
-import { Problem, Session, callJson, follow } from "./api.js";
+import { Problem, follow } from "./api.js";
 import { $, setAttribute, setText } from "./dom.js";
+import { showDot, showUnread } from "./dot.js";
+import { Kept } from "./kept.js";
 import { Handset } from "./phone.js";
 import { Patients } from "./patients.js";
 import { Prm } from "./prm.js";
 import { Settings } from "./settings.js";
-import { phoneWords, unreadWords } from "./words.js";
+import { phoneWords } from "./words.js";
 
-const KEPT = "assent.sign-in";
-const ENDED = "assent.ended";
+// Whoever writes on need not hear of a connection that is back within a moment.
+const LOST_SHOWN_AFTER_MS = 1_500;
 
-class Console {
+export class Console {
   #session = null;
   #staff = null;
   #permitted = false;
   #unreadTick = 0;
+  #lostTimer = null;
   #living = new AbortController();
 
   // `people` are the staff who may be chosen; `sessionOf` makes a session for one of them.
@@ -64,11 +67,15 @@ class Console {
     this.#session = this.sessionOf(staff, () => this.#forbidden());
     this.#permitted = false;
     setAttribute($("stride"), "aria-busy", "true");
-    this.prm.use(this.#session, (id) => this.#nameOf(id));
+    this.#useInPrm();
     this.settings.use(this.#session);
     this.#notice("");
     this.#showUnread({ red_dot: false, conversations: 0, messages: 0 });
     await this.#probe();
+  }
+
+  #useInPrm() {
+    this.prm.use(this.#session, (id) => this.#nameOf(id), new Kept(this.practice.id, this.#staff));
   }
 
   // The permission is whatever the API says now: it is asked, never assumed.
@@ -100,7 +107,9 @@ class Console {
     const wasInside = $("panel-prm").contains(document.activeElement) || document.activeElement === $("tab-prm");
     this.#permitted = false;
     this.#living.abort();
-    this.prm.use(this.#session, (id) => this.#nameOf(id));
+    clearTimeout(this.#lostTimer);
+    $("lost").hidden = true;
+    this.#useInPrm();
     this.patients.use(this.#session, false);
     this.#showUnread({ red_dot: false, conversations: 0, messages: 0 });
     $("live").hidden = true;
@@ -134,7 +143,7 @@ class Console {
         if (!resumed) this.#reload();
       },
       onEvent: (type, data) => this.#event(type, data),
-      onLost: () => this.#showLive("lost", "Reconnecting…"),
+      onLost: () => { if (!signal.aborted) this.#showLive("lost", "Reconnecting…"); },
       onRefused: (problem) => this.#refuse(problem.status === 403
         ? "You no longer have the permission Patient Text Administrator."
         : problem.message),
@@ -177,14 +186,13 @@ class Console {
   }
 
   #showUnread(unread) {
-    const dot = this.#permitted && unread.red_dot;
-    const words = unreadWords(unread.messages);
-    showDot("tab-prm", dot, `PRM, ${words}`);
-    showDot("view-stride", dot, `Stride, ${words}`);
-    document.title = dot ? `(${unread.messages}) ${words} · Stride` : "Stride";
+    showUnread({ ...unread, red_dot: this.#permitted && unread.red_dot });
   }
 
   #showLive(state, words) {
+    clearTimeout(this.#lostTimer);
+    if (state === "lost") this.#lostTimer = setTimeout(() => { $("lost").hidden = false; }, LOST_SHOWN_AFTER_MS);
+    else if (state === "live") $("lost").hidden = true;
     $("live").hidden = false;
     setAttribute($("live"), "data-state", state);
     setText($("live"), words);
@@ -234,114 +242,6 @@ class Console {
 
 const TABS = ["patients", "prm", "settings"];
 
-// A red dot says nothing to a screen reader: the button's name says it in words.
-function showDot(button, isShown, name) {
-  $(button).querySelector(".red-dot").hidden = !isShown;
-  setAttribute($(button), "aria-label", isShown ? name : null);
-}
-
 function isNarrow() {
   return getComputedStyle($("views")).display !== "none";
 }
-
-async function start() {
-  const demo = await whatTheDemoSays();
-  if (demo) startDemo(demo);
-  else startSignedIn();
-}
-
-// Outside the demo the answer is null. No such file means the same, but leaves an error in the browser’s console.
-async function whatTheDemoSays() {
-  try {
-    return await callJson("GET", "/demo.json");
-  } catch (problem) {
-    if (problem.status !== 404) throw problem;
-    return null;
-  }
-}
-
-// The demo stands in for Stride's backend: it has the practice's token and asks for a session for whoever is chosen.
-function startDemo({ practice, practice_token, staff, simulator }) {
-  const sessions = `/v1/practices/${encodeURIComponent(practice.id)}/staff`;
-  const page = new Console({
-    practice,
-    people: staff,
-    simulator,
-    sessionOf: (id, onForbidden) => new Session({
-      practice: practice.id,
-      onForbidden,
-      obtain: async () => {
-        const { token } = await callJson("POST", `${sessions}/${encodeURIComponent(id)}/sessions`,
-          { headers: { Authorization: `Bearer ${practice_token}` } });
-        return token;
-      },
-    }),
-  });
-  page.signIn(staff[0].id);
-}
-
-function startSignedIn() {
-  const kept = sessionStorage.getItem(KEPT);
-  const ended = sessionStorage.getItem(ENDED);
-  sessionStorage.removeItem(ENDED);
-  if (kept) signInWith(JSON.parse(kept));
-  else showSignIn(ended ?? "");
-  $("sign-in-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    signInWith({ practice: $("sign-in-practice").value.trim(), token: $("sign-in-token").value.trim() });
-  });
-  $("sign-out").addEventListener("click", () => {
-    sessionStorage.removeItem(KEPT);
-    location.reload();
-  });
-}
-
-async function signInWith({ practice, token }) {
-  if (!practice || !token) return showSignIn("Enter the practice and the token.");
-  try {
-    const known = await practiceOf(new Session({ practice, obtain: async () => token }), practice);
-    sessionStorage.setItem(KEPT, JSON.stringify({ practice, token }));
-    $("sign-in").hidden = true;
-    $("sign-out").hidden = false;
-    $("staff").hidden = true;
-    document.querySelector("label[for=staff]").hidden = true;
-    const tokens = [token];
-    const obtain = async () => tokens.pop() ?? signOut("Your session has ended. Sign in again.");
-    const page = new Console({
-      practice: known,
-      people: [],
-      sessionOf: (_, onForbidden) => new Session({ practice, obtain, onForbidden }),
-    });
-    page.signIn(null);
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    sessionStorage.removeItem(KEPT);
-    showSignIn(problem.message);
-  }
-}
-
-async function practiceOf(session, id) {
-  try {
-    return await session.get("");
-  } catch (problem) {
-    // Not everyone may read the practice's own record; its id will do as a name.
-    if (problem.status !== 403) throw problem;
-    return { id, name: id, number: "" };
-  }
-}
-
-function signOut(why) {
-  sessionStorage.removeItem(KEPT);
-  sessionStorage.setItem(ENDED, why);
-  location.reload();
-  throw new Problem({ status: 401, title: why });
-}
-
-function showSignIn(problem) {
-  $("stride").hidden = true;
-  $("sign-in").hidden = false;
-  setText($("sign-in-problem"), problem);
-  $("sign-in-practice").focus();
-}
-
-start();

@@ -1,26 +1,23 @@
 // The open conversation: who it is with, whether they agreed to texts, what was said, and the draft.
 
-import { actionsOn } from "./actions.js";
-import { freshId } from "./api.js";
-import { $, el, holdBottom, keepPlaceBelow, patch, setAttribute, setText } from "./dom.js";
+import { Composer } from "./composer.js";
+import { $, el, holdBottom, keepPlaceBelow, setAttribute, setText } from "./dom.js";
 import { Hold } from "./hold.js";
-import { Preview } from "./preview.js";
-import { birthWords, consentWords, inOrder, kindWords, markWords, moment, nameOf, phoneWords, statusWords, timeWords } from "./words.js";
+import { Thread, markOf } from "./thread.js";
+import { birthWords, consentWords, inOrder, moment, nameOf, phoneWords } from "./words.js";
 
 const PAGE = 50;
 
 export class Conversation {
   #session = null;
-  #staffName = (id) => id;
-  // { patient or null, phone, consent, shares, messages, next }, or null when nothing is open.
+  // { patient or null, phone, consent, shares, messages, marks, next, loaded, problem }, or null when nothing is open.
   #open = null;
-  // One draft per patient: { text, key, keyText, sending, problem }.
-  #drafts = new Map();
   #tick = 0;
   #reading = false;
-  #preview = new Preview();
   #toBottom;
   #hold;
+  #composer;
+  #thread;
 
   constructor({ practice, unreadOf, onRead, onOpenPatient, onAddPatient, onClosed }) {
     this.practice = practice;
@@ -29,20 +26,17 @@ export class Conversation {
     this.onOpenPatient = onOpenPatient;
     this.onClosed = onClosed;
 
-    $("draft").addEventListener("input", () => {
-      this.#draft().text = $("draft").value;
-      this.#renderDraft();
-    });
-    $("draft").addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#send(event);
-    });
-    $("draft-form").addEventListener("submit", (event) => this.#send(event));
     $("earlier").addEventListener("click", () => this.#loadEarlier());
     $("back").addEventListener("click", () => this.#back());
     $("mark-unread").addEventListener("click", () => this.#markUnread());
     $("unknown-add").addEventListener("click", () => onAddPatient(this.#open.phone));
 
     this.#hold = new Hold({ onConsent: (open, consent) => this.#settled(open, consent) });
+    this.#composer = new Composer({ onSent: (open, message) => this.#sent(open, message), onTyping: () => {} });
+    this.#thread = new Thread({
+      onDecide: (message, action) => this.#decide(message, action),
+      onShowAll: (message) => this.#showAll(message),
+    });
     this.#toBottom = holdBottom($("thread-scroll"), $("thread"));
     // A text that arrives in the open conversation was read once somebody does something there.
     for (const type of ["pointerdown", "keyup"]) {
@@ -54,18 +48,15 @@ export class Conversation {
 
   get phone() { return this.#open?.phone ?? null; }
 
-  use(session, staffName) {
+  use(session, staffName, kept) {
     this.#session = session;
-    this.#staffName = staffName;
-    this.#drafts = new Map();
-    this.#preview.use(session);
-    this.#open = null;
-    this.#render();
+    this.#thread.staffName = staffName;
+    this.#composer.use(session, kept);
+    this.#show(null);
   }
 
   async openPatient(patient, onLoaded) {
-    this.#open = { patient, phone: patient.mobile_phone, consent: null, shares: [], messages: new Map(), next: null, loaded: false, problem: "" };
-    this.#show();
+    this.#show(opened({ patient, phone: patient.mobile_phone }));
     $("draft").focus();
     await this.reload();
     if (this.#open?.patient?.id !== patient.id) return;
@@ -73,30 +64,25 @@ export class Conversation {
     this.#markRead();
   }
 
-  openUnknown({ phone, consent, last_message }) {
+  async openUnknown({ phone, consent, last_message }) {
     const messages = new Map(last_message ? [[last_message.id, last_message]] : []);
-    this.#open = { patient: null, phone, consent, shares: [], messages, next: null, loaded: true, problem: "" };
-    this.#show();
+    this.#show(opened({ patient: null, phone, consent, messages }));
     $("who").focus();
+    await this.reload();
     this.#markRead();
   }
 
   async reload() {
     const open = this.#open;
-    if (!open?.patient) return;
+    if (!open) return;
     const since = this.#tick;
-    const path = patientPath(open.patient);
     try {
       const [patient, page] = await Promise.all([
-        this.#session.get(path),
-        this.#session.get(`${path}/messages?limit=${PAGE}`),
+        open.patient ? this.#session.get(patientPath(open.patient)) : null,
+        this.#session.get(`${messagesPath(open)}?limit=${PAGE}`),
       ]);
       if (open !== this.#open) return;
-      const { consent, shares_phone_with, ...record } = patient;
-      open.patient = record;
-      open.phone = record.mobile_phone;
-      open.shares = shares_phone_with ?? [];
-      if ((open.consentTick ?? 0) <= since) this.#setConsent(consent);
+      if (patient) this.#takePatient(open, patient, since);
       // After a long silence the newest page may not reach what is shown: then start over from it.
       const reaches = page.messages.some(({ id }) => open.messages.get(id)?.tick <= since);
       if (!reaches) {
@@ -125,18 +111,27 @@ export class Conversation {
     this.#render();
   }
 
-  #show() {
-    const draft = this.#draft();
-    $("draft").value = draft.text;
+  #show(open) {
+    this.#open = open;
+    this.#composer.show(open);
     this.#render();
     this.#toBottom();
+  }
+
+  #takePatient(open, { consent, shares_phone_with, ...record }, since) {
+    open.patient = record;
+    open.phone = record.mobile_phone;
+    open.shares = shares_phone_with ?? [];
+    if ((open.consentTick ?? 0) <= since) this.#setConsent(consent);
   }
 
   #setConsent(consent) {
     const open = this.#open;
     const isBack = open.consent?.state === "opted_out" && consent.state === "opted_in";
-    if (isBack) this.#draft().problem = "";
+    if (isBack) this.#composer.clearProblem();
     open.consent = consent;
+    const mark = markOf(consent);
+    if (mark) open.marks.set(mark.id, mark);
   }
 
   // An event may have told it already, and what has happened since.
@@ -146,47 +141,16 @@ export class Conversation {
     this.#render();
   }
 
-  #draft() {
-    const id = this.#open?.patient?.id ?? null;
-    if (!this.#drafts.has(id)) this.#drafts.set(id, { text: "", key: freshId(), keyText: null, sending: false, problem: "" });
-    return this.#drafts.get(id);
-  }
-
-  async #send(event) {
-    event.preventDefault();
-    const open = this.#open;
-    const draft = this.#draft();
-    const text = draft.text;
-    if (!open?.patient || draft.sending || text.trim() === "") return;
-
-    // A key belongs to the words it was first sent with. Sending the same words again is a retry.
-    if (draft.keyText !== null && draft.keyText !== text) draft.key = freshId();
-    draft.keyText = text;
-    draft.sending = true;
-    this.#renderDraft();
-    try {
-      const message = await this.#session.post(`${patientPath(open.patient)}/messages`, { text }, { "Idempotency-Key": draft.key });
-      draft.key = freshId();
-      draft.keyText = null;
-      draft.problem = "";
-      if (draft.text === text) draft.text = "";
-      if (message) take(open, message, 0);
-      if (open === this.#open) {
-        if ($("draft").value === text) $("draft").value = "";
-        this.#render();
-        this.#toBottom();
-      }
-    } catch (problem) {
-      draft.problem = problem.fields?.get("text") ?? problem.message;
-    }
-    draft.sending = false;
-    this.#renderDraft();
+  #sent(open, message) {
+    take(open, message, 0);
+    this.#render();
+    this.#toBottom();
   }
 
   async #loadEarlier() {
     const open = this.#open;
     try {
-      const page = await this.#session.get(`${patientPath(open.patient)}/messages?before=${encodeURIComponent(open.next)}&limit=${PAGE}`);
+      const page = await this.#session.get(`${messagesPath(open)}?before=${encodeURIComponent(open.next)}&limit=${PAGE}`);
       if (open !== this.#open) return;
       page.messages.forEach((message) => take(open, message, 0));
       open.next = page.next;
@@ -209,6 +173,19 @@ export class Conversation {
     }
   }
 
+  async #decide(message, { method, path, body }) {
+    const open = this.#open;
+    try {
+      const answer = await this.#session.call(method, `${patientPath(open.patient)}/messages/${encodeURIComponent(message.id)}${path}`, { body });
+      take(open, answer, 0);
+      open.problem = "";
+    } catch (problem) {
+      open.problem = problem.message;
+    }
+    if (open !== this.#open) return;
+    this.#render();
+  }
+
   async #markRead() {
     const open = this.#open;
     if (!open || this.#reading || !this.#hasUnread()) return;
@@ -217,7 +194,7 @@ export class Conversation {
       // A text that arrives meanwhile stays unread: nobody has seen it.
       const seen = [...open.messages.values()].sort(inOrder).at(-1);
       const upTo = seen ? `?up_to=${encodeURIComponent(seen.id)}` : "";
-      await this.#session.post(`/conversations/${encodeURIComponent(open.phone)}/read${upTo}`);
+      await this.#session.post(`${conversationPath(open)}/read${upTo}`);
       this.onRead(open.phone);
     } catch (problem) {
       this.#failed(open, problem);
@@ -235,7 +212,7 @@ export class Conversation {
   async #markUnread() {
     const open = this.#open;
     try {
-      await this.#session.post(`/conversations/${encodeURIComponent(open.phone)}/unread`);
+      await this.#session.post(`${conversationPath(open)}/unread`);
       this.#back();
     } catch (problem) {
       this.#failed(open, problem);
@@ -250,8 +227,7 @@ export class Conversation {
 
   #back() {
     const phone = this.phone;
-    this.#open = null;
-    this.#render();
+    this.#show(null);
     this.onClosed(phone);
   }
 
@@ -261,11 +237,7 @@ export class Conversation {
     $("conversation").hidden = open === null;
     $("nothing-open").hidden = open !== null;
     this.#hold.render(open, this.#session);
-    if (open === null) {
-      $("draft").value = "";
-      $("thread").replaceChildren();
-      return;
-    }
+    if (open === null) return $("thread").replaceChildren();
 
     const { patient, consent } = open;
     const who = patient ? nameOf(patient) : phoneWords(open.phone);
@@ -278,23 +250,17 @@ export class Conversation {
     setAttribute($("consent"), "data-state", consent?.state ?? null);
     this.#renderShares();
 
+    const { messages } = this.#thread.render(open, { who, unreadCount: this.unreadOf(open.phone) ?? 0 });
     $("earlier").hidden = open.next === null;
-    const messages = [...open.messages.values()].sort(inOrder);
     $("mark-unread").hidden = !messages.some((message) => message.direction === "inbound");
     $("thread-empty").hidden = messages.length > 0;
     setText($("thread-empty"), open.loaded ? firstWords(consent) : "Loading…");
     setText($("conversation-problem"), open.problem);
-    const unread = newest(messages.filter((message) => message.direction === "inbound"), this.unreadOf(open.phone) ?? 0);
-    patch($("thread"), messages, {
-      key: (message) => message.id,
-      make: makeMessage,
-      update: (node, message) => this.#updateMessage(node, message, who, unread.has(message.id)),
-    });
 
     $("unknown").hidden = patient !== null;
     $("draft-form").hidden = patient === null;
     if (patient) setText($("draft-label"), `Draft a message to ${who}`);
-    this.#renderDraft();
+    this.#composer.render();
   }
 
   #renderShares() {
@@ -307,73 +273,10 @@ export class Conversation {
     $("shares").dataset.who = words;
     $("shares").replaceChildren("Same phone, same thread: ", ...buttons);
   }
-
-  #renderDraft() {
-    const draft = this.#draft();
-    this.#preview.of(draft.text);
-    setText($("draft-problem"), draft.problem);
-    setText($("draft-send"), draft.sending ? "Sending…" : "Send");
-    setAttribute($("draft-send"), "aria-disabled", draft.sending ? "true" : null);
-    setAttribute($("draft"), "aria-invalid", draft.problem ? "true" : null);
-  }
-
-  async #decide(message, { method, path, body }) {
-    const open = this.#open;
-    try {
-      const answer = await this.#session.call(method, `${patientPath(open.patient)}/messages/${encodeURIComponent(message.id)}${path}`, { body });
-      take(open, answer, 0);
-      open.problem = "";
-    } catch (problem) {
-      open.problem = problem.message;
-    }
-    if (open !== this.#open) return;
-    this.#render();
-    $("thread-scroll").focus({ preventScroll: true });
-  }
-
-  #updateActions(node, message) {
-    const actions = this.#open.patient ? actionsOn(message) : [];
-    const names = actions.map(({ name }) => name).join();
-    if (node.dataset.names === names) return;
-    node.dataset.names = names;
-    node.replaceChildren(...actions.map((action) =>
-      el("button", { type: "button", class: "plain", onclick: () => this.#decide(message, action) }, action.name)));
-  }
-
-  #updateMessage(node, message, who, isUnread) {
-    const isSystem = message.direction === "outbound" && message.kind !== "text";
-    setAttribute(node, "data-status", message.status);
-    setAttribute(node, "data-unread", isUnread ? "true" : null);
-    const author = message.direction === "inbound" ? who : isSystem ? `Automatic · ${kindWords(message)}` : this.#staffName(message.staff);
-    setText(node.querySelector(".message-author"), author);
-    setText(node.querySelector("time"), timeWords(message.created_at));
-    setAttribute(node.querySelector("time"), "datetime", message.created_at);
-    setText(node.querySelector(".message-text"), message.text);
-    const segments = message.segments > 1 ? ` · ${message.segments} segments` : "";
-    setText(node.querySelector(".message-status"), message.direction === "inbound" ? markWords(message) : statusWords(message) + segments);
-    this.#updateActions(node.querySelector(".message-actions"), message);
-    const all = node.querySelector(".message-all");
-    all.hidden = !message.marks?.includes("shortened") || this.#open.patient === null;
-    all.onclick = () => this.#showAll(message);
-    node.querySelector(".message-new").hidden = !isUnread;
-  }
 }
 
-function makeMessage(message) {
-  const side = message.direction === "inbound" ? "theirs" : message.kind === "text" ? "ours" : "system";
-  return el("li", { class: `message ${side}`, "data-kind": message.kind, "data-direction": message.direction },
-    el("p", { class: "message-head" },
-      el("span", { class: "message-author" }),
-      el("time", {}),
-      el("span", { class: "message-new", hidden: true }, "New")),
-    el("p", { class: "message-text" }),
-    el("p", { class: "message-status" }),
-    el("p", { class: "message-actions" }),
-    el("button", { type: "button", class: "plain message-all", hidden: true }, "Show all of it"));
-}
-
-function newest(messages, count) {
-  return new Set(messages.slice(Math.max(0, messages.length - count)).map((message) => message.id));
+function opened({ patient, phone, consent = null, messages = new Map() }) {
+  return { patient, phone, consent, shares: [], messages, marks: new Map(), next: null, loaded: false, problem: "" };
 }
 
 // A message changes many times within a second; what an event said is never replaced by an older answer.
@@ -394,4 +297,13 @@ function firstWords(consent) {
 
 function patientPath({ id }) {
   return `/patients/${encodeURIComponent(id)}`;
+}
+
+function conversationPath({ phone }) {
+  return `/conversations/${encodeURIComponent(phone)}`;
+}
+
+// The thread of a patient is there before anything was said; that of a number only then.
+function messagesPath(open) {
+  return `${open.patient ? patientPath(open.patient) : conversationPath(open)}/messages`;
 }

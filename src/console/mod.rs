@@ -7,24 +7,32 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 /// Every file of the page: its name, its media type, its content.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: &[(&str, &str, &str)] = &[
     ("console.css", CSS, include_str!("console.css")),
-    ("icon.svg", "image/svg+xml", include_str!("icon.svg")),
+    ("icon.svg", SVG, include_str!("icon.svg")),
+    ("icon-unread.svg", SVG, include_str!("icon-unread.svg")),
     ("actions.js", JAVASCRIPT, include_str!("actions.js")),
     ("api.js", JAVASCRIPT, include_str!("api.js")),
+    ("composer.js", JAVASCRIPT, include_str!("composer.js")),
     ("console.js", JAVASCRIPT, include_str!("console.js")),
     ("conversation.js", JAVASCRIPT, include_str!("conversation.js")),
     ("dom.js", JAVASCRIPT, include_str!("dom.js")),
+    ("dot.js", JAVASCRIPT, include_str!("dot.js")),
     ("hold.js", JAVASCRIPT, include_str!("hold.js")),
+    ("kept.js", JAVASCRIPT, include_str!("kept.js")),
+    ("later.js", JAVASCRIPT, include_str!("later.js")),
     ("patients.js", JAVASCRIPT, include_str!("patients.js")),
     ("phone.js", JAVASCRIPT, include_str!("phone.js")),
     ("preview.js", JAVASCRIPT, include_str!("preview.js")),
     ("prm.js", JAVASCRIPT, include_str!("prm.js")),
     ("settings.js", JAVASCRIPT, include_str!("settings.js")),
+    ("start.js", JAVASCRIPT, include_str!("start.js")),
+    ("thread.js", JAVASCRIPT, include_str!("thread.js")),
     ("words.js", JAVASCRIPT, include_str!("words.js")),
 ];
 
 const HTML: &str = "text/html; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 

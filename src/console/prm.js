@@ -39,13 +39,13 @@ export class Prm {
   }
 
   // Another person works here now: nothing of the one before stays on the screen.
-  use(session, staffName) {
+  use(session, staffName, kept) {
     this.#session = session;
     this.#inbox = new Map();
     this.#next = null;
     this.#suggested = [];
     this.#endSearch();
-    this.conversation.use(session, staffName);
+    this.conversation.use(session, staffName, kept);
     this.#render();
   }
 
@@ -249,7 +249,7 @@ export class Prm {
     setText(node.querySelector(".row-name"), whoWords(row.phone, row.patients));
     setText(node.querySelector(".row-time"), row.last_message ? timeWords(row.last_message.created_at) : "");
     const last = row.last_message;
-    setText(node.querySelector(".row-last"), last ? `${last.direction === "outbound" ? "You: " : ""}${last.text}` : consentWords(row.consent, phoneWords(this.practice.number)));
+    setText(node.querySelector(".row-last"), last ? `${last.direction === "outbound" ? "You: " : ""}${last.text}` : consentWords(row.consent, this.practice.number));
     const badge = node.querySelector(".badge");
     badge.hidden = row.unread === 0;
     setText(badge.firstElementChild, String(row.unread));

@@ -35,10 +35,14 @@ const KIND = {
   after_hours: "After-hours reply",
 };
 
+const EXPECTED = {
+  scheduled: "Scheduled for",
+  queued: "Queued, expected to go at",
+};
+
 export function statusWords(message) {
-  const words = message.status === "scheduled" && message.expected_at
-    ? `Scheduled for ${whenWords(message.expected_at)}`
-    : STATUS[message.status] ?? message.status;
+  const expected = message.expected_at ? EXPECTED[message.status] : undefined;
+  const words = expected ? `${expected} ${whenWords(message.expected_at)}` : STATUS[message.status] ?? message.status;
   const reason = message.failure?.detail ?? message.failure?.code;
   if (message.status === "held" && reason) return `Held: ${reason}`;
   return reason ? `${words}: ${reason}` : words;
@@ -65,10 +69,19 @@ export function consentWords(consent, number) {
     case "opted_out": {
       const since = consent.since ? ` since ${whenWords(consent.since)}` : "";
       const where = consent.evidence?.carrier ? " at the carrier" : "";
-      return `Opted out${where}${since}: they must text START to ${number}`;
+      return `Opted out${where}${since}: they can text START to ${spacedPhone(number)}`;
     }
     default: return "";
   }
+}
+
+// What became of consent, where it became so in the thread.
+export function consentMarkWords({ state, evidence }, staffName) {
+  if (state === "opted_in") return "Opted in by text";
+  if (evidence?.reason !== undefined && evidence.file_sha256 === undefined) return `Opted out: “${evidence.reason}”${evidence.staff ? `, ${staffName(evidence.staff)}` : ""}`;
+  if (evidence?.file_sha256 !== undefined) return "Opted out in the list that was imported";
+  if (evidence?.carrier) return "Opted out at the carrier";
+  return "Opted out by text";
 }
 
 function seen(characters) {
@@ -100,6 +113,11 @@ export function nameOf(person) {
 export function phoneWords(phone) {
   const parts = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(phone ?? "");
   return parts ? `(${parts[1]}) ${parts[2]}-${parts[3]}` : phone ?? "";
+}
+
+// The number as it is told to somebody who is to text it.
+export function spacedPhone(phone) {
+  return (phone ?? "").replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
 }
 
 // "(303) 555-0123" as E.164, or null. Ten digits without a country code are a number of the North American plan.
@@ -157,6 +175,8 @@ export function moment(at) {
 export function inOrder(a, b) {
   const [left, right] = [moment(a.created_at), moment(b.created_at)];
   if (left !== right) return left < right ? -1 : 1;
+  // What became of consent comes after the text that said so.
+  if (Boolean(a.consent) !== Boolean(b.consent)) return a.consent ? 1 : -1;
   if ((a.kind === "invitation") !== (b.kind === "invitation")) return a.kind === "invitation" ? -1 : 1;
   return String(a.id).localeCompare(String(b.id), "en", { numeric: true });
 }

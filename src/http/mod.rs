@@ -9,8 +9,10 @@ mod consent;
 mod conversations;
 mod cursor;
 mod decisions;
+mod desk;
 mod docs;
 mod door;
+mod etag;
 mod events;
 mod extract;
 mod failures;
@@ -18,6 +20,7 @@ mod fields;
 mod forms;
 mod health;
 mod hours;
+mod links;
 mod listen;
 mod messages;
 mod openapi;
@@ -28,6 +31,7 @@ mod practices;
 mod preview;
 mod problem;
 mod staff;
+mod templates;
 mod texts;
 mod views;
 
@@ -63,6 +67,7 @@ pub use problem::{Code, Meaning, Problem};
 use allowance::Allowances;
 use cursor::Cursors;
 use door::Door;
+use etag::Tags;
 use events::Streams;
 use failures::Failures;
 
@@ -101,6 +106,7 @@ struct Api {
     metrics: Metrics,
     stopping: CancellationToken,
     cursors: Cursors,
+    tags: Tags,
     allowances: Allowances,
     failures: Failures,
     streams: Arc<Streams>,
@@ -121,12 +127,15 @@ pub struct Route {
 pub fn routes() -> Vec<Route> {
     use Permission::{Anyone, Operator, PatientTextAdministrator as Texting, PracticeToken, SiteAdministrator, Token};
     use Resource::{Practice, PracticeToBe, Service};
-    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (get, put, post, patch, delete) = (Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE);
     vec![
         route(&get,    "/healthz", Service, Anyone, health::alive, health::ALIVE),
         route(&get,    "/readyz",  Service, Anyone, health::ready, health::READY),
         route(&get,    "/metrics", Service, Anyone, health::metrics, health::METRICS),
         route(&get,    "/openapi.json", Service, Anyone, openapi::describe, openapi::DESCRIBE),
+        route(&get,    "/docs",           Service, Anyone, docs::calls,  docs::CALLS),
+        route(&get,    "/docs/errors",    Service, Anyone, docs::errors, docs::ERRORS),
+        route(&get,    "/docs/style.css", Service, Anyone, docs::style,  docs::STYLE),
 
         route(&get,    "/v1/practices",            Service,      Token,    practices::list, practices::LIST),
         route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put, practices::PUT),
@@ -137,6 +146,7 @@ pub fn routes() -> Vec<Route> {
 
         route(&put,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::put, staff::PUT),
         route(&get,    "/v1/practices/{practice}/staff",                  Practice, SiteAdministrator, staff::list, staff::LIST),
+        route(&get,    "/v1/practices/{practice}/staff/{staff}",          Practice, SiteAdministrator, staff::get, staff::GET),
         route(&post,   "/v1/practices/{practice}/staff/{staff}/sessions", Practice, PracticeToken, staff::create_session, staff::CREATE_SESSION),
 
         route(&put,    "/v1/practices/{practice}/patients/{patient}", Practice, Texting, patients::put, patients::PUT),
@@ -153,8 +163,24 @@ pub fn routes() -> Vec<Route> {
 
         route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview, preview::PREVIEW),
 
+        route(&put,    "/v1/practices/{practice}/templates/{template}",        Practice, Texting, templates::put, templates::PUT),
+        route(&get,    "/v1/practices/{practice}/templates",                   Practice, Texting, templates::list, templates::LIST),
+        route(&get,    "/v1/practices/{practice}/templates/{template}",        Practice, Texting, templates::get, templates::GET),
+        route(&post,   "/v1/practices/{practice}/templates/{template}/render", Practice, Texting, templates::render, templates::RENDER),
+        route(&delete, "/v1/practices/{practice}/templates/{template}",        Practice, Texting, templates::remove, templates::REMOVE),
+
         route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list, conversations::LIST),
         route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages", Practice, Texting, messages::list_with_phone, messages::LIST_WITH_PHONE),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages/{message}",         Practice, Texting, messages::get, messages::GET_WITH_PHONE),
+        route(&delete, "/v1/practices/{practice}/conversations/{phone}/messages/{message}",         Practice, Texting, decisions::take_back, decisions::TAKE_BACK_WITH_PHONE),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/messages/{message}/resolve", Practice, Texting, decisions::resolve, decisions::RESOLVE_WITH_PHONE),
+        route(&put,    "/v1/practices/{practice}/conversations/{phone}/patients/{patient}", Practice, Texting, links::put, links::PUT),
+        route(&delete, "/v1/practices/{practice}/conversations/{phone}/patients/{patient}", Practice, Texting, links::remove, links::REMOVE),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}",        Practice, Texting, desk::get, desk::GET),
+        route(&patch,  "/v1/practices/{practice}/conversations/{phone}",        Practice, Texting, desk::rearrange, desk::REARRANGE),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/notes",  Practice, Texting, desk::notes, desk::NOTES),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/notes",  Practice, Texting, desk::add_note, desk::ADD_NOTE),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/typing", Practice, Texting, desk::typing, desk::TYPING),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read, conversations::MARK_READ),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread, conversations::MARK_UNREAD),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold, consent::SETTLE_HOLD),
@@ -185,6 +211,7 @@ pub fn router(state: State, pages: Router) -> Router {
         state;
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
+        tags: Tags::new(&operator_token),
         allowances: Allowances::new(requests_per_second),
         failures: Failures::default(),
         streams: Arc::default(),

@@ -37,6 +37,12 @@ pub const IN_PATHS: &[Parameter] = &[
         example: "+13035550123",
     },
     Parameter {
+        name: "template",
+        about: "A template, by the id that the practice chose.",
+        form: Form::Pattern(ID_PATTERN),
+        example: "reminder",
+    },
+    Parameter {
         name: "token",
         about: "A token, by its public id.",
         form: Form::Text { chars_max: 64 },
@@ -56,6 +62,21 @@ pub const BEFORE: Parameter = Parameter {
     form: Form::Text { chars_max: 200 },
     example: "",
 };
+/// Where two people may change one thing.
+pub const CONDITIONS: &[Parameter] = &[
+    Parameter {
+        name: "If-Match",
+        about: "The ETag of what the caller has seen: it is changed only if it is still that. Left out, it is changed anyhow.",
+        form: Form::Text { chars_max: 1_000 },
+        example: "",
+    },
+    Parameter {
+        name: "If-None-Match",
+        about: "`*` creates, and replaces nothing.",
+        form: Form::Text { chars_max: 1_000 },
+        example: "",
+    },
+];
 pub const ASSENT_STAFF: Parameter = Parameter {
     name: "Assent-Staff",
     about: "Who acts, with a practice's token. A session acts for its own member of staff; the operator needs no name.",

@@ -9,13 +9,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bodies::PatientBody;
+use super::etag::Condition;
 use super::extract::{InPractice, Json, Parameters, Path, ThePatient};
 use super::fields::read;
+use super::links::LinkedPhoneView;
 use super::operation::{Form, OPERATION, Operation, Parameter, body, created, ok};
-use super::problem::Problem;
+use super::parameters::CONDITIONS;
+use super::problem::{Code, Problem};
 use super::views::{ConsentView, PatientView, PersonView};
 use super::{Api, answer, texts};
 use crate::domain::{ConversationKey, Event, Patient, PatientId, Preferences};
+use crate::ports::Record;
 
 const NAME_MAX: usize = 80;
 const SEARCH_CHARS_MAX: usize = 200;
@@ -25,14 +29,17 @@ pub const PUT: Operation = Operation {
     group: "patients",
     summary: "Create a patient, or change one",
     about: "The id is the caller's own. A number that was suspended is the patient's again when it is put once more.",
+    headers: CONDITIONS,
     takes: body::<PatientBody>(),
     answers: &[ok::<PatientView<'_>>("The patient was changed"), created::<PatientView<'_>>("The patient was created")],
+    refuses: &[Code::ChangedMeanwhile],
     ..OPERATION
 };
 pub async fn put(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,
     path: Path,
+    condition: Condition,
     Json(mut fields): Json,
 ) -> Result<Response, Problem> {
     let id = path.fresh("patient", PatientId::parse)?;
@@ -58,9 +65,17 @@ pub async fn put(
         mobile_phone,
         preferences: Preferences { language, time_zone },
     };
-    let put = api.records.put_patient(&practice.id, patient.clone()).await?;
+    let over = condition.over({
+        let (api, practice) = (Arc::clone(&api), practice.id.clone());
+        move |there| {
+            let Record::Patient(_, there) = there else { return None };
+            Some(PatientView::tag(&api.tags, &practice, there))
+        }
+    });
+    let put = api.records.put_patient(&practice.id, patient.clone(), over).await?;
     number_given(&api, ConversationKey { practice: practice.id.clone(), phone: patient.mobile_phone.clone() }).await?;
-    Ok(answer::put(put, PatientView::of(&patient)))
+    let tag = PatientView::tag(&api.tags, &practice.id, &patient);
+    Ok(tag.on(answer::put(put, PatientView::of(&patient))))
 }
 
 /// Tells the conversation that the patient gave its number, once the record is durable. One that was suspended only after
@@ -117,6 +132,7 @@ struct Whole<'a> {
     patient: PatientView<'a>,
     consent: ConsentView,
     shares_phone_with: Vec<PersonView>,
+    linked_phones: Vec<LinkedPhoneView>,
 }
 
 pub const GET: Operation = Operation {
@@ -129,11 +145,14 @@ pub const GET: Operation = Operation {
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Response, Problem> {
     let key = the.conversation();
     let consent = ConsentView::read(&api, &the.practice, &key).await?;
-    let sharing = api.records.patients_with(&key.practice, &key.phone);
-    let others = sharing.iter().filter(|other| other.id != the.patient.id);
-    Ok(answer::ok(Whole {
+    let sharing = api.records.people(&key.practice, &key.phone);
+    let others = sharing.iter().filter(|other| other.patient.id != the.patient.id);
+    let links = api.records.links_of(&key.practice, &the.patient.id);
+    let tag = PatientView::tag(&api.tags, &key.practice, &the.patient);
+    Ok(tag.on(answer::ok(Whole {
         patient: PatientView::of(&the.patient),
         consent,
-        shares_phone_with: others.map(|other| PersonView::of(other)).collect(),
-    }))
+        shares_phone_with: others.map(PersonView::of).collect(),
+        linked_phones: links.iter().map(LinkedPhoneView::of).collect(),
+    })))
 }

@@ -11,14 +11,17 @@ use serde::Serialize;
 
 use super::auth::Caller;
 use super::bodies::{PracticeBody, TokenBody};
+use super::etag::Condition;
 use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::forms::Time;
 use super::operation::{OPERATION, Operation, body, created, nothing, ok};
+use super::parameters::CONDITIONS;
 use super::problem::{Code, Problem};
 use super::views::{PracticeTodayView, PracticeView};
 use super::{Api, answer, hours, texts};
 use crate::domain::{Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
+use crate::ports::Record;
 
 /// Leaves room for the rest of the invitation in two segments.
 const NAME_MAX: usize = 60;
@@ -32,12 +35,18 @@ pub const PUT: Operation = Operation {
     group: "practices",
     summary: "Create a practice, or change it",
     about: "What is left out is as by default, whatever it was before. A practice keeps its number.",
+    headers: CONDITIONS,
     takes: body::<PracticeBody>(),
     answers: &[ok::<PracticeView<'_>>("It was changed"), created::<PracticeView<'_>>("It was created")],
-    refuses: &[Code::NumberFixed, Code::NumberTaken],
+    refuses: &[Code::NumberFixed, Code::NumberTaken, Code::ChangedMeanwhile],
     ..OPERATION
 };
-pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json) -> Result<Response, Problem> {
+pub async fn put(
+    Given(api): Given<Arc<Api>>,
+    path: Path,
+    condition: Condition,
+    Json(mut fields): Json,
+) -> Result<Response, Problem> {
     let id = path.fresh("practice", PracticeId::parse)?;
     let name = fields.text("name", read::line(NAME_MAX));
     let number = fields.text("number", read::phone);
@@ -73,9 +82,17 @@ pub async fn put(Given(api): Given<Arc<Api>>, path: Path, Json(mut fields): Json
     if !too_long.is_empty() {
         return Err(Problem::Invalid(too_long));
     }
-    let put = api.records.put_practice(practice.clone()).await?;
+    let over = condition.over({
+        let api = Arc::clone(&api);
+        move |there| {
+            let Record::Practice(there) = there else { return None };
+            Some(PracticeView::tag(&api.tags, there))
+        }
+    });
+    let put = api.records.put_practice(practice.clone(), over).await?;
     tracing::info!(practice = %practice.id, ?put, "practice was put");
-    Ok(answer::put(put, PracticeView::of(&practice)))
+    let tag = PracticeView::tag(&api.tags, &practice);
+    Ok(tag.on(answer::put(put, PracticeView::of(&practice))))
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -106,7 +123,8 @@ pub const GET: Operation = Operation {
     ..OPERATION
 };
 pub async fn get(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {
-    answer::ok(PracticeTodayView::of(&api, &practice).await)
+    let tag = PracticeView::tag(&api.tags, &practice);
+    tag.on(answer::ok(PracticeTodayView::of(&api, &practice).await))
 }
 
 /// A token, as whoever made it is told.

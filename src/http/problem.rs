@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::conversations::AskError;
 use crate::domain::{Phone, Practice, Refusal};
 use crate::ports::StoreError;
-use crate::records::{RecordsError, SESSIONS_MAX, TOKENS_MAX};
+use crate::records::{PATIENTS_LINKED_MAX, PHONES_LINKED_MAX, RecordsError, SESSIONS_MAX, TEMPLATES_MAX, TOKENS_MAX};
 pub use codes::{Code, Meaning};
 
 /// When it makes sense to try again after the store or the daemon could not answer.
@@ -51,6 +51,9 @@ pub enum Problem {
     NotFound,
     NumberFixed,
     NumberTaken,
+    ChangedMeanwhile,
+    TooManyLinks,
+    TooManyTemplates,
     TooManyTokens,
     TooManySessions,
     IdempotencyKeyReused,
@@ -103,6 +106,9 @@ impl Problem {
             Self::NotFound => Code::NotFound,
             Self::NumberFixed => Code::NumberFixed,
             Self::NumberTaken => Code::NumberTaken,
+            Self::ChangedMeanwhile => Code::ChangedMeanwhile,
+            Self::TooManyLinks => Code::TooManyLinks,
+            Self::TooManyTemplates => Code::TooManyTemplates,
             Self::TooManyTokens => Code::TooManyTokens,
             Self::TooManySessions => Code::TooManySessions,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
@@ -149,6 +155,16 @@ impl Problem {
                 "Patients gave their consent to this number. Another number is another practice.".into()
             }
             Self::NumberTaken => "Another practice or a patient has this number.".into(),
+            Self::ChangedMeanwhile => {
+                "Somebody else changed it, or it is there or not there against what If-Match or If-None-Match says. \
+                 Read it again, and decide on what it is."
+                    .into()
+            }
+            Self::TooManyLinks => format!(
+                "A number is linked to at most {PATIENTS_LINKED_MAX} patients, and a patient to at most {PHONES_LINKED_MAX} numbers. \
+                 Take a link back first."
+            ),
+            Self::TooManyTemplates => format!("A practice has at most {TEMPLATES_MAX} templates. Remove one first."),
             Self::TooManyTokens => format!("A practice has at most {TOKENS_MAX} tokens. Revoke one first."),
             Self::TooManySessions => format!("A practice has at most {SESSIONS_MAX} sessions at once."),
             Self::IdempotencyKeyReused => {
@@ -193,6 +209,8 @@ fn code_of(refusal: Refusal) -> Code {
         Refusal::NotOrphaned => Code::AuthorMaySend,
         Refusal::NotHeld => Code::NotHeld,
         Refusal::OptedInSince => Code::OptedInSince,
+        Refusal::ChangedMeanwhile => Code::ChangedMeanwhile,
+        Refusal::TooManyNotes { .. } => Code::TooManyNotes,
     }
 }
 
@@ -220,6 +238,8 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
             "Only a text that is held because its author may no longer text patients is sent so. Its status says what it is.".into()
         }
         Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
+        Refusal::ChangedMeanwhile => Problem::ChangedMeanwhile.detail(),
+        Refusal::TooManyNotes { max } => format!("A conversation has at most {max} notes."),
         Refusal::OptedInSince => "The patient texted that they want texts, after what this is about.".into(),
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",
@@ -328,10 +348,18 @@ impl From<RecordsError> for Problem {
         match error {
             RecordsError::NumberFixed => Self::NumberFixed,
             RecordsError::NumberTaken => Self::NumberTaken,
+            RecordsError::ChangedMeanwhile => Self::ChangedMeanwhile,
             RecordsError::PhoneIsPractices => {
                 Self::field("mobile_phone", "is a practice's own number; a practice can't text itself")
             }
-            RecordsError::UnknownPractice | RecordsError::UnknownStaff | RecordsError::UnknownToken => Self::NotFound,
+            RecordsError::UnknownPractice
+            | RecordsError::UnknownStaff
+            | RecordsError::UnknownPatient
+            | RecordsError::UnknownLink
+            | RecordsError::UnknownTemplate
+            | RecordsError::UnknownToken => Self::NotFound,
+            RecordsError::TooManyLinks => Self::TooManyLinks,
+            RecordsError::TooManyTemplates => Self::TooManyTemplates,
             RecordsError::TooManyTokens => Self::TooManyTokens,
             RecordsError::TooManySessions => Self::TooManySessions,
             RecordsError::Store(error) => error.into(),

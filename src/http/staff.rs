@@ -9,14 +9,17 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::bodies::StaffBody;
+use super::etag::Condition;
 use super::extract::{InPractice, Json, Path};
 use super::fields::read;
 use super::forms::Time;
 use super::operation::{OPERATION, Operation, body, created, ok};
+use super::parameters::CONDITIONS;
 use super::problem::{Code, Problem};
 use super::views::StaffView;
 use super::{Api, answer};
 use crate::domain::{StaffId, StaffMember};
+use crate::ports::Record;
 
 const NAME_MAX: usize = 80;
 
@@ -25,14 +28,17 @@ pub const PUT: Operation = Operation {
     group: "staff",
     summary: "Create a member of staff, or change what they may do",
     about: "A permission that is taken away is gone at once, on open event streams too.",
+    headers: CONDITIONS,
     takes: body::<StaffBody>(),
     answers: &[ok::<StaffView<'_>>("The member was changed"), created::<StaffView<'_>>("The member was created")],
+    refuses: &[Code::ChangedMeanwhile],
     ..OPERATION
 };
 pub async fn put(
     Given(api): Given<Arc<Api>>,
     InPractice(practice): InPractice,
     path: Path,
+    condition: Condition,
     Json(mut fields): Json,
 ) -> Result<Response, Problem> {
     let id = path.fresh("staff", StaffId::parse)?;
@@ -42,9 +48,34 @@ pub async fn put(
     fields.finish()?;
     let name = name.expect("a required field that is not there is a mistake that was told");
     let member = StaffMember { id, name, site_administrator, patient_text_administrator };
-    let put = api.records.put_staff(&practice.id, member.clone()).await?;
+    let over = condition.over({
+        let (api, practice) = (Arc::clone(&api), practice.id.clone());
+        move |there| {
+            let Record::Staff(_, there) = there else { return None };
+            Some(StaffView::tag(&api.tags, &practice, there))
+        }
+    });
+    let put = api.records.put_staff(&practice.id, member.clone(), over).await?;
     tracing::info!(practice = %practice.id, staff = %member.id, ?put, site_administrator, patient_text_administrator, "staff were put");
-    Ok(answer::put(put, StaffView::of(&member)))
+    let tag = StaffView::tag(&api.tags, &practice.id, &member);
+    Ok(tag.on(answer::put(put, StaffView::of(&member))))
+}
+
+pub const GET: Operation = Operation {
+    id: "get_staff",
+    group: "staff",
+    summary: "A member of staff",
+    answers: &[ok::<StaffView<'_>>("The member")],
+    ..OPERATION
+};
+pub async fn get(
+    Given(api): Given<Arc<Api>>,
+    InPractice(practice): InPractice,
+    path: Path,
+) -> Result<Response, Problem> {
+    let id = path.existing("staff", StaffId::parse)?;
+    let member = api.records.staff_member(&practice.id, &id).ok_or(Problem::NotFound)?;
+    Ok(StaffView::tag(&api.tags, &practice.id, &member).on(answer::ok(StaffView::of(&member))))
 }
 
 #[derive(Serialize, JsonSchema)]

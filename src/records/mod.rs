@@ -1,8 +1,12 @@
-//! What the practice and the operator keep: practices, staff, patients, tokens. Read from memory, written to the store first.
+//! What the practice and the operator keep: practices, staff, patients, links, templates, tokens. Read from memory, written to the store first.
 
 mod cache;
+mod links;
 mod others;
+mod over;
+mod patients;
 mod search;
+mod templates;
 mod token;
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -16,11 +20,14 @@ use crate::domain::{
     BootId, Limits, Patient, PatientId, Phone, Policy, Practice, PracticeId, StaffId, StaffMember, Writings,
 };
 use crate::ports::{
-    CaughtUp, Clock, Practices, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, TokenRecord,
+    CaughtUp, Clock, Practices, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, TokenRecord,
 };
 use async_trait::async_trait;
 use cache::Cache;
+pub use links::{PATIENTS_LINKED_MAX, PHONES_LINKED_MAX, Person};
 use others::{Backlog, Looks};
+pub use over::Over;
+pub use templates::TEMPLATES_MAX;
 use token::Presented;
 
 /// Patients that one search answers with.
@@ -69,6 +76,9 @@ pub enum RecordsError {
     NumberFixed,
     #[error("the number is in use")]
     NumberTaken,
+    /// What it was to be put over is not what is there.
+    #[error("the record was changed meanwhile")]
+    ChangedMeanwhile,
     #[error("the phone is a practice's own number")]
     PhoneIsPractices,
     #[error("there is no such practice")]
@@ -77,6 +87,16 @@ pub enum RecordsError {
     UnknownStaff,
     #[error("there is no such token")]
     UnknownToken,
+    #[error("there is no such patient")]
+    UnknownPatient,
+    #[error("the phone is not linked to the patient")]
+    UnknownLink,
+    #[error("the phone is linked to {PATIENTS_LINKED_MAX} patients, or the patient to {PHONES_LINKED_MAX} phones")]
+    TooManyLinks,
+    #[error("there is no such template")]
+    UnknownTemplate,
+    #[error("the practice has {TEMPLATES_MAX} templates")]
+    TooManyTemplates,
     #[error("the practice has {TOKENS_MAX} tokens")]
     TooManyTokens,
     #[error("the practice has {SESSIONS_MAX} sessions")]
@@ -90,6 +110,7 @@ impl From<PutError> for RecordsError {
         match error {
             PutError::NumberTaken => Self::NumberTaken,
             PutError::NumberFixed => Self::NumberFixed,
+            PutError::ChangedMeanwhile => Self::ChangedMeanwhile,
             PutError::Store(error) => Self::Store(error),
         }
     }
@@ -146,10 +167,11 @@ impl Records {
         self.read().practices.values().cloned().collect()
     }
 
-    pub async fn put_practice(self: &Arc<Self>, practice: Practice) -> Result<Put, RecordsError> {
+    pub async fn put_practice(self: &Arc<Self>, practice: Practice, over: Over) -> Result<Put, RecordsError> {
         let records = Arc::clone(self);
         finished(async move {
             let mut memory = records.begin().await?;
+            let found = records.find(over, &RecordKey::Practice(practice.id.clone())).await?;
             let known = records.practice_as_stored(&practice.id).await?;
             if known.as_ref().is_some_and(|known| known.number != practice.number) {
                 return Err(RecordsError::NumberFixed);
@@ -157,7 +179,7 @@ impl Records {
             if known.is_none() && records.read().is_in_use(&practice.number) {
                 return Err(RecordsError::NumberTaken);
             }
-            records.write_down(&mut memory, Record::Practice(practice)).await?;
+            records.write_down(&mut memory, found, Record::Practice(practice)).await?;
             Ok(if known.is_some() { Put::Changed } else { Put::Created })
         })
         .await
@@ -174,13 +196,19 @@ impl Records {
         self.read().staff.get(practice).into_iter().flat_map(|staff| staff.values().cloned()).collect()
     }
 
-    pub async fn put_staff(self: &Arc<Self>, practice: &PracticeId, member: StaffMember) -> Result<Put, RecordsError> {
+    pub async fn put_staff(
+        self: &Arc<Self>,
+        practice: &PracticeId,
+        member: StaffMember,
+        over: Over,
+    ) -> Result<Put, RecordsError> {
         let (records, practice) = (Arc::clone(self), practice.clone());
         finished(async move {
             let mut memory = records.begin().await?;
             records.practice(&practice).ok_or(RecordsError::UnknownPractice)?;
+            let found = records.find(over, &RecordKey::Staff(practice.clone(), member.id.clone())).await?;
             let known = records.staff_member(&practice, &member.id);
-            records.write_down(&mut memory, Record::Staff(practice, member)).await?;
+            records.write_down(&mut memory, found, Record::Staff(practice, member)).await?;
             records.permissions.send_replace(());
             Ok(if known.is_some() { Put::Changed } else { Put::Created })
         })
@@ -193,12 +221,8 @@ impl Records {
         self.read().patients.get(practice)?.by_id(id)
     }
 
-    /// Everybody in the practice's records who has this phone, by id.
-    pub fn patients_with(&self, practice: &PracticeId, phone: &Phone) -> Vec<Arc<Patient>> {
-        self.read().patients.get(practice).map(|patients| patients.with(phone)).unwrap_or_default()
-    }
-
-    /// The first [`SEARCH_MAX`] patients that every word of the query fits, by last and first name.
+    /// The first [`SEARCH_MAX`] patients that every word of the query fits: those whom it fits whole first, by last and first
+    /// name.
     pub fn search(&self, practice: &PracticeId, query: &str) -> Vec<Arc<Patient>> {
         let query = search::Query::parse(query);
         let cache = self.read();
@@ -206,7 +230,12 @@ impl Records {
         patients.search(&query, SEARCH_MAX)
     }
 
-    pub async fn put_patient(self: &Arc<Self>, practice: &PracticeId, patient: Patient) -> Result<Put, RecordsError> {
+    pub async fn put_patient(
+        self: &Arc<Self>,
+        practice: &PracticeId,
+        patient: Patient,
+        over: Over,
+    ) -> Result<Put, RecordsError> {
         let (records, practice) = (Arc::clone(self), practice.clone());
         finished(async move {
             let mut memory = records.begin().await?;
@@ -214,12 +243,13 @@ impl Records {
             if records.owner(&patient.mobile_phone).is_some() {
                 return Err(RecordsError::PhoneIsPractices);
             }
+            let found = records.find(over, &RecordKey::Patient(practice.clone(), patient.id.clone())).await?;
             let known = records.patient(&practice, &patient.id);
             if known.as_deref() == Some(&patient) && records.is_level().await? {
                 // Who keeps patients in step with another system puts everybody again, every night.
                 return Ok(Put::Changed);
             }
-            records.write_down(&mut memory, Record::Patient(practice, patient)).await?;
+            records.write_down(&mut memory, found, Record::Patient(practice, patient)).await?;
             Ok(if known.is_some() { Put::Changed } else { Put::Created })
         })
         .await
@@ -362,10 +392,38 @@ impl Records {
         Ok(memory)
     }
 
-    async fn write_down(&self, memory: &mut Memory, record: Record) -> Result<(), RecordsError> {
+    /// Looks at what a put is made over, if that matters.
+    async fn find(&self, over: Over, key: &RecordKey) -> Result<Option<Stamp>, RecordsError> {
+        let is_it = match over {
+            Over::Anything => return Ok(None),
+            Over::Only(is_it) => is_it,
+        };
+        // What is in memory may be old where there are other daemons.
+        let (record, stamp) = self.store.stamped(key).await?;
+        if is_it(record.as_ref()) { Ok(Some(stamp)) } else { Err(RecordsError::ChangedMeanwhile) }
+    }
+
+    async fn write_down(&self, memory: &mut Memory, found: Option<Stamp>, record: Record) -> Result<(), RecordsError> {
         *memory = Memory::Doubtful;
-        self.store.put(vec![record.clone()]).await?;
+        let put = match found {
+            None => self.store.put(vec![record.clone()]).await,
+            Some(stamp) => self.store.put_over(&stamp, record.clone()).await,
+        };
+        if let Err(PutError::ChangedMeanwhile) = put {
+            // Nothing was written.
+            *memory = Memory::Exact;
+        }
+        put?;
         self.write().put(record);
+        self.counts_one();
+        *memory = Memory::Exact;
+        Ok(())
+    }
+
+    async fn strike_out(&self, memory: &mut Memory, key: &RecordKey) -> Result<(), RecordsError> {
+        *memory = Memory::Doubtful;
+        self.store.remove(key).await?;
+        self.write().remove(key);
         self.counts_one();
         *memory = Memory::Exact;
         Ok(())

@@ -8,6 +8,7 @@ mod accept;
 mod address;
 mod archive;
 mod copied;
+mod desk;
 mod keys;
 mod ledger;
 mod line;
@@ -34,12 +35,18 @@ use redis::{RedisResult, Value};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
+use super::cipher::Lookup;
 use super::record::{self, nanoseconds};
 use super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, answers_kept_since};
-use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq};
+use super::sought::{LOOKS_MAX, Sought};
+use crate::domain::note::Note;
+use crate::domain::{
+    BootId, ConversationId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq,
+};
 use crate::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Store, StoreError, Stored, Unread, Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart, KeptAnswer, News,
+    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored, Typing,
+    Unread, Version,
 };
 use copied::Copied;
 use keys::Of;
@@ -77,6 +84,14 @@ const RECORDS_PAGE: usize = 500;
 
 /// A page of a hash: names and values.
 type Page = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What became of records that were to be put or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    Yes,
+    /// Something else is there than what they were to be put over.
+    SomethingElseIsThere,
+}
 
 /// Redis, seen by one daemon.
 pub struct Redis {
@@ -175,21 +190,39 @@ impl Redis {
     }
 
     /// Puts or removes records of one practice.
-    async fn change_records(&self, practice: &PracticeId, rows: Vec<Row>) -> Result<(), StoreError> {
+    async fn change_records(&self, practice: &PracticeId, rows: Vec<Row>) -> Result<Changed, StoreError> {
         self.register(practice).await?;
         let of = Of(practice);
         let (records, totals) = (of.records(), of.totals());
         let (store, channel) = (&self.store, &self.channel);
-        self.line
+        let changed: bool = self
+            .line
             .ask(|mut wire| async move {
                 let mut script = PUT.key(records);
                 script.key(totals).arg(store).arg(SCHEMA).arg(channel).arg(rows.len());
                 for row in rows {
-                    script.arg(keys::hex(row.look_up)).arg(row.sealed).arg(row.news);
+                    let over = row.over();
+                    script.arg(keys::hex(row.look_up)).arg(row.sealed).arg(row.news).arg(over);
                 }
-                script.invoke_async::<()>(&mut wire).await
+                script.invoke_async(&mut wire).await
+            })
+            .await?;
+        Ok(if changed { Changed::Yes } else { Changed::SomethingElseIsThere })
+    }
+
+    async fn written_record(&self, key: &RecordKey, look_up: Lookup) -> Result<Option<Vec<u8>>, StoreError> {
+        let records = Of(key.practice()).records();
+        self.line
+            .ask(|mut wire| async move {
+                redis::cmd("HGET").arg(records).arg(keys::hex(look_up)).query_async(&mut wire).await
             })
             .await
+    }
+
+    fn row(&self, record: &Record, over: Option<Stamp>) -> Row {
+        let key = record.key();
+        let SealedRow { look_up, sealed } = SealedRow::of(&self.cipher, record);
+        Row { look_up, sealed, news: news::of_record(&self.cipher, self.daemon, key.practice(), &key), over }
     }
 
     async fn records_of(&self, practice: &PracticeId) -> Result<(u64, Vec<Record>), StoreError> {
@@ -365,27 +398,55 @@ impl Store for Redis {
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
-        let which = match filter {
-            InboxFilter::All => "all",
-            InboxFilter::Read => "read",
-            InboxFilter::Unread => "unread",
-        };
+    ) -> Result<InboxPart, StoreError> {
+        let sought = Sought::of(&self.cipher.lookups, practice, filter);
+        let of = Of(practice);
         let place = |cursor: InboxCursor| format!("{}{:016x}", keys::sortable_time(cursor.active_at), cursor.row);
         let before = before.map(place).unwrap_or_default();
-        let of = Of(practice);
-        let answer: Vec<Vec<u8>> = self
+        let answer: Vec<Value> = self
             .line
             .ask(|mut wire| async move {
-                let mut script = INBOX.key(of.inbox_read());
-                script.key(of.inbox_unread()).arg(which).arg(before).arg(limit);
+                let lists = desk::Lists::of(&of, &sought);
+                let mut script = INBOX.prepare_invoke();
+                for key in lists.walked.iter().chain(&lists.wanted).chain(&lists.unwanted) {
+                    script.key(key);
+                }
+                script.arg(lists.walked.len()).arg(lists.wanted.len()).arg(before).arg(limit).arg(LOOKS_MAX);
                 script.arg(of.conversations()).arg(of.threads()).invoke_async(&mut wire).await
             })
             .await?;
-        reads::inbox(&self.cipher, &answer)
+        reads::inbox(&self.cipher, answer)
+    }
+
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        let look_up = self.cipher.lookups.conversation(key);
+        let of = Of(&key.practice);
+        let (conversation, notes) = (of.conversation(look_up), of.notes(look_up));
+        let counted = notes.clone();
+        let (id, count): (Option<u64>, u64) = self
+            .line
+            .ask(|mut wire| async move {
+                let mut question = redis::pipe();
+                question.cmd("HGET").arg(conversation).arg("id").cmd("LLEN").arg(counted);
+                question.query_async(&mut wire).await
+            })
+            .await?;
+        // Notes are only ever added at the end: those before a number stay where they are.
+        let (Some(id), Some((first, last))) = (id, desk::range(count, before, limit)) else { return Ok(Vec::new()) };
+        let sealed: Vec<Vec<u8>> =
+            self.line
+                .ask(|mut wire| async move {
+                    redis::cmd("LRANGE").arg(notes).arg(first).arg(last).query_async(&mut wire).await
+                })
+                .await?;
+        let open =
+            |(index, sealed): (u64, Vec<u8>)| desk::note_at(&self.cipher, look_up, ConversationId(id), index, &sealed);
+        let mut notes = (first..).zip(sealed).map(open).collect::<Result<Vec<_>, _>>()?;
+        notes.reverse();
+        Ok(notes)
     }
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -441,13 +502,7 @@ impl Store for Redis {
 
     async fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
         let look_up = self.cipher.lookups.record(key);
-        let records = Of(key.practice()).records();
-        let written: Option<Vec<u8>> = self
-            .line
-            .ask(|mut wire| async move {
-                redis::cmd("HGET").arg(records).arg(keys::hex(look_up)).query_async(&mut wire).await
-            })
-            .await?;
+        let written = self.written_record(key, look_up).await?;
         Ok(written.map(|written| reads::record(&self.cipher, look_up, &written)).transpose()?.map(|(_, record)| record))
     }
 
@@ -466,10 +521,7 @@ impl Store for Redis {
             if let Record::Practice(practice) = &record {
                 self.claim_number(practice).await?;
             }
-            let key = record.key();
-            let SealedRow { look_up, sealed } = SealedRow::of(&self.cipher, &record);
-            let news = news::of_record(&self.cipher, self.daemon, key.practice(), &key);
-            let row = Row { look_up, sealed, news };
+            let (key, row) = (record.key(), self.row(&record, None));
             match of_practices.iter_mut().find(|(practice, _)| practice == key.practice()) {
                 Some((_, rows)) => rows.push(row),
                 None => of_practices.push((key.practice().clone(), vec![row])),
@@ -481,10 +533,30 @@ impl Store for Redis {
         Ok(())
     }
 
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        let look_up = self.cipher.lookups.record(key);
+        let Some(written) = self.written_record(key, look_up).await? else { return Ok((None, Stamp::ABSENT)) };
+        let (_, record) = reads::record(&self.cipher, look_up, &written)?;
+        // No two seals are the same: what was sealed is its own stamp.
+        Ok((Some(record), Stamp(Some(reads::sealed_record(&written)?.into()))))
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        if let Record::Practice(practice) = &record {
+            self.claim_number(practice).await?;
+        }
+        let row = self.row(&record, Some(found.clone()));
+        match self.change_records(record.key().practice(), vec![row]).await? {
+            Changed::Yes => Ok(()),
+            Changed::SomethingElseIsThere => Err(PutError::ChangedMeanwhile),
+        }
+    }
+
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
         let look_up = self.cipher.lookups.record(key);
         let news = news::of_record(&self.cipher, self.daemon, key.practice(), key);
-        self.change_records(key.practice(), vec![Row { look_up, sealed: Vec::new(), news }]).await
+        self.change_records(key.practice(), vec![Row { look_up, sealed: Vec::new(), news, over: None }]).await?;
+        Ok(())
     }
 
     async fn set_aside(&self, letter: DeadLetter) -> Result<(), StoreError> {
@@ -522,6 +594,14 @@ impl Store for Redis {
 
     fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError> {
+        let news = news::of_typing(&self.cipher, self.daemon, typing);
+        let channel = &self.channel;
+        self.line
+            .ask(|mut wire| async move { redis::cmd("PUBLISH").arg(channel).arg(news).query_async::<()>(&mut wire).await })
+            .await
     }
 
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError> {

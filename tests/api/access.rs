@@ -26,6 +26,7 @@ impl Sample {
                 // Whoever is opted out gets no more texts, and the others of the table need somebody who does.
                 .replace("{patient}", if route.path.ends_with("/opt-out") { "otto" } else { "jane" })
                 .replace("{message}", message)
+                .replace("{template}", "reminder")
                 .replace("{phone}", &JANE.replace('+', "%2B"))
         };
         let (path, absent) = (filled("riverside"), filled("nowhere"));
@@ -34,11 +35,16 @@ impl Sample {
                 "name": "Riverside", "number": "+13035550100", "time_zone": "America/Denver", "contact": "303-555-0199",
             })),
             ("PUT", "{staff}") => Some(json!({"name": "Tex", "patient_text_administrator": true})),
+            ("PUT", "{patient}") if route.path.contains("/conversations/") => None,
             ("PUT", "{patient}") => Some(json!({
                 "first_name": "Jane", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
             })),
+            ("PUT", "{template}") => Some(json!({"name": "Reminder", "text": "See you, {first_name}"})),
+            ("POST", "render") => Some(json!({"patient": "jane"})),
             ("POST", "messages" | "preview") => Some(json!({"text": "Hello"})),
             ("POST", "resolve") => Some(json!({"decision": "sent"})),
+            ("PATCH", "{phone}") => Some(json!({"closed": true})),
+            ("POST", "notes") => Some(json!({"text": "call her son"})),
             ("POST", "hold") => Some(json!({"decision": "release"})),
             ("POST", "opt-out") => Some(json!({"reason": "asked at the desk"})),
             ("POST", "tokens") => Some(json!({"name": "backend"})),
@@ -328,6 +334,9 @@ fn the_table_lets_in_whom_the_interface_names() {
         "GET /readyz: Service, Anyone",
         "GET /metrics: Service, Anyone",
         "GET /openapi.json: Service, Anyone",
+        "GET /docs: Service, Anyone",
+        "GET /docs/errors: Service, Anyone",
+        "GET /docs/style.css: Service, Anyone",
         "GET : Service, Token",
         "PUT /{practice}: PracticeToBe, Operator",
         "GET /{practice}: Practice, Token",
@@ -336,6 +345,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "DELETE /{practice}/tokens/{token}: Practice, Operator",
         "PUT /{practice}/staff/{staff}: Practice, SiteAdministrator",
         "GET /{practice}/staff: Practice, SiteAdministrator",
+        "GET /{practice}/staff/{staff}: Practice, SiteAdministrator",
         "POST /{practice}/staff/{staff}/sessions: Practice, PracticeToken",
         "PUT /{practice}/patients/{patient}: Practice, PatientTextAdministrator",
         "GET /{practice}/patients: Practice, PatientTextAdministrator",
@@ -347,8 +357,23 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/patients/{patient}/messages/{message}/resolve: Practice, PatientTextAdministrator",
         "POST /{practice}/patients/{patient}/opt-out: Practice, PatientTextAdministrator",
         "POST /{practice}/preview: Practice, PatientTextAdministrator",
+        "PUT /{practice}/templates/{template}: Practice, PatientTextAdministrator",
+        "GET /{practice}/templates: Practice, PatientTextAdministrator",
+        "GET /{practice}/templates/{template}: Practice, PatientTextAdministrator",
+        "POST /{practice}/templates/{template}/render: Practice, PatientTextAdministrator",
+        "DELETE /{practice}/templates/{template}: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations/{phone}/messages: Practice, PatientTextAdministrator",
+        "GET /{practice}/conversations/{phone}/messages/{message}: Practice, PatientTextAdministrator",
+        "DELETE /{practice}/conversations/{phone}/messages/{message}: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/messages/{message}/resolve: Practice, PatientTextAdministrator",
+        "PUT /{practice}/conversations/{phone}/patients/{patient}: Practice, PatientTextAdministrator",
+        "DELETE /{practice}/conversations/{phone}/patients/{patient}: Practice, PatientTextAdministrator",
+        "GET /{practice}/conversations/{phone}: Practice, PatientTextAdministrator",
+        "PATCH /{practice}/conversations/{phone}: Practice, PatientTextAdministrator",
+        "GET /{practice}/conversations/{phone}/notes: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/notes: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/typing: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",

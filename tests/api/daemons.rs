@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::events::Stream;
 use super::world::{Call, JANE, OPERATOR, RIVERSIDE, TestClock, World};
 use crate::shared_store::{Shared, SharedStore};
 
@@ -133,6 +134,31 @@ async fn what_was_taken_back_at_one_daemon_is_gone_at_another_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_and_a_link_are_at_every_daemon_what_they_are_at_one() {
+    for loses_news in [false, true] {
+        let two = Two::start().await;
+        if loses_news {
+            two.lose_news();
+        }
+        let (unknown, template) =
+            ("/conversations/%2B13035550188", json!({"name": "Hello", "text": "Hi {first_name}"}));
+        two.a.receive("+13035550188", "Hi, it is Jane").await;
+        two.a.tex(Method::PUT, "/templates/hello").json(&template).send().await.expect(201);
+        two.a.tex(Method::PUT, &format!("{unknown}/patients/jane")).send().await.expect(201);
+        assert_eq!(two.b.get("/templates/hello").await["text"], "Hi {first_name}");
+        assert_eq!(two.b.get("/patients/jane").await["linked_phones"][0]["phone"], "+13035550188");
+        let there = json!({"text": "Is this you?", "phone": "+13035550188"});
+        let write = |world: &World| world.tex(Method::POST, "/patients/jane/messages").json(&there).send();
+        write(&two.b).await.expect(202);
+
+        two.b.tex(Method::DELETE, "/templates/hello").send().await.expect(204);
+        two.b.tex(Method::DELETE, &format!("{unknown}/patients/jane")).send().await.expect(204);
+        two.a.tex(Method::GET, "/templates/hello").send().await.problem(404, "not-found");
+        write(&two.a).await.problem(422, "invalid");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_draft_goes_to_the_phone_that_another_daemon_was_just_given() {
     let two = Two::start().await;
     two.lose_news();
@@ -251,4 +277,18 @@ async fn a_draft_at_one_daemon_and_a_start_at_another_meet() {
     }
     two.a.receive(JANE, "STOP").await;
     two.b.draft("jane", "are you there?").await.problem(409, "opted-out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_types_at_one_daemon_is_seen_by_those_who_look_on_at_another() {
+    let two = Two::start().await;
+    two.a.receive(JANE, "hello").await;
+    let mut stream = Stream::open(two.b.tex(Method::GET, "/events")).await;
+    stream.next().await.unwrap();
+    let types = format!("{RIVERSIDE}/conversations/%2B13035550123/typing");
+    assert_eq!(two.a.acting("amy", Method::POST, &types).send().await.status, 204);
+    let told = stream.next().await.unwrap();
+    assert_eq!((told.name.as_deref(), &told.data["staff"]), (Some("typing"), &json!("amy")));
+    let found = two.b.get("/conversations/%2B13035550123").await;
+    assert_eq!(found["typing"][0]["staff"], "amy");
 }

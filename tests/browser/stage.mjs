@@ -73,14 +73,16 @@ export class Stage {
     return answered(fetch(`${this.address}/demo.json`));
   }
 
-  // A member of staff who calls the API.
+  // A member of staff who calls the API. A demo that was started again has another token.
   async as(staff) {
-    const { practice, practice_token } = await this.told();
-    const call = (method) => (path, body) => answered(fetch(`${this.address}/v1/practices/${practice.id}${path}`, {
-      method,
-      headers: { Authorization: `Bearer ${practice_token}`, "Assent-Staff": staff, "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    }));
+    const call = (method) => async (path, body) => {
+      const { practice, practice_token } = await this.told();
+      return answered(fetch(`${this.address}/v1/practices/${practice.id}${path}`, {
+        method,
+        headers: { Authorization: `Bearer ${practice_token}`, "Assent-Staff": staff, "Content-Type": "application/json" },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      }));
+    };
     return { get: call("GET"), put: call("PUT"), post: call("POST"), patch: call("PATCH"), delete: call("DELETE") };
   }
 

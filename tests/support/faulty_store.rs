@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use assent::domain::note::Note;
 use assent::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use assent::ports::{
-    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeepError, KeptAnswer, Meters,
-    News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Store, StoreError,
-    Stored, Unread, Version, WebhookKey,
+    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart, KeepError, KeptAnswer,
+    Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Stamp, Store,
+    StoreError, Stored, Typing, Unread, Version, WebhookKey,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -165,11 +166,15 @@ impl Store for FaultyStore {
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
+    ) -> Result<InboxPart, StoreError> {
         self.up()?.inbox(practice, filter, before, limit).await
+    }
+
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        self.up()?.notes(key, before, limit).await
     }
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -206,6 +211,15 @@ impl Store for FaultyStore {
         Ok(self.answered(())?)
     }
 
+    async fn stamped(&self, key: &RecordKey) -> Result<(Option<Record>, Stamp), StoreError> {
+        self.up()?.stamped(key).await
+    }
+
+    async fn put_over(&self, found: &Stamp, record: Record) -> Result<(), PutError> {
+        self.up()?.put_over(found, record).await?;
+        Ok(self.answered(())?)
+    }
+
     async fn remove(&self, key: &RecordKey) -> Result<(), StoreError> {
         self.up()?.remove(key).await?;
         self.answered(())
@@ -229,6 +243,10 @@ impl Store for FaultyStore {
 
     fn news(&self) -> broadcast::Receiver<News> {
         self.inner.news()
+    }
+
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError> {
+        self.up()?.tell_typing(typing).await
     }
 
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError> {

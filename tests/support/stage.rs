@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use assent::domain::desk::{Rearrangement, Tag, Tags};
+use assent::domain::keyword::Language;
+use assent::domain::note::NoteText;
 use assent::domain::policy::BootId;
+use assent::domain::template::Words;
 use assent::domain::{
-    Body, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Limits, MessageId,
-    Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember,
-    Webhook, WebhookId, WebhookSecret, WebhookUrl,
+    Body, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Limits, Link,
+    MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId,
+    StaffMember, Template, TemplateId, Webhook, WebhookId, WebhookSecret, WebhookUrl,
 };
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, Fate, Heard, IdempotencyKey, InboxFilter, KeptAnswer, Lease,
@@ -177,8 +181,8 @@ pub async fn newest(store: &Arc<dyn Store>, key: &ConversationKey) -> Occurrence
 }
 
 pub async fn inbox(store: &Arc<dyn Store>, practice: &PracticeId, filter: InboxFilter) -> Vec<Phone> {
-    let rows = store.inbox(practice, filter, None, 100).await.unwrap();
-    rows.into_iter().map(|row| row.phone).collect()
+    let part = store.inbox(practice, &filter, None, 100).await.unwrap();
+    part.rows.into_iter().map(|row| row.phone).collect()
 }
 
 pub fn some_records() -> Vec<Record> {
@@ -206,11 +210,25 @@ pub fn some_records() -> Vec<Record> {
         expires_at: Some(at(5)),
         staff: Some(ana.id.clone()),
     };
+    let link = Link {
+        phone: Phone::parse("+13035550778").unwrap(),
+        patient: PatientId::parse("x1").unwrap(),
+        by: Some(StaffId::parse("x1").unwrap()),
+        at: at(3),
+    };
+    let template = Template {
+        id: TemplateId::parse("x1").unwrap(),
+        name: "Greeting".into(),
+        words: Words::parse("Hola {first_name}").unwrap(),
+        language: Language::Spanish,
+    };
     vec![
         Record::Practice((*policy(&us).practice).clone()),
         Record::Staff(us.clone(), ana),
-        Record::Patient(us, patient),
+        Record::Patient(us.clone(), patient),
         Record::Token(token),
+        Record::Template(us.clone(), template),
+        Record::Link(us.clone(), link),
         Record::Webhook(practice("riverside"), some_webhook()),
     ]
 }
@@ -287,9 +305,14 @@ pub async fn tell_canaries(store: &Arc<dyn Store>) {
     let mut talk = talk(store, key("riverside", 4321), "my knee hurts badly", at(1)).await;
     talk.hear(draft("Featherstone, your knee"), at(2)).await;
     talk.hear(text("STOP"), at(3)).await;
-    let mut commit = talk.decide(Event::ReadUpTo(Seq(u64::MAX)), at(4));
+    let mut commit = talk.decide(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(4));
     commit.idempotency = Some(kept(&talk, "my-own-key-8842"));
     talk.commit(commit).await.unwrap();
+    let text = NoteText::parse("my knee, says her son").unwrap();
+    talk.hear(Event::Noted { text, staff: None }, at(4)).await;
+    let tags = Tags::of(vec![Tag::parse("knee").unwrap()]).unwrap();
+    let change = Rearrangement { tags: Some(tags), ..Rearrangement::default() };
+    talk.hear(Event::Rearranged { change, seen: None }, at(4)).await;
     store.put(some_records()).await.unwrap();
     let key = WebhookKey { practice: practice("riverside"), serial: 7 };
     store.keep(&key, Version(0), &some_post(4321)).await.unwrap();

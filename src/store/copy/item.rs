@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::record::{self, nanoseconds};
 use crate::domain::ledger::Proof;
+use crate::domain::note::Note;
 use crate::domain::{ConversationKey, Entry, Message, Meter, PracticeId, Summary};
 use crate::ports::{Changed, KeptAnswer, Post, Record, Stored, Version, WebhookKey};
 
@@ -20,11 +21,12 @@ pub enum Kind {
     Meters,
     Proofs,
     Posts,
+    Notes,
 }
 
 impl Kind {
     /// In the order in which they are moved: what others belong to goes first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Records,
         Self::Conversations,
         Self::Messages,
@@ -35,6 +37,7 @@ impl Kind {
         Self::Meters,
         Self::Proofs,
         Self::Posts,
+        Self::Notes,
     ];
 
     /// For the operator, and for a target to remember how far it is.
@@ -50,6 +53,7 @@ impl Kind {
             Self::Meters => "meters",
             Self::Proofs => "proofs",
             Self::Posts => "posts of webhooks",
+            Self::Notes => "notes",
         }
     }
 
@@ -94,6 +98,8 @@ pub enum Item {
     Proof(Box<Proof>),
     /// What was posted to a webhook. Its place in the stream is one that the target's stream is past: the receiver hears of that.
     Post(WebhookKey, Box<Post>),
+    /// One that staff wrote down in a conversation.
+    Note(ConversationKey, Note),
 }
 
 impl Item {
@@ -103,6 +109,7 @@ impl Item {
             Self::Record(record) => Some(record.key().practice().clone()),
             Self::Conversation(moved) => Some(moved.stored.conversation.key.practice.clone()),
             Self::Message(conversation, _)
+            | Self::Note(conversation, _)
             | Self::Evidence { conversation, .. }
             | Self::Occurrence { conversation, .. } => Some(conversation.practice.clone()),
             Self::Answer { kept, .. } => Some(kept.conversation.practice.clone()),
@@ -171,6 +178,9 @@ impl Item {
             ],
             Self::Proof(proof) => vec![record::write_proof(proof), proof.link().0.to_vec()],
             Self::Post(key, post) => vec![record::write_post(key, post)],
+            Self::Note(conversation, note) => {
+                vec![record::write_key(conversation), note.id.to_string().into_bytes(), record::write_note(note)]
+            }
         }
     }
 }
@@ -181,5 +191,7 @@ fn change_in_words(change: Changed) -> String {
         Changed::MessageUpdated(seq) => format!("updated {}", seq.0),
         Changed::Consent => "consent".to_owned(),
         Changed::Unread => "unread".to_owned(),
+        Changed::Desk => "desk".to_owned(),
+        Changed::Note(number) => format!("note {number}"),
     }
 }

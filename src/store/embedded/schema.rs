@@ -10,11 +10,11 @@ use super::super::copy::Origin;
 use super::super::record::time;
 use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError, files};
-use super::{directory, ledger, posts};
+use super::{desk, directory, ledger, posts};
 use crate::ports::{OccurrenceId, RecordsVersion};
 
 /// The version of the tables below. A database with a later one is not opened.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 /// `ASNT`, so that another program's database is told apart.
 const APPLICATION: i64 = 0x4153_4e54;
 
@@ -162,6 +162,9 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     }
     if found.is_none_or(|found| found < 4) {
         change.execute_batch(posts::TABLE).map_err(opening.failed())?;
+    }
+    if found.is_none_or(|found| found < 5) {
+        change.execute_batch(desk::TABLES).map_err(opening.failed())?;
     }
     if found != Some(SCHEMA) {
         change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;

@@ -11,11 +11,12 @@ use super::super::record::nanoseconds;
 use super::super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, State, answers_kept_since, change_code};
 use super::super::writer::{self, Broken};
 use super::Bounds;
+use super::desk;
 use super::directory::Lock;
 use super::ledger::Notary;
-use super::{meters, posts};
+use super::{meters, posts, reads};
 use crate::domain::{Draw, Drawn, Unused};
-use crate::ports::{Clock, Commit, DeadLetter, Record, StoreError, Version};
+use crate::ports::{Clock, Commit, DeadLetter, Record, Stamp, StoreError, Version};
 
 /// Requests, and groups, after which the log is copied into the database. It bounds the log and the time that
 /// reading it back takes after a crash.
@@ -31,6 +32,7 @@ const PRUNED_MAX: i64 = 8_192;
 pub enum Request {
     Commit { practice: i64, commit: Box<SealedCommit> },
     Put(Vec<SealedRow>),
+    PutOver { found: Stamp, row: SealedRow },
     Remove(Lookup),
     SetAside { at: i64, letter: Vec<u8> },
     Draw { practice: i64, draw: Draw },
@@ -58,6 +60,10 @@ impl Request {
 
     pub fn put(cipher: &Cipher, records: &[Record]) -> Self {
         Self::Put(records.iter().map(|record| SealedRow::of(cipher, record)).collect())
+    }
+
+    pub fn put_over(cipher: &Cipher, found: &Stamp, record: &Record) -> Self {
+        Self::PutOver { found: found.clone(), row: SealedRow::of(cipher, record) }
     }
 
     pub fn set_aside(cipher: &Cipher, letter: &DeadLetter) -> Self {
@@ -247,16 +253,14 @@ impl Backend {
     fn apply(&self, request: &Request, now: Timestamp) -> rusqlite::Result<Answer> {
         match request {
             Request::Commit { practice, commit } => self.apply_commit(*practice, commit, now),
-            Request::Put(rows) => {
-                let mut put = self.sql(
-                    "INSERT INTO records (look_up, record) VALUES (?1, ?2)
-                     ON CONFLICT (look_up) DO UPDATE SET record = excluded.record",
-                )?;
-                for row in rows {
-                    put.execute((row.look_up.0, &row.sealed))?;
+            Request::Put(rows) => self.put(rows),
+            Request::PutOver { found, row } => {
+                let there = reads::sealed_record(&self.database, row.look_up)?;
+                if there.as_deref() == found.0.as_deref() {
+                    self.put(std::slice::from_ref(row))
+                } else {
+                    Ok(Answer::Conflict)
                 }
-                self.records_changed(rows.len())?;
-                Ok(Answer::Done)
             }
             Request::Remove(look_up) => {
                 self.sql("DELETE FROM records WHERE look_up = ?1")?.execute([look_up.0])?;
@@ -292,6 +296,18 @@ impl Backend {
         }
     }
 
+    fn put(&self, rows: &[SealedRow]) -> rusqlite::Result<Answer> {
+        let mut put = self.sql(
+            "INSERT INTO records (look_up, record) VALUES (?1, ?2)
+             ON CONFLICT (look_up) DO UPDATE SET record = excluded.record",
+        )?;
+        for row in rows {
+            put.execute((row.look_up.0, &row.sealed))?;
+        }
+        self.records_changed(rows.len())?;
+        Ok(Answer::Done)
+    }
+
     fn records_changed(&self, count: usize) -> rusqlite::Result<()> {
         self.sql(
             "INSERT INTO meta (name, value) VALUES ('records', ?1)
@@ -320,6 +336,7 @@ impl Backend {
             Some((row, _)) => self.update_conversation(row, commit)?,
             None => self.insert_conversation(practice, commit)?,
         };
+        desk::place(&self.database, conversation, commit.active_at, &commit.facets)?;
         for entry in &commit.entries {
             self.apply_entry(practice, conversation, commit, entry)?;
         }
@@ -434,6 +451,7 @@ impl Backend {
                 self.sql("INSERT INTO journal (conversation, version, place, entry) VALUES (?1, ?2, ?3, ?4)")?
                     .execute((conversation, (commit.expected + 1).cast_signed(), place.cast_signed(), entry))?;
             }
+            SealedEntry::Note(note) => desk::write_note(&self.database, conversation, note)?,
             SealedEntry::Proof(line) => self.notary.borrow_mut().enter(&self.database, practice, line)?,
         }
         Ok(())

@@ -9,6 +9,7 @@ use super::scripts::COMMIT;
 use super::wire::Wire;
 use super::{ANSWERS_FORGOTTEN_MS, EVENTS_KEPT, SCHEMA};
 use crate::domain::PracticeId;
+use crate::ports::Stamp;
 
 /// What the scripts need to know about who writes and to what.
 pub struct Writing<'a> {
@@ -51,6 +52,7 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         .key(of.all_conversations())
         .key(of.proofs(look_up))
         .key(of.ledger())
+        .key(of.notes(look_up))
         .arg(writing.store)
         .arg(SCHEMA)
         .arg(writing.newest_seen)
@@ -72,6 +74,8 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         .arg(EVENTS_KEPT)
         .arg(writing.channel)
         .arg(writing.news)
+        .arg(of.facets())
+        .arg(facets(&commit.facets))
         .arg(commit.entries.len())
         .arg(commit.changes.len());
     for entry in &commit.entries {
@@ -81,6 +85,7 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
             }
             SealedEntry::Updated(state) => script.arg("U").arg(state.seq).arg(written(state)),
             SealedEntry::Evidence { place, entry } => script.arg("E").arg(evidence(commit.expected + 1, *place, entry)),
+            SealedEntry::Note(note) => script.arg("N").arg(note.number).arg(&note.sealed),
             SealedEntry::Proof(line) => script.arg("L").arg(line.seq).arg(&line.signature).arg(&line.proof),
         };
     }
@@ -96,6 +101,11 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         2 => Committed::KeyTaken(redis::from_redis_value(next())?),
         _ => Committed::Yes { newest: redis::from_redis_value(next())? },
     })
+}
+
+/// What a conversation is found by, a space before each.
+pub fn facets(facets: &[i64]) -> String {
+    facets.iter().map(|facet| format!(" {}", keys::facet(*facet))).collect()
 }
 
 /// What of a message never changes.
@@ -117,10 +127,21 @@ pub fn evidence(version: u64, place: u64, entry: &[u8]) -> Vec<u8> {
     [format!("{version} {place}\n").as_bytes(), entry].concat()
 }
 
-/// A record that is put, or one that is removed: its look-up, what is written (nothing for one that is removed), and
-/// what the others hear of it.
+/// A record that is put, or one that is removed: its look-up, what is written (nothing for one that is removed),
+/// what the others hear of it, and what it is put over, if not over whatever is there.
 pub struct Row {
     pub look_up: Lookup,
     pub sealed: Vec<u8>,
     pub news: Vec<u8>,
+    pub over: Option<Stamp>,
+}
+
+impl Row {
+    /// What is to be there, as the script takes it.
+    pub fn over(&self) -> Vec<u8> {
+        match &self.over {
+            None => b"*".to_vec(),
+            Some(Stamp(found)) => [b"=", found.as_deref().unwrap_or_default()].concat(),
+        }
+    }
 }

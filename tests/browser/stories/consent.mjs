@@ -14,7 +14,7 @@ export async function play(stage, step) {
 
   await step("STOP opts the patient out, with a confirmation on the phone", async () => {
     await text(desk, "STOP");
-    await consentIs(desk, /^Opted out since .*: they must text START to \+1\d{10}$/);
+    await consentIs(desk, /^Opted out since .*: they can text START to \+1 303 555 0100$/);
     await sees(bubble(desk, /opted out/i));
     await sees(desk.locator("#thread .system[data-kind=opt_out_confirmation]"));
   });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { JAMES, ROSA, messages, opens, optedIn, until } from "../scene.mjs";
 import { picture } from "../stage.mjs";
-import { bubble, consentIs, draft, focused, gone, sees, signIn, statusIs, write } from "../words.mjs";
+import { INVITATION, bubble, consentIs, draft, focused, gone, sees, signIn, statusIs, write } from "../words.mjs";
 
 const MAY_HAVE_GONE_OUT = "May or may not have gone out. Ask the patient before you write it again.";
 const ours = (page, words) => page.locator("#thread .ours", { hasText: words });
@@ -61,6 +61,8 @@ export async function play(stage, step) {
       await write(desk, JAMES.name, words);
       await statusIs(desk, words, "Pending: waits for the patient’s YES");
     }
+    // Only who was asked can answer YES; the carrier is back a little later.
+    await sees(bubble(desk, INVITATION));
     const alex = await stage.as("alex");
     await signIn(desk, "Maria Lopez");
     await alex.put("/staff/sam", { name: "Sam Chen", site_administrator: false, patient_text_administrator: false });

@@ -112,7 +112,8 @@ export async function play(stage, step) {
     for (const page of [desk, other]) {
       await sees(page.locator("#tab-prm .red-dot"));
       await sees(page.getByRole("tab", { name: /^PRM, \d+ unread texts?$/ }));
-      await page.waitForFunction(() => /unread text/.test(document.title), null, { timeout: WAIT_MS });
+      await page.waitForFunction(() => /^\(\d+\) \d+ unread texts? · /.test(document.title), null, { timeout: WAIT_MS });
+      await sees(page.locator("#tab-icon[href='/console/icon-unread.svg']"), "attached");
     }
     await picture(desk, "red-dot");
   });
@@ -130,6 +131,8 @@ export async function play(stage, step) {
     for (const page of [desk, other]) {
       await gone(page.locator("#tab-prm .red-dot"));
       await sees(page.getByRole("tab", { name: "PRM", exact: true }));
+      assert.equal(await page.title(), "Stride");
+      await sees(page.locator("#tab-icon[href='/console/icon.svg']"), "attached");
     }
   });
 
