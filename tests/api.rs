@@ -23,6 +23,7 @@ mod api {
     mod hours;
     mod inbox;
     mod limits;
+    mod links;
     mod messages;
     mod outage;
     mod patients;
@@ -30,6 +31,7 @@ mod api {
     mod privacy;
     mod problems;
     mod specification;
+    mod templates;
     mod texts;
     mod world;
 }

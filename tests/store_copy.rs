@@ -109,7 +109,7 @@ async fn a_copy_is_sealed_with_keys_of_its_own() {
     let refused = open_at(&scene.sealed_with("b", "other.key")).await.err().unwrap();
     assert!(matches!(refused, OpenError::WrongKey { .. }), "{refused}");
     let store = open_at(&sealed).await.unwrap();
-    assert_eq!(store.records().await.unwrap().0.len(), 3 * PRACTICES.len());
+    assert_eq!(store.records().await.unwrap().0.len(), 5 * PRACTICES.len());
 
     let refused =
         copy(&scene.location("a"), &scene.sealed_with("b", "other.key"), &StoppedClock, &mut |_| {}).await.unwrap_err();
@@ -213,6 +213,6 @@ async fn a_store_on_which_a_daemon_runs_is_not_copied() {
     daemon.terminate().await;
     let (code, told, _) = said(&command.output().unwrap());
     assert_eq!(code, Some(0));
-    assert_eq!(told.lines().filter(|line| line.ends_with("  0  ok")).count(), 9, "{told}");
+    assert_eq!(told.lines().filter(|line| line.ends_with("  0  ok")).count(), 10, "{told}");
     assert!(told.contains("run a daemon on one of the two only"), "{told}");
 }
