@@ -16,6 +16,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::note::NoteText;
 use crate::domain::policy::BootId;
 use crate::domain::{
     Body, Conversation, ConversationId, ConversationKey, DayBudget, Days, Draft, Draw, Event, Fingerprint, Form,
@@ -245,7 +246,8 @@ async fn fill(store: &Arc<dyn Store>) {
             preferences: Default::default(),
             send_at: None,
         });
-        for (version, event) in (0..).zip([draft, text("yes", line), text("stop", line + 100)]) {
+        let note = Event::Noted { text: NoteText::parse("call her son").unwrap(), staff: None };
+        for (version, event) in (0..).zip([draft, text("yes", line), text("stop", line + 100), note]) {
             let decision = now.handle(event, StoppedClock.now(), &policy);
             let message = MessageId { conversation: now.id, seq: Seq(1) };
             let kept = KeptAnswer {
