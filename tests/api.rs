@@ -14,6 +14,8 @@ mod specification;
 
 mod api {
     mod access;
+    mod audit;
+    mod bad_inputs;
     mod consent;
     mod daemons;
     mod decisions;
@@ -29,6 +31,7 @@ mod api {
     mod preview;
     mod privacy;
     mod problems;
+    mod sessions;
     mod specification;
     mod texts;
     mod world;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::world::{Answer, Call, JANE, OPERATOR, RIVERSIDE, World};
 
 /// A route with something in the places of its names.
-struct Sample {
-    route: Route,
-    path: String,
+pub(super) struct Sample {
+    pub(super) route: Route,
+    pub(super) path: String,
     absent: String,
     body: Option<Value>,
 }
@@ -47,7 +47,7 @@ impl Sample {
         Self { route, path, absent, body }
     }
 
-    fn call(&self, call: impl Fn(Method, &str) -> Call, path: &str) -> Call {
+    pub(super) fn call(&self, call: impl Fn(Method, &str) -> Call, path: &str) -> Call {
         let call = call(self.route.method.clone(), path);
         match &self.body {
             Some(body) => call.json(body),
@@ -60,7 +60,7 @@ impl Sample {
     }
 }
 
-async fn samples(world: &World) -> Vec<Sample> {
+pub(super) async fn samples(world: &World) -> Vec<Sample> {
     world.put_patient("otto", "Otto", "Outis", "+13035550177").await;
     let message = world.draft("jane", "hello").await.expect(202)["id"].as_str().unwrap().to_owned();
     // To be revoked; the world's own token is still needed.
@@ -73,7 +73,7 @@ async fn samples(world: &World) -> Vec<Sample> {
 type Caller<'a> = Box<dyn Fn(Method, &str) -> Call + 'a>;
 
 /// The answer's head; an event stream has no end to wait for.
-async fn head(call: Call) -> Answer {
+pub(super) async fn head(call: Call) -> Answer {
     let response = call.stream().await;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let is_stream = headers.get("content-type").is_some_and(|value| value == "text/event-stream");
@@ -144,7 +144,7 @@ async fn another_practices_path_is_an_absent_one_whatever_else_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_asks_for_its_permission() {
-    use Permission::{Anyone, Operator, PatientTextAdministrator, PracticeToken, SiteAdministrator, Token};
+    use Permission::{Anyone, Operator, PatientTextAdministrator, PracticeToken, Session, SiteAdministrator, Token};
     let world = World::start().await;
     for sample in samples(&world).await {
         let session = world.new_session("amy").await;
@@ -177,6 +177,7 @@ async fn every_route_asks_for_its_permission() {
                 ],
             ),
             Operator => ("not-operator", &["operator", "operator as nil"]),
+            Session => ("not-session", &["session of amy", "session of nil"]),
             PracticeToken => {
                 ("not-practice-token", &["operator", "operator as nil", "practice", "amy", "tex", "ada", "nil"])
             }
@@ -328,6 +329,9 @@ fn the_table_lets_in_whom_the_interface_names() {
         "GET /readyz: Service, Anyone",
         "GET /metrics: Service, Anyone",
         "GET /openapi.json: Service, Anyone",
+        "POST /v1/session: Service, Session",
+        "GET /v1/session: Service, Session",
+        "DELETE /v1/session: Service, Session",
         "GET : Service, Token",
         "PUT /{practice}: PracticeToBe, Operator",
         "GET /{practice}: Practice, Token",
@@ -355,6 +359,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",
         "GET /{practice}/unread: Practice, PatientTextAdministrator",
         "GET /{practice}/events: Practice, PatientTextAdministrator",
+        "GET /{practice}/audit: Practice, SiteAdministrator",
     ];
     assert_eq!(found, expected);
 }

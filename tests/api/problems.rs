@@ -105,7 +105,7 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_401_without_a_token_and_404_with_one() {
     let world = World::start().await;
-    for path in ["/", "/v1", "/v2/practices", "/v1/practices/riverside/audit", "/v1/practices/riverside/"] {
+    for path in ["/", "/v1", "/v2/practices", "/v1/practices/riverside/audits", "/v1/practices/riverside/"] {
         world.call(Method::GET, path).send().await.problem(401, "not-authenticated");
         world.tex(Method::GET, "/x").send().await.problem(404, "not-found");
         world.operator(Method::GET, path).send().await.problem(404, "not-found");
