@@ -6,7 +6,10 @@
 
 use schemars::JsonSchema;
 
-use super::forms::{Day, LINE_PATTERN, LanguageCode, Opening, PhoneNumber, Time, TimeOfDay, TimeZoneName};
+use super::forms::{
+    Day, LINE_PATTERN, LanguageCode, Opening, PhoneNumber, TEXT_PATTERN, Time, TimeOfDay, TimeZoneName, Wording,
+};
+use crate::domain::{SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
 /// A practice, as its operator puts it.
 #[derive(JsonSchema)]
@@ -15,21 +18,22 @@ pub struct PracticeBody {
     #[schemars(length(min = 1, max = 60), regex(pattern = LINE_PATTERN), example = &"Riverside Physical Therapy")]
     name: String,
     /// Its texting number. It stays.
-    #[schemars(with = "PhoneNumber", example = &"+13035550100")]
-    number: String,
-    #[schemars(with = "TimeZoneName")]
-    time_zone: String,
+    #[schemars(example = &"+13035550100")]
+    number: PhoneNumber,
+    time_zone: TimeZoneName,
     /// Whom patients can call.
     #[schemars(length(min = 1, max = 60), regex(pattern = LINE_PATTERN), example = &"303-555-0199")]
     contact: String,
-    /// Left out it is 75.
+    #[serde(default = "per_minute")]
     #[schemars(range(min = 1, max = 100_000_000), example = 75)]
-    segments_per_minute: Option<u32>,
-    /// `null` is no limit; left out it is 2000.
+    segments_per_minute: u32,
+    /// `null` is no limit.
+    #[serde(default = "per_day")]
     #[schemars(range(min = 1, max = 1_000_000_000), example = 2000)]
     segments_per_day: Option<u32>,
     /// What Assent writes itself, in the practice's own wordings.
-    texts: Option<TextsBody>,
+    #[serde(default)]
+    texts: TextsBody,
     /// The part of the day in which texts wait; `null` is none.
     quiet_hours: Option<QuietBody>,
     /// When the practice is open; `null` is never told to patients.
@@ -37,38 +41,41 @@ pub struct PracticeBody {
 }
 
 /// Wordings by what they are for. What is left out is worded as by default.
-#[derive(JsonSchema)]
+#[derive(Default, JsonSchema)]
 #[schemars(rename = "Texts", deny_unknown_fields, example = serde_json::json!({
     "help": {"en": "{practice}: call {contact}. Reply STOP to opt out."},
 }))]
 pub struct TextsBody {
-    invitation: Option<WordingBody>,
-    opt_out_confirmation: Option<WordingBody>,
-    start_confirmation: Option<WordingBody>,
-    help: Option<WordingBody>,
-    after_hours: Option<WordingBody>,
+    #[serde(default)]
+    invitation: WordingBody,
+    #[serde(default)]
+    opt_out_confirmation: WordingBody,
+    #[serde(default)]
+    start_confirmation: WordingBody,
+    #[serde(default)]
+    help: WordingBody,
+    #[serde(default)]
+    after_hours: WordingBody,
 }
 
 /// A wording in each language. It may have the fields `{practice}` and `{contact}`.
-#[derive(JsonSchema)]
+#[derive(Default, JsonSchema)]
 #[schemars(rename = "Wordings", deny_unknown_fields, example = serde_json::json!({
     "en": "{practice}: call {contact}. Reply STOP to opt out.",
 }))]
 pub struct WordingBody {
-    #[schemars(length(min = 1, max = 600), regex(pattern = LINE_PATTERN))]
-    en: Option<String>,
-    #[schemars(length(min = 1, max = 600), regex(pattern = LINE_PATTERN))]
-    es: Option<String>,
+    #[serde(default)]
+    en: Wording,
+    #[serde(default)]
+    es: Wording,
 }
 
 /// From when to when it is quiet, by the patient's clock.
 #[derive(JsonSchema)]
 #[schemars(rename = "QuietHoursToPut", deny_unknown_fields, example = serde_json::json!({"from": "21:00", "to": "08:00"}))]
 pub struct QuietBody {
-    #[schemars(with = "TimeOfDay")]
-    from: String,
-    #[schemars(with = "TimeOfDay")]
-    to: String,
+    from: TimeOfDay,
+    to: TimeOfDay,
 }
 
 /// The hours of each day of the week. A day that is left out is closed.
@@ -77,20 +84,20 @@ pub struct QuietBody {
     "monday": ["08:00-12:00", "13:00-17:00"], "tuesday": ["08:00-17:00"],
 }))]
 pub struct OfficeBody {
-    #[schemars(with = "Option<Vec<Opening>>")]
-    monday: Vec<String>,
-    #[schemars(with = "Option<Vec<Opening>>")]
-    tuesday: Vec<String>,
-    #[schemars(with = "Option<Vec<Opening>>")]
-    wednesday: Vec<String>,
-    #[schemars(with = "Option<Vec<Opening>>")]
-    thursday: Vec<String>,
-    #[schemars(with = "Option<Vec<Opening>>")]
-    friday: Vec<String>,
-    #[schemars(with = "Option<Vec<Opening>>")]
-    saturday: Vec<String>,
-    #[schemars(with = "Option<Vec<Opening>>")]
-    sunday: Vec<String>,
+    #[serde(default)]
+    monday: Vec<Opening>,
+    #[serde(default)]
+    tuesday: Vec<Opening>,
+    #[serde(default)]
+    wednesday: Vec<Opening>,
+    #[serde(default)]
+    thursday: Vec<Opening>,
+    #[serde(default)]
+    friday: Vec<Opening>,
+    #[serde(default)]
+    saturday: Vec<Opening>,
+    #[serde(default)]
+    sunday: Vec<Opening>,
 }
 
 /// A token to be made.
@@ -125,17 +132,13 @@ pub struct PatientBody {
     #[schemars(length(min = 1, max = 80), regex(pattern = LINE_PATTERN), example = &"Martinez")]
     last_name: String,
     /// Not before 1900, and not in the future.
-    #[schemars(with = "Day")]
-    date_of_birth: String,
-    #[schemars(with = "PhoneNumber")]
-    mobile_phone: String,
+    date_of_birth: Day,
+    mobile_phone: PhoneNumber,
     /// Left out it is `en`.
     #[serde(default)]
-    #[schemars(with = "LanguageCode")]
-    language: String,
+    language: LanguageCode,
     /// Where the patient lives; `null` is where the practice is.
-    #[schemars(with = "Option<TimeZoneName>")]
-    time_zone: Option<String>,
+    time_zone: Option<TimeZoneName>,
 }
 
 /// A text to a patient. It waits for consent, for `send_at`, and for quiet hours to end.
@@ -143,11 +146,10 @@ pub struct PatientBody {
 #[schemars(rename = "TextToSend", deny_unknown_fields)]
 pub struct SendBody {
     /// Of at most as many segments as the carrier takes: ten unless it is configured otherwise.
-    #[schemars(length(min = 1), example = &"Hi Rosa, see you Tuesday at 3?")]
+    #[schemars(length(min = 1), regex(pattern = TEXT_PATTERN), example = &"Hi Rosa, see you Tuesday at 3?")]
     text: String,
     /// Within a year. A time that has passed is now, and so is `null`.
-    #[schemars(with = "Option<Time>")]
-    send_at: Option<String>,
+    send_at: Option<Time>,
 }
 
 /// What is to become of a text.
@@ -179,6 +181,15 @@ pub struct HoldBody {
 #[derive(JsonSchema)]
 #[schemars(rename = "TextToPreview", deny_unknown_fields)]
 pub struct PreviewBody {
-    #[schemars(length(min = 1), example = &"Hi Rosa \u{2014} see you Tuesday?")]
+    #[schemars(length(min = 1), regex(pattern = TEXT_PATTERN), example = &"Hi Rosa \u{2014} see you Tuesday?")]
     text: String,
+}
+
+fn per_minute() -> u32 {
+    SEGMENTS_PER_MINUTE_DEFAULT.get()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the field may be null")]
+fn per_day() -> Option<u32> {
+    Some(SEGMENTS_PER_DAY_DEFAULT.get())
 }

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::domain::texts::WORDING_CHARS_MAX;
 use crate::domain::{Mark, Status};
 
 /// One form: its name, and its JSON Schema.
 macro_rules! form {
     ($(#[$doc:meta])* $name:ident, $schema:expr) => {
         $(#[$doc])*
+        #[derive(Default)]
         pub struct $name;
 
         impl JsonSchema for $name {
@@ -32,7 +34,9 @@ macro_rules! form {
 pub const ID_PATTERN: &str = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";
 pub const PHONE_PATTERN: &str = "^\\+[1-9][0-9]{7,14}$";
 pub const MESSAGE_PATTERN: &str = "^[0-9a-f]{16}-[0-9]+$";
-/// One line that is not blank.
+/// No control characters but line ends.
+pub const TEXT_PATTERN: &str = "^[^\\u0000-\\u0009\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]*$";
+/// One line.
 pub const LINE_PATTERN: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 
 form! {
@@ -67,6 +71,13 @@ form! {
 form! {
     /// The place where a list goes on.
     Place, json_schema!({"type": "string", "examples": ["AAAAAAAAAAKBRDiaUEmG5g"]})
+}
+form! {
+    /// What a practice has Assent write.
+    Wording, json_schema!({
+        "type": "string", "minLength": 1, "maxLength": WORDING_CHARS_MAX, "pattern": LINE_PATTERN,
+        "examples": ["{practice}: call {contact}. Reply STOP to opt out."],
+    })
 }
 form! {
     /// The language of a text of ours.

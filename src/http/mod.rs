@@ -141,6 +141,9 @@ pub fn routes() -> Vec<Route> {
         route(&get,    "/readyz",  Service, Anyone, health::ready, health::READY),
         route(&get,    "/metrics", Service, Anyone, health::metrics, health::METRICS),
         route(&get,    "/openapi.json", Service, Anyone, openapi::describe, openapi::DESCRIBE),
+        route(&get,    "/docs",           Service, Anyone, docs::calls,  docs::CALLS),
+        route(&get,    "/docs/errors",    Service, Anyone, docs::errors, docs::ERRORS),
+        route(&get,    "/docs/style.css", Service, Anyone, docs::style,  docs::STYLE),
 
         route(&post,   "/v1/session", Service, Session, session::create, session::CREATE),
         route(&get,    "/v1/session", Service, Session, session::get, session::GET),

@@ -157,9 +157,53 @@ async fn a_body_has_the_fields_that_the_description_names_and_no_others() {
         for name in schema["properties"].as_object().unwrap().keys() {
             let mut body = taken["example"].clone();
             body[name] = json!([[]]);
-            let errors = wrong(body).await;
+            let errors = wrong(body.clone()).await;
             let is_told = told(&errors, name, None);
             assert!(is_told, "{place}: {name} is said to be a field: {errors}");
+            // `null` is what the description says that it is: nothing, or a mistake.
+            body[name] = Value::Null;
+            let property = &schema["properties"][name];
+            let may_be_null = property["type"]
+                .as_array()
+                .or(property["anyOf"].as_array())
+                .is_some_and(|choices| choices.iter().any(|choice| *choice == "null" || choice["type"] == "null"));
+            // What is wrong besides makes sure that nothing is done.
+            body["surprise"] = json!(1);
+            let errors = wrong(body).await;
+            assert_eq!(told(&errors, name, None), !may_be_null, "{place}: {name} as null: {errors}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_name_every_call_and_code_and_load_nothing_from_elsewhere() {
+    let world = World::start().await;
+    let calls = world.call(Method::GET, "/docs").send().await;
+    assert_eq!(calls.header("content-type"), "text/html; charset=utf-8");
+    for (place, operation) in operations() {
+        let id = operation["operationId"].as_str().unwrap();
+        assert_eq!(calls.text.matches(&format!("id=\"{id}\"")).count(), 1, "{place}");
+        assert!(calls.text.contains(&format!("href=\"#{id}\"")), "{place}");
+    }
+    let errors = world.call(Method::GET, "/docs/errors").send().await;
+    for code in assent::http::Code::ALL {
+        let place = code.explained_at();
+        let name = place.strip_prefix("/docs/errors#").unwrap();
+        assert_eq!(errors.text.matches(&format!("<section id=\"{name}\">")).count(), 1, "{name}");
+    }
+    for page in [&calls.text, &errors.text] {
+        for foreign in ["<script", "src=", "style=", "http://", "https://", "//cdn"] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        // Every link within the pages leads somewhere.
+        for to in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            let is_there = match to.split_once('#') {
+                Some(("", place)) => page.contains(&format!("id=\"{place}\"")),
+                Some(("/docs/errors", place)) => errors.text.contains(&format!("id=\"{place}\"")),
+                Some(_) => false,
+                None => world.call(Method::GET, to).send().await.status == 200,
+            };
+            assert!(is_there, "{to}");
         }
     }
 }

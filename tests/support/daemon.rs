@@ -289,6 +289,10 @@ impl Stride {
         stride
     }
 
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same UI at another daemon.
     pub fn at(&self, daemon: &Running) -> Self {
         Self { client: self.client.clone(), address: Mutex::new(daemon.address), token: self.token.clone() }

@@ -1,0 +1,54 @@
+//! Schemathesis calls the API in every way that the specification lets it think of, right ones and wrong ones, and looks for
+//! answers that it does not say.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::addresses::Addresses;
+use crate::daemon::OPERATOR;
+use crate::{ROSA, Set, VENV, installed, succeeds};
+
+/// Seconds that it may go on; the table of what it tries first is done by then.
+const SECONDS: u32 = 60;
+/// A stream has no end to wait for.
+const STREAM: &str = "stream_events";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_answers_nothing_that_the_specification_does_not_say() {
+    let set = Set::up().await;
+    let text = set.stride.call(Method::POST, "/patients/rosa/messages", &json!({"text": "hello"})).await.unwrap();
+    let message = text.is(202)["id"].as_str().unwrap().to_owned();
+    set.rosa_texts("please take me off your list").await;
+
+    let made = tempfile::tempdir().unwrap();
+    let config = made.path().join("schemathesis.toml");
+    let parameters: String = [
+        ("take_back_message", "message", message.as_str()),
+        ("resolve_message", "message", &message),
+        ("settle_hold", "phone", ROSA),
+        ("mark_read", "phone", ROSA),
+    ]
+    .map(|(operation, name, value)| {
+        format!(
+            "[[operations]]\ninclude-operation-id = \"{operation}\"\nparameters = {{ \"path.practice\" = \"riverside\", \
+             \"path.patient\" = \"rosa\", \"path.{name}\" = \"{value}\" }}\n"
+        )
+    })
+    .concat();
+    // The specification can't say all that is looked at: places in lists are signed, keys are used once.
+    let checks = "[checks.positive_data_acceptance]\n\
+                  expected-statuses = [\"2xx\", \"400\", \"401\", \"403\", \"404\", \"409\", \"422\"]\n";
+    std::fs::write(&config, format!("{checks}{parameters}")).unwrap();
+
+    let addresses = Addresses::before(set.daemon.address).await;
+    let mut schemathesis = installed(&format!("{VENV}/schemathesis"));
+    schemathesis.arg("--config-file").arg(&config).arg("run").arg(format!("http://{}/openapi.json", addresses.listen));
+    schemathesis.args(["--checks", "all", "--exclude-operation-id", STREAM, "--continue-on-failure", "--workers", "2"]);
+    schemathesis.args(["--max-time", &SECONDS.to_string(), "--header", &format!("Authorization: Bearer {OPERATOR}")]);
+    // Each connection has an address of its own, and is used once.
+    schemathesis.args(["--header", "Connection: close"]).current_dir(made.path());
+    let said = succeeds("schemathesis finds nothing", &mut schemathesis).await;
+    println!("{said}");
+    set.daemon.is_ready().await;
+    assert!(set.daemon.terminate().await.success());
+}
