@@ -229,7 +229,7 @@ pub mod read {
     use jiff::civil::Date;
     use jiff::tz::TimeZone;
 
-    use crate::domain::{Phone};
+    use crate::domain::Phone;
 
     /// A name in one line.
     pub fn line(max: usize) -> impl Fn(&str) -> Result<String, String> {

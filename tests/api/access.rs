@@ -207,6 +207,64 @@ async fn every_route_asks_for_its_permission() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_a_cookie_from_another_page_and_one_that_changes_something_a_cookie_from_nowhere() {
+    let world = World::start().await;
+    for sample in samples(&world).await {
+        if sample.route.permission == Permission::Anyone {
+            continue;
+        }
+        let cookie = format!("assent_session={}", world.new_session("amy").await);
+        let from = |path: &str, headers: &[(&str, &str)]| {
+            let with = |method, path: &str| world.call(method, path).header("Cookie", &cookie);
+            headers.iter().fold(sample.call(with, path), |call, (name, value)| call.header(name, value))
+        };
+        for path in [&sample.path, &sample.absent] {
+            for headers in [
+                [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")],
+                [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-origin")],
+                [("Origin", "null"), ("Sec-Fetch-Site", "none")],
+            ] {
+                let answer = head(from(path, &headers)).await;
+                assert_eq!(answer.body["code"], "origin-not-allowed", "{}: {}", sample.name(), answer.text);
+                answer.problem(403, "origin-not-allowed");
+            }
+            if sample.route.method != Method::GET {
+                head(from(path, &[])).await.problem(403, "origin-not-allowed");
+            }
+        }
+        // The same cookie from our own page is amy's token.
+        let own = format!("http://{}", world.address);
+        let answer = head(from(&sample.path, &[("Origin", &own)])).await;
+        assert_ne!(answer.body["code"], "origin-not-allowed", "{}", sample.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_is_closed_to_what_was_revoked_or_ran_out() {
+    let world = World::start().await;
+    let samples = samples(&world).await;
+    let revoked = world.new_token("riverside").await;
+    let path = format!("{RIVERSIDE}/tokens/{}", revoked.split('_').nth(1).unwrap());
+    world.operator(Method::DELETE, &path).send().await.expect(204);
+    let expired = world.new_session("amy").await;
+    world.advance(SignedDuration::from_mins(15));
+    let cookie = format!("assent_session={expired}");
+    let own = format!("http://{}", world.address);
+    for sample in samples.iter().filter(|sample| sample.route.permission != Permission::Anyone) {
+        let callers: [Caller<'_>; 3] = [
+            Box::new(|m, p: &str| world.call_from_elsewhere(m, p).token(&revoked).staff("amy")),
+            Box::new(|m, p: &str| world.call_from_elsewhere(m, p).token(&expired)),
+            Box::new(|m, p: &str| world.call_from_elsewhere(m, p).header("Cookie", &cookie).header("Origin", &own)),
+        ];
+        for caller in callers {
+            let answer = head(sample.call(caller, &sample.path)).await;
+            assert_eq!(answer.status, 401, "{}: {}", sample.name(), answer.text);
+            answer.problem(401, "not-authenticated");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_acts_must_be_staff_of_the_practice() {
     let world = World::start().await;
     for sample in samples(&world).await {

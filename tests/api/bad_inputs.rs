@@ -8,6 +8,7 @@
 //! | A03 | revoked and expired tokens, on open streams too | `access::a_revoked_token_and_an_expired_session_are_401`, `events::a_stream_closes_when_its_token_is_revoked_or_runs_out` |
 //! | A05 | the eleventh wrong token | `access::the_eleventh_wrong_token_from_an_address_is_429_and_the_right_one_still_works` |
 //! | A12 | a body without an end | `http::door::tests::what_takes_too_long_is_408` |
+//! | A13 | lengths that contradict each other | `problems::nothing_is_smuggled_in_behind_a_body` |
 //! | A22 | a text before consent, which waits | `messages::the_first_draft_invites_and_waits` |
 //! | A23, A25 | a text, and so an invitation, after an opt-out | `messages::a_draft_to_who_opted_out_says_since_when_and_what_to_do` |
 //! | A26 | a second invitation | `tests/stories.rs`, and `invitation-limit` there |
@@ -22,7 +23,8 @@
 //! | A48, A49 | the store is down, the daemon stops | `outage`, `problems::while_the_daemon_stops_a_draft_is_503` |
 //! | A50 | the store went back | `tests/redis_servers.rs` |
 //!
-//! A28 is not refused: a practice may text any number of the plan. A51 has no call: exports are made on the machine.
+//! A28 is not refused: a practice may text any number of the plan. Nor is A46, because a proxy may choose the `Host`: what hangs
+//! on it, our own page's origin, is then another. A51 has no call: exports are made on the machine.
 
 use reqwest::Method;
 use serde_json::{Value, json};

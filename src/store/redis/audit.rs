@@ -38,12 +38,12 @@ impl Audits for Redis {
         };
         let first = i64::try_from(after.0).unwrap_or(i64::MAX);
         let (audit, last) = (Of(practice).audit(), first.saturating_add(more));
-        let lines: Vec<Vec<u8>> = self
-            .line
-            .ask(|mut wire| async move {
-                redis::cmd("LRANGE").arg(audit).arg(first).arg(last).query_async(&mut wire).await
-            })
-            .await?;
+        let lines: Vec<Vec<u8>> =
+            self.line
+                .ask(|mut wire| async move {
+                    redis::cmd("LRANGE").arg(audit).arg(first).arg(last).query_async(&mut wire).await
+                })
+                .await?;
         let placed = (after.0 + 1..).map(AuditPlace).zip(lines);
         placed.map(|(place, line)| Ok((place, AuditLine(line).open(&self.cipher, practice)?))).collect()
     }
