@@ -244,12 +244,12 @@ pub fn some_audited(practice_id: &str, number: u64) -> Audited {
         },
         action: "get_patient".into(),
         about: Subject {
-            patient: (number % 2 == 0).then(|| PatientId::parse("x1").unwrap()),
-            phone: (number % 3 == 0).then_some(key.phone),
-            message: (number % 5 == 0).then(|| MessageId::parse("000000000000005f-12").unwrap()),
-            other: (number % 7 == 0).then(|| "stride".into()),
+            patient: number.is_multiple_of(2).then(|| PatientId::parse("x1").unwrap()),
+            phone: number.is_multiple_of(3).then_some(key.phone),
+            message: number.is_multiple_of(5).then(|| MessageId::parse("000000000000005f-12").unwrap()),
+            other: number.is_multiple_of(7).then(|| "stride".into()),
         },
-        ended: if number % 2 == 0 { Ended::Refused("not-found".into()) } else { Ended::Done },
+        ended: if number.is_multiple_of(2) { Ended::Refused("not-found".into()) } else { Ended::Done },
     }
 }
 
