@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Hold,
-    Inbound, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId, Precedence,
-    Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Unused, Webhook, WebhookId,
+    Inbound, Link, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId,
+    Precedence, Receipt, Seq, StaffId, StaffMember, Standing, Summary, Suspension, Template, TemplateId, Unused,
+    Webhook, WebhookId,
 };
 
 pub use audit::{AuditPlace, Audits};
@@ -250,6 +251,8 @@ pub enum Record {
     Practice(Practice),
     Staff(PracticeId, StaffMember),
     Patient(PracticeId, Patient),
+    Link(PracticeId, Link),
+    Template(PracticeId, Template),
     Token(TokenRecord),
     Webhook(PracticeId, Webhook),
 }
@@ -264,6 +267,8 @@ pub enum RecordKey {
     Practice(PracticeId),
     Staff(PracticeId, StaffId),
     Patient(PracticeId, PatientId),
+    Link(PracticeId, Phone, PatientId),
+    Template(PracticeId, TemplateId),
     Token(PracticeId, String),
     Webhook(PracticeId, WebhookId),
 }
@@ -275,6 +280,8 @@ impl RecordKey {
             Self::Practice(practice)
             | Self::Staff(practice, _)
             | Self::Patient(practice, _)
+            | Self::Link(practice, ..)
+            | Self::Template(practice, _)
             | Self::Token(practice, _)
             | Self::Webhook(practice, _) => practice,
         }
@@ -287,6 +294,8 @@ impl Record {
             Self::Practice(practice) => RecordKey::Practice(practice.id.clone()),
             Self::Staff(practice, staff) => RecordKey::Staff(practice.clone(), staff.id.clone()),
             Self::Patient(practice, patient) => RecordKey::Patient(practice.clone(), patient.id.clone()),
+            Self::Link(practice, link) => RecordKey::Link(practice.clone(), link.phone.clone(), link.patient.clone()),
+            Self::Template(practice, template) => RecordKey::Template(practice.clone(), template.id.clone()),
             Self::Token(token) => RecordKey::Token(token.practice.clone(), token.id.clone()),
             Self::Webhook(practice, webhook) => RecordKey::Webhook(practice.clone(), webhook.id.clone()),
         }

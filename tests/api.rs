@@ -25,6 +25,7 @@ mod api {
     mod hours;
     mod inbox;
     mod limits;
+    mod links;
     mod messages;
     mod outage;
     mod patients;
@@ -33,6 +34,7 @@ mod api {
     mod problems;
     mod sessions;
     mod specification;
+    mod templates;
     mod texts;
     mod world;
 }

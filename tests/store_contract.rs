@@ -515,13 +515,15 @@ async fn records_are_put_replaced_and_removed(home: impl Home) {
     let Record::Staff(practice_id, _) = &mut elsewhere else { panic!("it is staff") };
     *practice_id = practice("lakeside");
     records.push(elsewhere);
-    store.put(vec![records[1].clone(), records[5].clone()]).await.unwrap();
+    store.put(vec![records[1].clone(), records[7].clone()]).await.unwrap();
     assert_eq!(store.records().await.unwrap().0, records);
-    store.remove(&records[1].key()).await.unwrap();
     store.remove(&RecordKey::Token(practice("riverside"), "never was".into())).await.unwrap();
-    store.remove(&records[4].key()).await.unwrap();
-    records.remove(4);
-    records.remove(1);
+    // All that can be removed, and one of the staff.
+    for removed in [6, 5, 4, 1] {
+        let removed = records.remove(removed);
+        store.remove(&removed.key()).await.unwrap();
+        assert_eq!(store.record(&removed.key()).await.unwrap(), None);
+    }
     drop(store);
     assert_eq!(home.open().await.records().await.unwrap().0, records);
 }

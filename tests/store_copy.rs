@@ -109,7 +109,7 @@ async fn a_copy_is_sealed_with_keys_of_its_own() {
     let refused = open_at(&scene.sealed_with("b", "other.key")).await.err().unwrap();
     assert!(matches!(refused, OpenError::WrongKey { .. }), "{refused}");
     let store = open_at(&sealed).await.unwrap();
-    assert_eq!(store.records().await.unwrap().0.len(), 3 * PRACTICES.len());
+    assert_eq!(store.records().await.unwrap().0.len(), 5 * PRACTICES.len());
 
     let refused =
         copy(&scene.location("a"), &scene.sealed_with("b", "other.key"), &StoppedClock, &mut |_| {}).await.unwrap_err();

@@ -401,7 +401,7 @@ async fn a_redis_with_a_password_is_named_by_a_configuration() {
     command.args(["store", "copy", "--from", &scene.url("a"), "--to-config"]).arg(site.config());
     let (code, told, log) = said(&command.output().unwrap());
     assert_eq!(code, Some(0), "{log}");
-    assert!(told.contains("records                     6  ok"), "{told}");
+    assert!(told.contains("records                    10  ok"), "{told}");
     let daemon = site.start().await;
     assert!(daemon.terminate().await.success());
 
@@ -464,7 +464,7 @@ async fn a_redis_with_tls_is_copied_into_with_its_authority() {
     let with_authority = command.arg("--to-ca-file").arg(authority).output().unwrap();
     let (code, told, log) = said(&with_authority);
     assert_eq!(code, Some(0), "{log}");
-    assert!(told.contains("records                     6  ok"), "{told}");
+    assert!(told.contains("records                    10  ok"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

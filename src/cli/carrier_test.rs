@@ -135,7 +135,7 @@ async fn number(
     let records = Records::open(store, clock, boot, Limits::default(), Writings::default()).await?;
     let practices = records.practices();
     let is_known = |number: &Phone| {
-        let is_patients = practices.iter().any(|practice| !records.patients_with(&practice.id, number).is_empty());
+        let is_patients = practices.iter().any(|practice| !records.people(&practice.id, number).is_empty());
         is_patients || practices.iter().any(|practice| practice.number == *number)
     };
     if is_known(to) {

@@ -1,6 +1,6 @@
 //! `assent export`: everything that a practice and its patients said, and what proves consent, on standard output.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,12 +97,14 @@ impl<W: Write> Writing<W> {
     /// The practice, its staff, and the patients that are asked for; then the conversations.
     async fn whole(&mut self, records: Vec<Record>, only: Option<&PatientId>) -> Result<(), Failure> {
         let (mut staff, mut patients, mut us) = (Vec::new(), Vec::new(), None);
+        let mut linked: HashMap<PatientId, Vec<Phone>> = HashMap::new();
         for record in records {
             match record {
                 Record::Practice(practice) => us = Some(practice),
                 Record::Staff(_, member) => staff.push(member),
                 Record::Patient(_, patient) => patients.push(Arc::new(patient)),
-                Record::Token(_) | Record::Webhook(..) => {}
+                Record::Link(_, link) => linked.entry(link.patient).or_default().push(link.phone),
+                Record::Template(..) | Record::Token(_) | Record::Webhook(..) => {}
             }
         }
         let us = us.expect("the practice is known");
@@ -110,31 +112,35 @@ impl<W: Write> Writing<W> {
         for member in &staff {
             self.document.tell(&Part::Staff(member))?;
         }
-        let phone = match only {
+        let phones_of = |patient: &Patient| -> BTreeSet<Phone> {
+            let linked = linked.get(&patient.id).into_iter().flatten();
+            linked.chain([&patient.mobile_phone]).cloned().collect()
+        };
+        let phones = match only {
             None => None,
             Some(id) => {
                 let wanted = patients.iter().find(|patient| patient.id == *id);
-                let wanted = wanted.ok_or_else(|| Failure::NoPatient(id.clone()))?;
-                Some(wanted.mobile_phone.clone())
+                Some(phones_of(wanted.ok_or_else(|| Failure::NoPatient(id.clone()))?))
             }
         };
         for patient in patients {
-            // Who shares the phone shares the conversation, and is in the document of any of them.
-            if phone.as_ref().is_none_or(|phone| *phone == patient.mobile_phone) {
+            // Who shares a phone shares the conversation, and is in the document of any of them.
+            let of_patient = phones_of(&patient);
+            if phones.as_ref().is_none_or(|phones| !phones.is_disjoint(&of_patient)) {
                 self.document.tell(&Part::Patient(&patient))?;
-                self.by_phone.entry(patient.mobile_phone.clone()).or_default().push(patient);
-            }
-        }
-        match phone {
-            None => self.everybody().await,
-            Some(phone) => {
-                let key = ConversationKey { practice: self.practice.clone(), phone };
-                match self.archive.conversation(&key).await.map_err(Failure::Unreadable)? {
-                    Some(stored) => self.conversation(stored.conversation).await,
-                    None => Ok(()),
+                for phone in of_patient {
+                    self.by_phone.entry(phone).or_default().push(Arc::clone(&patient));
                 }
             }
         }
+        let Some(phones) = phones else { return self.everybody().await };
+        for phone in phones {
+            let key = ConversationKey { practice: self.practice.clone(), phone };
+            if let Some(stored) = self.archive.conversation(&key).await.map_err(Failure::Unreadable)? {
+                self.conversation(stored.conversation).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn everybody(&mut self) -> Result<(), Failure> {

@@ -123,7 +123,12 @@ impl OptOuts {
         let known = super::is_known(&mut *archive, &self.practice).await?;
         let practice = known.into_iter().find_map(|record| match record {
             Record::Practice(practice) => Some(practice),
-            Record::Staff(..) | Record::Patient(..) | Record::Token(_) | Record::Webhook(..) => None,
+            Record::Staff(..)
+            | Record::Patient(..)
+            | Record::Link(..)
+            | Record::Template(..)
+            | Record::Token(_)
+            | Record::Webhook(..) => None,
         });
         let practice = Arc::new(practice.expect("the practice is known"));
         let clock = Arc::new(SystemClock);

@@ -15,6 +15,7 @@ mod journal;
 pub mod keyword;
 pub mod ledger;
 pub mod letters;
+mod link;
 mod marks;
 mod message;
 pub mod meter;
@@ -30,6 +31,7 @@ mod receipt;
 mod staff;
 mod summary;
 mod suspension;
+pub mod template;
 pub mod text;
 pub mod texts;
 pub mod typography;
@@ -42,13 +44,14 @@ pub use event::{Answer, Event, OtherDaemons, Resolution, Retry};
 pub use hold::{Hold, SettledBy, Settlement};
 pub use imported::{FileHash, Imported};
 pub use journal::Entry;
+pub use link::Link;
 pub use marks::{Mark, Marks};
 pub use message::{
     Body, ConversationId, DeliveryId, Draft, Failure, Fingerprint, Form, Inbound, Kind, Message, MessageId, Part,
     Reference, Seq, Status, Written,
 };
 pub use meter::{Budget, DayBudget, Days, Draw, Drawn, Meter, Rate, Standing, Unused, Verdict};
-pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId, WebhookId};
+pub use names::{ID_CHARS_MAX, IdError, PatientId, PracticeId, StaffId, TemplateId, WebhookId};
 pub use patient::{Patient, Preferences};
 pub use phone::{Phone, PhoneError};
 pub use policy::{BootId, Limits, Policy, Texting, Writings};
@@ -57,4 +60,5 @@ pub use receipt::{CarrierError, CarrierId, Cause, Clues, Likeness, Opening, Rece
 pub use staff::StaffMember;
 pub use summary::Summary;
 pub use suspension::{NotTheirs, Suspension};
+pub use template::Template;
 pub use webhook::{PreviousSecret, URL_CHARS_MAX, UrlError, Webhook, WebhookHost, WebhookSecret, WebhookUrl};

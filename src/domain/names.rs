@@ -1,4 +1,4 @@
-//! The identifiers that callers choose for practices, staff, patients and webhooks.
+//! The identifiers that callers choose for practices, staff, patients, templates and webhooks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +61,10 @@ identifier! {
 identifier! {
     /// A patient in the practice's records.
     PatientId
+}
+identifier! {
+    /// A text that the practice's staff keep to write it again.
+    TemplateId
 }
 identifier! {
     /// A place that a practice's events are posted to.

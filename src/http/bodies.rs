@@ -7,7 +7,8 @@
 use schemars::JsonSchema;
 
 use super::forms::{
-    Day, LINE_PATTERN, LanguageCode, Opening, PhoneNumber, TEXT_PATTERN, Time, TimeOfDay, TimeZoneName, Wording,
+    Day, LINE_PATTERN, LanguageCode, Opening, PatientIdentifier, PhoneNumber, TEXT_PATTERN, Time, TimeOfDay,
+    TimeZoneName, Wording,
 };
 use crate::domain::{SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
@@ -150,6 +151,30 @@ pub struct SendBody {
     text: String,
     /// Within a year. A time that has passed is now, and so is `null`.
     send_at: Option<Time>,
+    /// The patient's mobile phone, or a number that is linked to them; left out, or `null`, it is the mobile phone.
+    phone: Option<PhoneNumber>,
+}
+
+/// A text to be kept and written again.
+#[derive(JsonSchema)]
+#[schemars(rename = "TemplateToPut", deny_unknown_fields)]
+pub struct TemplateBody {
+    /// What staff find it by.
+    #[schemars(length(min = 1, max = 80), regex(pattern = LINE_PATTERN), example = &"Reminder")]
+    name: String,
+    /// May have the fields `{first_name}`, `{last_name}`, `{practice_name}` and `{practice_contact}`, and no other braces.
+    #[schemars(length(min = 1), regex(pattern = TEXT_PATTERN), example = &"Hi {first_name}, see you tomorrow. Questions? {practice_contact}")]
+    text: String,
+    /// What it is written in; left out it is `en`.
+    #[serde(default)]
+    language: LanguageCode,
+}
+
+/// Whom a template is filled for.
+#[derive(JsonSchema)]
+#[schemars(rename = "TemplateToRender", deny_unknown_fields)]
+pub struct RenderBody {
+    patient: PatientIdentifier,
 }
 
 /// What is to become of a text.
@@ -167,6 +192,8 @@ pub struct ResolveBody {
 pub struct OptOutBody {
     #[schemars(length(min = 1, max = 200), regex(pattern = LINE_PATTERN), example = &"Asked at the desk")]
     reason: String,
+    /// The patient's mobile phone, or a number that is linked to them; left out, or `null`, it is the mobile phone.
+    phone: Option<PhoneNumber>,
 }
 
 /// What a probable opt-out meant.

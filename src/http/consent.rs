@@ -74,9 +74,10 @@ pub async fn opt_out(
     Json(mut fields): Json,
 ) -> Result<Response, Problem> {
     let reason = fields.text("reason", read::line(REASON_MAX));
+    let phone = fields.text_or_null("phone", read::phone);
     fields.finish()?;
     let reason = reason.expect("a required field that is not there is a mistake that was told");
-    let key = the.conversation();
+    let key = the.conversation_at(&api, phone, "phone")?;
     let event = Event::OptedOutByStaff { staff: caller.staff.clone(), reason: Body::new(reason) };
     tell(&api, &the.practice, &key, event).await?;
     tracing::info!(practice = %the.practice.id, phone = ?key.phone, staff = ?caller.staff, "patient was opted out by staff");

@@ -7,14 +7,13 @@ use axum::response::Response;
 
 use super::auth::Caller;
 use super::bodies::ResolveBody;
-use super::extract::{Json, Path, ThePatient};
-use super::messages::{location, message_of};
+use super::extract::{Json, TheMessage};
 use super::operation::{OPERATION, Operation, accepted, body, ok};
 use super::problem::{Code, Problem};
 use super::views::MessageView;
 use super::{Api, answer};
 use crate::conversations::Reply;
-use crate::domain::{Draft, Event, Message, MessageId, Outcome, Resolution, Status};
+use crate::domain::{Draft, Event, Message, Outcome, Resolution, Status};
 
 pub const TAKE_BACK: Operation = Operation {
     id: "take_back_message",
@@ -25,13 +24,18 @@ pub const TAKE_BACK: Operation = Operation {
     refuses: &[Code::TooLate],
     ..OPERATION
 };
+pub const TAKE_BACK_WITH_PHONE: Operation = Operation {
+    id: "take_back_message_with_phone",
+    group: "conversations",
+    summary: "Take back a text to a phone, whoever's it is, that has not begun to leave",
+    ..TAKE_BACK
+};
 /// Takes back a draft that has not begun to leave. Once more is no mistake.
-pub async fn take_back(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
-    let message = message_of(&api, &the, &path).await?;
-    if message.status != Status::Canceled {
-        decide(&api, &the, Event::TakenBack(message.id)).await?;
+pub async fn take_back(Given(api): Given<Arc<Api>>, the: TheMessage) -> Result<Response, Problem> {
+    if the.message.status != Status::Canceled {
+        decide(&api, &the, Event::TakenBack(the.message.id)).await?;
     }
-    shown(&api, &the, message.id).await
+    shown(&api, &the).await
 }
 
 pub const RESOLVE: Operation = Operation {
@@ -51,36 +55,41 @@ pub const RESOLVE: Operation = Operation {
     ],
     ..OPERATION
 };
+pub const RESOLVE_WITH_PHONE: Operation = Operation {
+    id: "resolve_message_with_phone",
+    group: "conversations",
+    summary: "Say what is to become of a message to a phone, whoever's it is",
+    ..RESOLVE
+};
 /// Says what is to become of an `unconfirmed` message, or of one that is held for want of an author: nothing of it goes out again but by this.
 pub async fn resolve(
     Given(api): Given<Arc<Api>>,
     caller: Caller,
-    the: ThePatient,
-    path: Path,
+    the: TheMessage,
     Json(mut fields): Json,
 ) -> Result<Response, Problem> {
     let decision = fields.text("decision", Decision::parse);
     fields.finish()?;
     let decision = decision.expect("a required field that is not there is a mistake that was told");
-    let Message { id, text, .. } = message_of(&api, &the, &path).await?;
+    let (id, text) = (the.message.id, the.message.text.clone());
     let resolution = match decision {
         Decision::Sent => Resolution::Sent,
         Decision::Send => {
-            let preferences = the.patient.preferences.clone();
+            let preferences = the.preferences.clone();
             Resolution::TakeOver(Draft { text, staff: caller.staff, preferences, send_at: None })
         }
         Decision::Discard => Resolution::Discard,
         Decision::Resend => {
-            let preferences = the.patient.preferences.clone();
+            let preferences = the.preferences.clone();
             Resolution::Resend(Draft { text, staff: caller.staff, preferences, send_at: None })
         }
     };
     match decide(&api, &the, Event::Resolved { id, resolution }).await? {
         Some(new) => {
-            let view = MessageView::one(&api, &the.practice, &the.conversation(), &new).await;
-            Ok(answer::accepted(location(&the, &new), view))
+            let view = MessageView::one(&api, &the.practice, &the.key, &new).await;
+            Ok(answer::accepted(the.location(&new), view))
         }
-        None => shown(&api, &the, id).await,
+        None => shown(&api, &the).await,
     }
 }
 
@@ -107,8 +116,8 @@ impl Decision {
 }
 
 /// Has the conversation decide; the new message, if there is one.
-async fn decide(api: &Arc<Api>, the: &ThePatient, event: Event) -> Result<Option<Message>, Problem> {
-    match api.directory.ask(&the.conversation(), event).await? {
+async fn decide(api: &Arc<Api>, the: &TheMessage, event: Event) -> Result<Option<Message>, Problem> {
+    match api.directory.ask(&the.key, event).await? {
         Reply::Decided(Outcome::Accepted(message)) => Ok(Some(message)),
         Reply::Decided(Outcome::Refused(refusal)) => Err(Problem::Refused(refusal, Box::new((*the.practice).clone()))),
         Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_)) => Ok(None),
@@ -116,9 +125,8 @@ async fn decide(api: &Arc<Api>, the: &ThePatient, event: Event) -> Result<Option
     }
 }
 
-/// A message as it stands.
-async fn shown(api: &Arc<Api>, the: &ThePatient, id: MessageId) -> Result<Response, Problem> {
-    let key = the.conversation();
-    let message = api.inbox.message(&key, id).await?.ok_or(Problem::Unavailable)?;
-    Ok(answer::ok(MessageView::one(api, &the.practice, &key, &message).await))
+/// The message as it stands.
+async fn shown(api: &Arc<Api>, the: &TheMessage) -> Result<Response, Problem> {
+    let message = api.inbox.message(&the.key, the.message.id).await?.ok_or(Problem::Unavailable)?;
+    Ok(answer::ok(MessageView::one(api, &the.practice, &the.key, &message).await))
 }

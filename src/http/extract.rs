@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::Api;
 use super::fields::Fields;
 use super::problem::Problem;
-use crate::domain::{ConversationKey, Patient, Phone, Practice};
+use crate::domain::{ConversationKey, Message, MessageId, Patient, Phone, Practice, Preferences};
 
 /// Octets that a body may have. The largest one needed is a text of ten segments.
 pub const BODY_MAX: usize = 16 * 1024;
@@ -68,6 +68,11 @@ impl Path {
         found.map(|(_, value)| value.as_str()).expect("the route names it")
     }
 
+    /// Whether the route has such a name in its path.
+    fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// Something that exists, if it exists.
     pub fn existing<T, E>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, Problem> {
         parse(self.raw(name)).map_err(|_| Problem::NotFound)
@@ -112,7 +117,29 @@ pub struct ThePatient {
 impl ThePatient {
     /// The conversation with the patient's phone.
     pub fn conversation(&self) -> ConversationKey {
-        ConversationKey { practice: self.practice.id.clone(), phone: self.patient.mobile_phone.clone() }
+        self.conversation_with(self.patient.mobile_phone.clone())
+    }
+
+    /// The conversation with a phone that is the patient's, in the record or by a link: with the one in the record if none
+    /// is named. What is the field's fault is told of it.
+    pub fn conversation_at(&self, api: &Api, phone: Option<Phone>, field: &str) -> Result<ConversationKey, Problem> {
+        let Some(phone) = phone else { return Ok(self.conversation()) };
+        let is_theirs = phone == self.patient.mobile_phone || self.linked(api).any(|linked| linked == phone);
+        if !is_theirs {
+            return Err(Problem::field(
+                field,
+                "must be the patient's mobile phone, or a number that is linked to them",
+            ));
+        }
+        Ok(self.conversation_with(phone))
+    }
+
+    fn linked(&self, api: &Api) -> impl Iterator<Item = Phone> {
+        api.records.links_of(&self.practice.id, &self.patient.id).into_iter().map(|link| link.phone)
+    }
+
+    fn conversation_with(&self, phone: Phone) -> ConversationKey {
+        ConversationKey { practice: self.practice.id.clone(), phone }
     }
 }
 
@@ -139,5 +166,52 @@ impl FromRequestParts<Arc<Api>> for TheConversation {
         let path = Path::from_request_parts(parts, api).await?;
         let phone = path.existing("phone", Phone::parse)?;
         Ok(Self(ConversationKey { practice: practice.id.clone(), phone }))
+    }
+}
+
+/// The message of the path, which is named by a patient whose phone it is, or by the phone.
+pub struct TheMessage {
+    pub practice: Arc<Practice>,
+    pub key: ConversationKey,
+    pub message: Message,
+    /// How whom it is for wants to be texted.
+    pub preferences: Preferences,
+    /// Where the messages are to be found of which it is one.
+    place: String,
+}
+
+impl TheMessage {
+    /// Where a message beside it is to be found.
+    pub fn location(&self, message: &Message) -> String {
+        format!("{}/{}", self.place, message.id)
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for TheMessage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, api).await?;
+        let InPractice(practice) = InPractice::from_request_parts(parts, api).await?;
+        let id = MessageId::parse(path.raw("message")).ok_or(Problem::NotFound)?;
+        let (keys, preferences, whose) = if path.names("patient") {
+            let the = ThePatient::from_request_parts(parts, api).await?;
+            let linked = the.linked(api).map(|phone| the.conversation_with(phone));
+            let keys: Vec<ConversationKey> = [the.conversation()].into_iter().chain(linked).collect();
+            (keys, the.patient.preferences.clone(), format!("patients/{}", the.patient.id))
+        } else {
+            let TheConversation(key) = TheConversation::from_request_parts(parts, api).await?;
+            let first = api.records.people(&key.practice, &key.phone).into_iter().next();
+            let preferences = first.map(|person| person.patient.preferences.clone()).unwrap_or_default();
+            let whose = format!("conversations/{}", key.phone.expose().replace('+', "%2B"));
+            (vec![key], preferences, whose)
+        };
+        let place = format!("/v1/practices/{}/{whose}/messages", practice.id);
+        for key in keys {
+            if let Some(message) = api.inbox.message(&key, id).await? {
+                return Ok(Self { practice, key, message, preferences, place });
+            }
+        }
+        Err(Problem::NotFound)
     }
 }

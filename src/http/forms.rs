@@ -84,6 +84,10 @@ form! {
     LanguageCode, json_schema!({"type": "string", "enum": ["en", "es"], "examples": ["en"]})
 }
 form! {
+    /// The alphabet that a text is sent in: of 160 characters, or of 70.
+    EncodingName, json_schema!({"type": "string", "enum": ["gsm7", "ucs2"], "examples": ["gsm7"]})
+}
+form! {
     /// `HH:MM`, from 00:00 to 24:00.
     TimeOfDay, json_schema!({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", "examples": ["21:00"]})
 }

@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 use super::auth::Caller;
 use super::bodies::SendBody;
 use super::conversations::existing;
-use super::extract::{InPractice, Json, Parameters, Path, TheConversation, ThePatient};
-use super::fields::Fields;
-use super::forms::Place;
+use super::extract::{InPractice, Json, Parameters, TheConversation, TheMessage, ThePatient};
+use super::fields::{Fields, read};
+use super::forms::{PHONE_PATTERN, Place};
 use super::operation::{Form, OPERATION, Operation, Parameter, accepted, body, ok};
 use super::parameters::{BEFORE, LIMIT};
 use super::problem::{Code, Problem};
@@ -24,7 +24,7 @@ use super::{Api, PAGE_DEFAULT, answer, limit};
 use crate::conversations::{Idempotency, Reply};
 use crate::domain::text::{Segments, Writing};
 use crate::domain::typography::Straightened;
-use crate::domain::{Body, ConversationKey, Draft, Message, MessageId, Outcome, PatientId, Practice, StaffId};
+use crate::domain::{Body, ConversationKey, Draft, Message, Outcome, PatientId, Phone, Practice, StaffId};
 use crate::ports::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -70,11 +70,12 @@ pub async fn send(
     let key = idempotency_key(&headers)?;
     let text = fields.text("text", read_text(api.records.writing(&the.practice)));
     let send_at = fields.text_or_null("send_at", read_send_at(api.clock.now()));
+    let phone = fields.text_or_null("phone", read::phone);
     fields.finish()?;
     let text = text.expect("a required field that is not there is a mistake that was told");
 
-    let conversation = the.conversation();
-    let request = digest(&the.patient.id, caller.staff.as_ref(), &text, send_at);
+    let request = digest(&the.patient.id, caller.staff.as_ref(), &text, send_at, phone.as_ref());
+    let conversation = the.conversation_at(&api, phone, "phone")?;
     let preferences = the.patient.preferences.clone();
     let draft = Draft { text: Body::new(text), staff: caller.staff, preferences, send_at };
     let idempotency = key.map(|key| Idempotency { key, request });
@@ -118,11 +119,17 @@ struct Messages {
     next: Option<String>,
 }
 
+const AT_PHONE: Parameter = Parameter {
+    name: "phone",
+    about: "The patient's mobile phone, or a number that is linked to them; the mobile phone if left out.",
+    form: Form::Pattern(PHONE_PATTERN),
+    example: "+13035550123",
+};
 pub const LIST: Operation = Operation {
     id: "list_messages",
     group: "messages",
     summary: "What was said to a patient's phone and from it, newest first",
-    query: &[LIMIT, BEFORE],
+    query: &[LIMIT, BEFORE, AT_PHONE],
     answers: &[ok::<Messages>("A page of the thread")],
     refuses: &[Code::BadCursor],
     ..OPERATION
@@ -130,15 +137,18 @@ pub const LIST: Operation = Operation {
 pub async fn list(
     Given(api): Given<Arc<Api>>,
     the: ThePatient,
-    Parameters(parameters): Parameters,
+    Parameters(mut parameters): Parameters,
 ) -> Result<Response, Problem> {
-    page(&api, &the.practice, &the.conversation(), parameters).await
+    let phone = parameters.optional_text("phone", read::phone);
+    let key = the.conversation_at(&api, phone, "phone");
+    page(&api, &the.practice, &key?, parameters).await
 }
 
 pub const LIST_WITH_PHONE: Operation = Operation {
     id: "list_messages_with_phone",
     group: "conversations",
     summary: "What was said with a phone, whoever's it is, newest first",
+    query: &[LIMIT, BEFORE],
     ..LIST
 };
 
@@ -177,28 +187,33 @@ pub const GET: Operation = Operation {
     answers: &[ok::<MessageView>("The message")],
     ..OPERATION
 };
-pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient, path: Path) -> Result<Response, Problem> {
-    let message = message_of(&api, &the, &path).await?;
-    Ok(answer::ok(MessageView::whole(&api, &the.practice, &the.conversation(), &message).await))
-}
-
-/// The message that a path names.
-pub async fn message_of(api: &Api, the: &ThePatient, path: &Path) -> Result<Message, Problem> {
-    let id = MessageId::parse(path.raw("message")).ok_or(Problem::NotFound)?;
-    api.inbox.message(&the.conversation(), id).await?.ok_or(Problem::NotFound)
+pub const GET_WITH_PHONE: Operation = Operation {
+    id: "get_message_with_phone",
+    group: "conversations",
+    summary: "One message of what was said with a phone, whoever's it is",
+    ..GET
+};
+pub async fn get(Given(api): Given<Arc<Api>>, the: TheMessage) -> Result<Response, Problem> {
+    Ok(answer::ok(MessageView::whole(&api, &the.practice, &the.key, &the.message).await))
 }
 
 /// Reads a text that can be sent: it has words, and fits.
 fn read_text(writing: Writing) -> impl Fn(&str) -> Result<String, String> {
     move |text| {
         let text = read_words(text)?;
-        let as_sent = Straightened::of(&text, writing).text;
-        let (segments, most) = (Segments::written(&as_sent, writing).number(), writing.segments_max);
-        if segments > most {
-            return Err(format!("would take {segments} segments, and {most} is the most"));
-        }
+        fits(&text, writing)?;
         Ok(text)
     }
+}
+
+/// Whether a text can be sent whole.
+pub fn fits(text: &str, writing: Writing) -> Result<(), String> {
+    let as_sent = Straightened::of(text, writing).text;
+    let (segments, most) = (Segments::written(&as_sent, writing).number(), writing.segments_max);
+    if segments > most {
+        return Err(format!("would take {segments} segments, and {most} is the most"));
+    }
+    Ok(())
 }
 
 /// Reads when a text is to go. A time that has passed is now: who asks again with the same key asks for the same.
@@ -240,13 +255,20 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
 }
 
 /// Tells one request from another. Each part says how long it is, so that no two requests run together into the same octets.
-fn digest(patient: &PatientId, staff: Option<&StaffId>, text: &str, send_at: Option<Timestamp>) -> [u8; 32] {
+fn digest(
+    patient: &PatientId,
+    staff: Option<&StaffId>,
+    text: &str,
+    send_at: Option<Timestamp>,
+    phone: Option<&Phone>,
+) -> [u8; 32] {
     let mut hash = Sha256::new();
-    // Without a time it is the digest that it always was.
+    // Without a time and a phone it is the digest that it always was.
     if let Some(at) = send_at {
         hash.update(at.as_nanosecond().to_be_bytes());
     }
-    for part in [patient.as_str(), staff.map_or("", StaffId::as_str), text] {
+    let phone = phone.map(Phone::expose);
+    for part in [patient.as_str(), staff.map_or("", StaffId::as_str), text].into_iter().chain(phone) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -293,12 +315,14 @@ mod tests {
     fn a_digest_tells_the_parts_apart() {
         let id = |text: &str| PatientId::parse(text).unwrap();
         let staff = StaffId::parse("b").unwrap();
-        let base = digest(&id("a"), Some(&staff), "text", None);
-        assert_ne!(base, digest(&id("ab"), None, "text", None));
-        assert_ne!(base, digest(&id("a"), None, "btext", None));
-        assert_ne!(base, digest(&id("a"), Some(&staff), "text ", None));
-        assert_eq!(base, digest(&id("a"), Some(&staff), "text", None));
-        assert_ne!(base, digest(&id("a"), Some(&staff), "text", Some(Timestamp::UNIX_EPOCH)));
+        let base = digest(&id("a"), Some(&staff), "text", None, None);
+        assert_ne!(base, digest(&id("ab"), None, "text", None, None));
+        assert_ne!(base, digest(&id("a"), None, "btext", None, None));
+        assert_ne!(base, digest(&id("a"), Some(&staff), "text ", None, None));
+        assert_eq!(base, digest(&id("a"), Some(&staff), "text", None, None));
+        assert_ne!(base, digest(&id("a"), Some(&staff), "text", Some(Timestamp::UNIX_EPOCH), None));
+        let phone = Phone::parse("+13035550123").unwrap();
+        assert_ne!(base, digest(&id("a"), Some(&staff), "text", None, Some(&phone)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod forms;
 mod guard;
 mod health;
 mod hours;
+mod links;
 mod listen;
 mod messages;
 mod openapi;
@@ -33,6 +34,7 @@ mod preview;
 mod problem;
 mod session;
 mod staff;
+mod templates;
 mod texts;
 mod views;
 
@@ -175,8 +177,19 @@ pub fn routes() -> Vec<Route> {
 
         route(&post,   "/v1/practices/{practice}/preview",                               Practice, Texting, preview::preview, preview::PREVIEW),
 
+        route(&put,    "/v1/practices/{practice}/templates/{template}",        Practice, Texting, templates::put, templates::PUT),
+        route(&get,    "/v1/practices/{practice}/templates",                   Practice, Texting, templates::list, templates::LIST),
+        route(&get,    "/v1/practices/{practice}/templates/{template}",        Practice, Texting, templates::get, templates::GET),
+        route(&post,   "/v1/practices/{practice}/templates/{template}/render", Practice, Texting, templates::render, templates::RENDER),
+        route(&delete, "/v1/practices/{practice}/templates/{template}",        Practice, Texting, templates::remove, templates::REMOVE),
+
         route(&get,    "/v1/practices/{practice}/conversations",                Practice, Texting, conversations::list, conversations::LIST),
         route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages", Practice, Texting, messages::list_with_phone, messages::LIST_WITH_PHONE),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/messages/{message}",         Practice, Texting, messages::get, messages::GET_WITH_PHONE),
+        route(&delete, "/v1/practices/{practice}/conversations/{phone}/messages/{message}",         Practice, Texting, decisions::take_back, decisions::TAKE_BACK_WITH_PHONE),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/messages/{message}/resolve", Practice, Texting, decisions::resolve, decisions::RESOLVE_WITH_PHONE),
+        route(&put,    "/v1/practices/{practice}/conversations/{phone}/patients/{patient}", Practice, Texting, links::put, links::PUT),
+        route(&delete, "/v1/practices/{practice}/conversations/{phone}/patients/{patient}", Practice, Texting, links::remove, links::REMOVE),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read, conversations::MARK_READ),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread, conversations::MARK_UNREAD),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold, consent::SETTLE_HOLD),

@@ -35,6 +35,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("tokens", "The tokens with which a practice's own programs come"),
     ("staff", "Staff, what they may do, and the sessions of their browsers"),
     ("patients", "The patients of a practice"),
+    ("templates", "Texts that are kept to be written again"),
     ("messages", "What is said to a patient, and what was said"),
     ("consent", "What staff say about consent. No call opts anybody in"),
     ("conversations", "The inbox"),

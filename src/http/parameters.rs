@@ -37,6 +37,12 @@ pub const IN_PATHS: &[Parameter] = &[
         example: "+13035550123",
     },
     Parameter {
+        name: "template",
+        about: "A template, by the id that the practice chose.",
+        form: Form::Pattern(ID_PATTERN),
+        example: "reminder",
+    },
+    Parameter {
         name: "token",
         about: "A token, by its public id.",
         form: Form::Text { chars_max: 64 },

@@ -12,6 +12,7 @@ use super::bodies::PatientBody;
 use super::etag::Condition;
 use super::extract::{InPractice, Json, Parameters, Path, ThePatient};
 use super::fields::read;
+use super::links::LinkedPhoneView;
 use super::operation::{Form, OPERATION, Operation, Parameter, body, created, ok};
 use super::parameters::CONDITIONS;
 use super::problem::{Code, Problem};
@@ -131,6 +132,7 @@ struct Whole<'a> {
     patient: PatientView<'a>,
     consent: ConsentView,
     shares_phone_with: Vec<PersonView>,
+    linked_phones: Vec<LinkedPhoneView>,
 }
 
 pub const GET: Operation = Operation {
@@ -143,12 +145,14 @@ pub const GET: Operation = Operation {
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Response, Problem> {
     let key = the.conversation();
     let consent = ConsentView::read(&api, &the.practice, &key).await?;
-    let sharing = api.records.patients_with(&key.practice, &key.phone);
-    let others = sharing.iter().filter(|other| other.id != the.patient.id);
+    let sharing = api.records.people(&key.practice, &key.phone);
+    let others = sharing.iter().filter(|other| other.patient.id != the.patient.id);
+    let links = api.records.links_of(&key.practice, &the.patient.id);
     let tag = PatientView::tag(&api.tags, &key.practice, &the.patient);
     Ok(tag.on(answer::ok(Whole {
         patient: PatientView::of(&the.patient),
         consent,
-        shares_phone_with: others.map(|other| PersonView::of(other)).collect(),
+        shares_phone_with: others.map(PersonView::of).collect(),
+        linked_phones: links.iter().map(LinkedPhoneView::of).collect(),
     })))
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::bodies::PreviewBody;
 use super::extract::{InPractice, Json};
+use super::forms::EncodingName;
 use super::messages::read_words;
 use super::operation::{OPERATION, Operation, body, ok};
 use super::problem::Problem;
@@ -19,7 +20,7 @@ use crate::domain::typography::Straightened;
 /// A text as it would be sent through the practice's number.
 #[derive(Serialize, JsonSchema)]
 struct Preview {
-    #[schemars(extend("enum" = ["gsm7", "ucs2"]), example = &"gsm7")]
+    #[schemars(with = "EncodingName")]
     encoding: &'static str,
     #[schemars(example = 1)]
     segments: u32,
@@ -32,12 +33,27 @@ struct Preview {
     replaced: Vec<Replacement>,
 }
 
+/// Characters that were written, and what stands for them.
 #[derive(Serialize, JsonSchema)]
-struct Replacement {
+pub struct Replacement {
     #[schemars(example = &"\u{2014}")]
     from: String,
     #[schemars(example = &"-")]
     to: String,
+}
+
+impl Replacement {
+    pub fn all(replaced: Vec<(String, String)>) -> Vec<Self> {
+        replaced.into_iter().map(|(from, to)| Self { from, to }).collect()
+    }
+}
+
+/// The word for the alphabet of a text.
+pub fn encoding_of(segments: &Segments) -> &'static str {
+    match segments.alphabet {
+        Alphabet::Gsm7 => "gsm7",
+        Alphabet::Ucs2 => "ucs2",
+    }
 }
 
 pub const PREVIEW: Operation = Operation {
@@ -61,13 +77,10 @@ pub async fn preview(
     let Straightened { text, replaced } = Straightened::of(&text, writing);
     let segments = Segments::written(&text, writing);
     Ok(answer::ok(Preview {
-        encoding: match segments.alphabet {
-            Alphabet::Gsm7 => "gsm7",
-            Alphabet::Ucs2 => "ucs2",
-        },
+        encoding: encoding_of(&segments),
         segments: segments.number(),
         segments_max: writing.segments_max,
         text,
-        replaced: replaced.into_iter().map(|(from, to)| Replacement { from, to }).collect(),
+        replaced: Replacement::all(replaced),
     }))
 }

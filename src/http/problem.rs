@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::conversations::AskError;
 use crate::domain::{Phone, Practice, Refusal};
 use crate::ports::StoreError;
-use crate::records::{RecordsError, SESSIONS_MAX, TOKENS_MAX};
+use crate::records::{PATIENTS_LINKED_MAX, PHONES_LINKED_MAX, RecordsError, SESSIONS_MAX, TEMPLATES_MAX, TOKENS_MAX};
 pub use codes::{Code, Meaning};
 
 /// When it makes sense to try again after the store or the daemon could not answer.
@@ -54,6 +54,8 @@ pub enum Problem {
     NumberFixed,
     NumberTaken,
     ChangedMeanwhile,
+    TooManyLinks,
+    TooManyTemplates,
     TooManyTokens,
     TooManySessions,
     IdempotencyKeyReused,
@@ -109,6 +111,8 @@ impl Problem {
             Self::NumberFixed => Code::NumberFixed,
             Self::NumberTaken => Code::NumberTaken,
             Self::ChangedMeanwhile => Code::ChangedMeanwhile,
+            Self::TooManyLinks => Code::TooManyLinks,
+            Self::TooManyTemplates => Code::TooManyTemplates,
             Self::TooManyTokens => Code::TooManyTokens,
             Self::TooManySessions => Code::TooManySessions,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
@@ -164,6 +168,11 @@ impl Problem {
                  Read it again, and decide on what it is."
                     .into()
             }
+            Self::TooManyLinks => format!(
+                "A number is linked to at most {PATIENTS_LINKED_MAX} patients, and a patient to at most {PHONES_LINKED_MAX} numbers. \
+                 Take a link back first."
+            ),
+            Self::TooManyTemplates => format!("A practice has at most {TEMPLATES_MAX} templates. Remove one first."),
             Self::TooManyTokens => format!("A practice has at most {TOKENS_MAX} tokens. Revoke one first."),
             Self::TooManySessions => format!("A practice has at most {SESSIONS_MAX} sessions at once."),
             Self::IdempotencyKeyReused => {
@@ -349,7 +358,14 @@ impl From<RecordsError> for Problem {
             RecordsError::PhoneIsPractices => {
                 Self::field("mobile_phone", "is a practice's own number; a practice can't text itself")
             }
-            RecordsError::UnknownPractice | RecordsError::UnknownStaff | RecordsError::UnknownToken => Self::NotFound,
+            RecordsError::UnknownPractice
+            | RecordsError::UnknownStaff
+            | RecordsError::UnknownPatient
+            | RecordsError::UnknownLink
+            | RecordsError::UnknownTemplate
+            | RecordsError::UnknownToken => Self::NotFound,
+            RecordsError::TooManyLinks => Self::TooManyLinks,
+            RecordsError::TooManyTemplates => Self::TooManyTemplates,
             RecordsError::TooManyTokens => Self::TooManyTokens,
             RecordsError::TooManySessions => Self::TooManySessions,
             RecordsError::Store(error) => error.into(),

@@ -21,6 +21,7 @@ use crate::domain::{
     MessageId, Patient, Practice, PracticeId, ReceiptState, StaffId, StaffMember, Suspension,
 };
 use crate::ports::{InboxRow, StoreError, Unread};
+use crate::records::Person;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Practice")]
@@ -191,20 +192,25 @@ pub struct PersonView {
     first_name: String,
     #[schemars(example = &"Martinez")]
     last_name: String,
+    /// Whether staff linked the phone to the patient: it is not the one in their record.
+    #[schemars(example = false)]
+    linked: bool,
 }
 
 impl PersonView {
-    pub fn of(patient: &Patient) -> Self {
+    pub fn of(person: &Person) -> Self {
+        let Person { patient, link } = person;
         Self {
             id: patient.id.to_string(),
             first_name: patient.first_name.clone(),
             last_name: patient.last_name.clone(),
+            linked: link.is_some(),
         }
     }
 
     /// Everybody who has the phone of a conversation.
     pub fn all(api: &Api, key: &ConversationKey) -> Vec<Self> {
-        api.records.patients_with(&key.practice, &key.phone).iter().map(|patient| Self::of(patient)).collect()
+        api.records.people(&key.practice, &key.phone).iter().map(Self::of).collect()
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::search::{Query, Searchable, fold};
+use super::links::Links;
+use super::patients::Patients;
 use crate::domain::{
-    Patient, PatientId, Phone, Practice, PracticeId, StaffId, StaffMember, Texting, Webhook, WebhookId,
+    Phone, Practice, PracticeId, StaffId, StaffMember, Template, TemplateId, Texting, Webhook, WebhookId,
 };
 use crate::ports::{Record, RecordKey, TokenRecord};
 
@@ -19,6 +20,8 @@ pub(super) struct Cache {
     /// Those of the staff who may text, ready for every decision.
     texting: HashMap<PracticeId, Arc<BTreeSet<StaffId>>>,
     pub patients: HashMap<PracticeId, Patients>,
+    pub links: HashMap<PracticeId, Links>,
+    pub templates: HashMap<PracticeId, BTreeMap<TemplateId, Template>>,
     pub tokens: HashMap<String, TokenRecord>,
     /// The sessions of a practice, in the order in which they expire.
     sessions: HashMap<PracticeId, BTreeSet<(Timestamp, String)>>,
@@ -45,6 +48,10 @@ impl Cache {
                 self.texting.insert(practice, Arc::new(may_text.map(|member| member.id.clone()).collect()));
             }
             Record::Patient(practice, patient) => self.patients.entry(practice).or_default().put(patient),
+            Record::Link(practice, link) => self.links.entry(practice).or_default().put(link),
+            Record::Template(practice, template) => {
+                self.templates.entry(practice).or_default().insert(template.id.clone(), template);
+            }
             Record::Token(token) => {
                 if let Some(expires_at) = token.expires_at {
                     self.sessions.entry(token.practice.clone()).or_default().insert((expires_at, token.id.clone()));
@@ -74,12 +81,26 @@ impl Cache {
 
     /// What the store has under this name, or nothing there.
     pub fn learn(&mut self, key: &RecordKey, stored: Option<Record>) {
-        match (stored, key) {
-            (Some(record), _) => self.put(record),
-            (None, RecordKey::Token(_, id)) => self.remove_token(id),
-            (None, RecordKey::Webhook(practice, id)) => self.remove_webhook(practice, id),
+        match stored {
+            Some(record) => self.put(record),
+            None => self.remove(key),
+        }
+    }
+
+    pub fn remove(&mut self, key: &RecordKey) {
+        match key {
+            RecordKey::Link(practice, phone, patient) => {
+                if let Some(links) = self.links.get_mut(practice) {
+                    links.remove(phone, patient);
+                }
+            }
+            RecordKey::Template(practice, id) => {
+                self.templates.get_mut(practice).and_then(|templates| templates.remove(id));
+            }
+            RecordKey::Token(_, id) => self.remove_token(id),
+            RecordKey::Webhook(practice, id) => self.remove_webhook(practice, id),
             // None of these is ever removed.
-            (None, RecordKey::Practice(_) | RecordKey::Staff(..) | RecordKey::Patient(..)) => {}
+            RecordKey::Practice(_) | RecordKey::Staff(..) | RecordKey::Patient(..) => {}
         }
     }
 
@@ -90,7 +111,8 @@ impl Cache {
     /// Whether a number is a practice's, or a patient's: a practice that texts itself would never stop.
     pub fn is_in_use(&self, number: &Phone) -> bool {
         self.numbers.contains_key(number)
-            || self.patients.values().any(|patients| patients.by_phone.contains_key(number))
+            || self.patients.values().any(|patients| patients.have(number))
+            || self.links.values().any(|links| links.have(number))
     }
 
     pub fn sessions_after(&self, practice: &PracticeId, now: Timestamp) -> usize {
@@ -102,80 +124,5 @@ impl Cache {
     pub fn expired_sessions(&self, practice: &PracticeId, now: Timestamp, max: usize) -> Vec<String> {
         let sessions = self.sessions.get(practice).into_iter().flatten();
         sessions.take_while(|(expires_at, _)| *expires_at <= now).take(max).map(|(_, id)| id.clone()).collect()
-    }
-}
-
-/// The patients of one practice.
-#[derive(Default)]
-pub(super) struct Patients {
-    places: HashMap<PatientId, Place>,
-    by_phone: HashMap<Phone, BTreeSet<PatientId>>,
-    in_order: BTreeMap<Place, Searchable>,
-}
-
-/// A patient's place in the order of names: last, first, and the id for those who share a name.
-type Place = (String, String, PatientId);
-
-impl Patients {
-    fn put(&mut self, patient: Patient) {
-        if let Some(place) = self.places.remove(&patient.id)
-            && let Some(old) = self.in_order.remove(&place)
-        {
-            let phone = &old.patient.mobile_phone;
-            let sharing = self.by_phone.get_mut(phone).expect("every patient is found under their phone");
-            sharing.remove(&patient.id);
-            if sharing.is_empty() {
-                self.by_phone.remove(phone);
-            }
-        }
-        let place = (fold(&patient.last_name), fold(&patient.first_name), patient.id.clone());
-        self.places.insert(patient.id.clone(), place.clone());
-        self.by_phone.entry(patient.mobile_phone.clone()).or_default().insert(patient.id.clone());
-        self.in_order.insert(place, Searchable::of(patient));
-    }
-
-    pub fn by_id(&self, id: &PatientId) -> Option<Arc<Patient>> {
-        let found = self.in_order.get(self.places.get(id)?)?;
-        Some(Arc::clone(&found.patient))
-    }
-
-    pub fn with(&self, phone: &Phone) -> Vec<Arc<Patient>> {
-        self.by_phone.get(phone).into_iter().flatten().filter_map(|id| self.by_id(id)).collect()
-    }
-
-    pub fn search(&self, query: &Query, max: usize) -> Vec<Arc<Patient>> {
-        let fitting = self.in_order.values().filter(|one| query.fits(one));
-        fitting.take(max).map(|one| Arc::clone(&one.patient)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::civil::date;
-
-    fn patient(id: &str, first: &str, last: &str, phone: &str) -> Patient {
-        Patient {
-            id: PatientId::parse(id).unwrap(),
-            first_name: first.into(),
-            last_name: last.into(),
-            date_of_birth: date(1985, 3, 4),
-            mobile_phone: Phone::parse(phone).unwrap(),
-            preferences: Default::default(),
-        }
-    }
-
-    #[test]
-    fn a_patient_who_changes_name_and_phone_is_found_under_the_new_ones_alone() {
-        let mut patients = Patients::default();
-        patients.put(patient("1", "Ana", "Ruiz", "+13035550101"));
-        patients.put(patient("2", "Bo", "Ruiz", "+13035550101"));
-        patients.put(patient("1", "Ana", "Soto", "+13035550102"));
-        let ids = |found: Vec<Arc<Patient>>| found.iter().map(|one| one.id.to_string()).collect::<Vec<_>>();
-        assert_eq!(ids(patients.with(&Phone::parse("+13035550101").unwrap())), ["2"]);
-        assert_eq!(ids(patients.with(&Phone::parse("+13035550102").unwrap())), ["1"]);
-        assert_eq!(ids(patients.search(&Query::parse("ruiz"), 50)), ["2"]);
-        assert_eq!(ids(patients.search(&Query::parse(""), 50)), ["2", "1"]);
-        assert_eq!(ids(patients.search(&Query::parse(""), 1)), ["2"]);
     }
 }

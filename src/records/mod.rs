@@ -1,9 +1,12 @@
-//! What the practice and the operator keep: practices, staff, patients, tokens. Read from memory, written to the store first.
+//! What the practice and the operator keep: practices, staff, patients, links, templates, tokens. Read from memory, written to the store first.
 
 mod cache;
+mod links;
 mod others;
 mod over;
+mod patients;
 mod search;
+mod templates;
 mod token;
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,8 +24,10 @@ use crate::ports::{
 };
 use async_trait::async_trait;
 use cache::Cache;
+pub use links::{PATIENTS_LINKED_MAX, PHONES_LINKED_MAX, Person};
 use others::{Backlog, Looks};
 pub use over::Over;
+pub use templates::TEMPLATES_MAX;
 use token::Presented;
 
 /// Patients that one search answers with.
@@ -82,6 +87,16 @@ pub enum RecordsError {
     UnknownStaff,
     #[error("there is no such token")]
     UnknownToken,
+    #[error("there is no such patient")]
+    UnknownPatient,
+    #[error("the phone is not linked to the patient")]
+    UnknownLink,
+    #[error("the phone is linked to {PATIENTS_LINKED_MAX} patients, or the patient to {PHONES_LINKED_MAX} phones")]
+    TooManyLinks,
+    #[error("there is no such template")]
+    UnknownTemplate,
+    #[error("the practice has {TEMPLATES_MAX} templates")]
+    TooManyTemplates,
     #[error("the practice has {TOKENS_MAX} tokens")]
     TooManyTokens,
     #[error("the practice has {SESSIONS_MAX} sessions")]
@@ -206,12 +221,8 @@ impl Records {
         self.read().patients.get(practice)?.by_id(id)
     }
 
-    /// Everybody in the practice's records who has this phone, by id.
-    pub fn patients_with(&self, practice: &PracticeId, phone: &Phone) -> Vec<Arc<Patient>> {
-        self.read().patients.get(practice).map(|patients| patients.with(phone)).unwrap_or_default()
-    }
-
-    /// The first [`SEARCH_MAX`] patients that every word of the query fits, by last and first name.
+    /// The first [`SEARCH_MAX`] patients that every word of the query fits: those whom it fits whole first, by last and first
+    /// name.
     pub fn search(&self, practice: &PracticeId, query: &str) -> Vec<Arc<Patient>> {
         let query = search::Query::parse(query);
         let cache = self.read();
@@ -413,6 +424,15 @@ impl Records {
         }
         put?;
         self.write().put(record);
+        self.counts_one();
+        *memory = Memory::Exact;
+        Ok(())
+    }
+
+    async fn strike_out(&self, memory: &mut Memory, key: &RecordKey) -> Result<(), RecordsError> {
+        *memory = Memory::Doubtful;
+        self.store.remove(key).await?;
+        self.write().remove(key);
         self.counts_one();
         *memory = Memory::Exact;
         Ok(())

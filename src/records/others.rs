@@ -228,7 +228,15 @@ impl Records {
         }
         Ok(match self.store.record(&RecordKey::Practice(id.clone())).await? {
             Some(Record::Practice(practice)) => Some(Arc::new(practice)),
-            Some(Record::Staff(..) | Record::Patient(..) | Record::Token(_) | Record::Webhook(..)) | None => None,
+            Some(
+                Record::Staff(..)
+                | Record::Patient(..)
+                | Record::Link(..)
+                | Record::Template(..)
+                | Record::Token(_)
+                | Record::Webhook(..),
+            )
+            | None => None,
         })
     }
 
@@ -262,7 +270,11 @@ impl Records {
         self.write().learn(key, stored);
         match key {
             RecordKey::Staff(..) | RecordKey::Token(..) => self.permissions.send_replace(()),
-            RecordKey::Practice(_) | RecordKey::Patient(..) | RecordKey::Webhook(..) => {}
+            RecordKey::Practice(_)
+            | RecordKey::Patient(..)
+            | RecordKey::Link(..)
+            | RecordKey::Template(..)
+            | RecordKey::Webhook(..) => {}
         }
         match counted {
             Counted::Yes => self.counts_one(),

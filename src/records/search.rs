@@ -1,96 +1,120 @@
 //! Finds patients by what a receptionist types: parts of names in any order, digits of the phone, the date of birth.
 
-use std::sync::Arc;
+mod digits;
+mod fold;
+mod index;
 
 use jiff::civil::Date;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
-use crate::domain::Patient;
+use digits::Digits;
+pub(super) use fold::fold;
+use fold::words_of;
+pub(super) use index::{Index, Searchable};
 
-/// A patient, with the names as they are compared.
-pub(super) struct Searchable {
-    pub patient: Arc<Patient>,
-    /// Every name whole, and each part of it.
-    names: Vec<String>,
-}
+/// Fewer digits than that are in too many phones to say anything.
+const DIGITS_MIN: usize = 3;
 
-impl Searchable {
-    pub fn of(patient: Patient) -> Self {
-        let mut names = Vec::new();
-        for name in [&patient.first_name, &patient.last_name] {
-            names.push(fold(name));
-            names.extend(name.split(|c: char| c.is_whitespace() || c == '-').map(fold));
-        }
-        names.retain(|name| !name.is_empty());
-        names.dedup();
-        Self { patient: Arc::new(patient), names }
-    }
-}
-
-/// What is searched for. Every word has to fit.
+/// What is searched for, in the ways in which it can be meant, the likeliest first.
 pub(super) struct Query {
-    words: Vec<Word>,
+    readings: Vec<Vec<Word>>,
 }
 
-/// The ways in which one word can be meant.
+/// One word, which has to fit in one of the ways in which it can be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Word {
+    /// As a name, or the beginning of one.
     name: String,
-    digits: Option<String>,
+    /// As a part of the phone.
+    digits: Option<Digits>,
     born: Option<Date>,
 }
 
-impl Query {
-    pub fn parse(text: &str) -> Self {
-        let words = text.split_whitespace().map(Word::parse);
-        Self { words: words.filter(|word| !word.name.is_empty()).collect() }
-    }
+/// How well words fit somebody: the better one is the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// Every word is a whole name, a part of the phone, or the date of birth.
+    Whole,
+    /// Some word is only how a name begins.
+    Beginning,
+}
 
-    pub fn fits(&self, one: &Searchable) -> bool {
-        self.words.iter().all(|word| word.fits(one))
+impl Query {
+    /// A number that is typed in parts, `303 555 0123`, is meant as one number; if nobody has it, as parts of one.
+    pub fn parse(text: &str) -> Self {
+        let apart: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == ',' || c == ';').collect();
+        let mut together: Vec<String> = Vec::new();
+        let mut in_number = false;
+        for part in &apart {
+            let is_of_number = is_phone(part) && date(part).is_none();
+            match together.last_mut() {
+                Some(number) if in_number && is_of_number => number.push_str(part),
+                Some(_) | None => together.push((*part).to_owned()),
+            }
+            in_number = is_of_number;
+        }
+        let mut readings = vec![words(together.iter().map(String::as_str))];
+        if together.len() < apart.len() {
+            readings.push(words(apart.into_iter()));
+        }
+        Self { readings }
     }
+}
+
+/// Each word once, and none that says nothing.
+fn words<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    for word in parts.map(Word::parse).filter(|word| !word.name.is_empty()) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
 }
 
 impl Word {
     fn parse(text: &str) -> Self {
-        let is_phone = text.chars().all(|c| c.is_ascii_digit() || "+()-.".contains(c));
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        Self { name: fold(text), digits: (is_phone && !digits.is_empty()).then_some(digits), born: date(text) }
+        let digits = Digits::pack(text).filter(|digits| is_phone(text) && digits.count() >= DIGITS_MIN);
+        Self { name: fold(text), digits, born: date(text) }
     }
 
-    fn fits(&self, one: &Searchable) -> bool {
-        let in_phone = |digits: &String| one.patient.mobile_phone.expose().contains(digits.as_str());
-        one.names.iter().any(|name| name.starts_with(&self.name))
-            || self.digits.as_ref().is_some_and(in_phone)
-            || self.born == Some(one.patient.date_of_birth)
+    fn fits(&self, one: &Searchable) -> Option<Fit> {
+        let is_in_phone = self.digits.is_some_and(|digits| one.digits.contain(digits));
+        if is_in_phone || self.born == Some(one.patient.date_of_birth) {
+            return Some(Fit::Whole);
+        }
+        let beginnings = one.words().filter_map(|word| word.strip_prefix(self.name.as_str()));
+        beginnings.map(|rest| if rest.is_empty() { Fit::Whole } else { Fit::Beginning }).min()
     }
 }
 
-/// Letters and digits alone, without accents and case: José is jose, O'Brien is obrien.
-pub(super) fn fold(text: &str) -> String {
-    text.nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-        .filter(|c| c.is_alphanumeric())
-        .collect()
+/// How well they fit together: as well as the one that fits worst.
+fn fit(words: &[Word], one: &Searchable) -> Option<Fit> {
+    words.iter().try_fold(Fit::Whole, |worst, word| Some(worst.max(word.fits(one)?)))
 }
 
-/// `YYYY-MM-DD`, or as Americans write it, `MM/DD/YYYY`.
+fn is_phone(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit() || "+()-./".contains(c))
+}
+
+/// `YYYY-MM-DD`, or as Americans write it, `MM/DD/YYYY` or `MM-DD-YYYY`, with or without zeros in front.
 fn date(text: &str) -> Option<Date> {
-    let number = |part: &str| part.parse::<i16>().ok();
-    let parts: Vec<&str> = text.split(['-', '/']).collect();
+    let parts: Vec<&str> = text.split(if text.contains('/') { '/' } else { '-' }).collect();
     let [first, second, third] = parts[..] else { return None };
-    let (year, month, day) = if text.contains('/') { (third, first, second) } else { (first, second, third) };
-    if year.len() != 4 {
+    if !parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_digit())) {
         return None;
     }
-    Date::new(number(year)?, number(month)?.try_into().ok()?, number(day)?.try_into().ok()?).ok()
+    let (year, month, day) = match (first.len(), third.len()) {
+        (4, 1 | 2) => (first, second, third),
+        (1 | 2, 4) => (third, first, second),
+        _ => return None,
+    };
+    Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PatientId, Phone};
+    use crate::domain::{Patient, PatientId, Phone};
 
     fn fits(query: &str) -> bool {
         let patient = Patient {
@@ -101,7 +125,8 @@ mod tests {
             mobile_phone: Phone::parse("+13035550123").unwrap(),
             preferences: Default::default(),
         };
-        Query::parse(query).fits(&Searchable::of(patient))
+        let one = Searchable::of(patient);
+        Query::parse(query).readings.iter().any(|words| fit(words, &one).is_some())
     }
 
     #[test]
@@ -114,22 +139,60 @@ mod tests {
             "mar",
             "O'Brien",
             "obrien",
+            "brien",
             "nunez",
             "Núñez jos",
             "obrien, josé",
+            "obrien,josé",
+            "o'brien-nunez",
             "josé 0123",
             "(303) 555-0123",
+            "303 555 0123 jose",
+            "+1 303 555 0123",
             "+13035550123",
             "303.555",
+            "303 0123",
             "1985-03-04",
+            "1985-3-4",
             "3/4/1985",
             "03/04/1985 obr",
+            "03-04-1985 0123",
             "—",
         ] {
             assert!(fits(query), "{query:?}");
         }
-        for query in ["josh", "rien", "jose smith", "0124", "1985-03-05", "4/3/1985", "85-03-04", "2/30/1985"] {
+        for query in [
+            "josh",
+            "rien",
+            "jose smith",
+            "0124",
+            "303 0124",
+            // Two digits are in too many phones.
+            "12",
+            "1985-03-05",
+            "4/3/1985",
+            "85-03-04",
+            "2/30/1985",
+            "3/4/85",
+            "3/4",
+            "3/+4/1985",
+            "1234567890123456",
+        ] {
             assert!(!fits(query), "{query:?}");
         }
+    }
+
+    #[test]
+    fn a_number_in_parts_is_one_number_first() {
+        let digits = |query: &str| {
+            let readings = Query::parse(query).readings;
+            let of_word = |word: &Word| word.digits.map_or(0, Digits::count);
+            readings.iter().map(|words| words.iter().map(of_word).collect()).collect::<Vec<Vec<usize>>>()
+        };
+        assert_eq!(digits("303 555 0123"), [vec![10], vec![3, 3, 4]]);
+        assert_eq!(digits("jane 303 555"), [vec![0, 6], vec![0, 3, 3]]);
+        assert_eq!(digits("0123 1985-03-04"), [vec![4, 8]]);
+        assert_eq!(digits("3035550123"), [vec![10]]);
+        assert_eq!(digits("jane jane JANE"), [vec![0]]);
     }
 }

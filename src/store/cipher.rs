@@ -289,6 +289,10 @@ impl Lookups {
             RecordKey::Practice(practice) => hash(&self.record, ["practice", practice.as_str(), ""]),
             RecordKey::Staff(practice, staff) => hash(&self.record, ["staff", practice.as_str(), staff.as_str()]),
             RecordKey::Patient(practice, id) => hash(&self.record, ["patient", practice.as_str(), id.as_str()]),
+            RecordKey::Link(practice, phone, patient) => {
+                hash(&self.record, ["link", practice.as_str(), phone.expose(), patient.as_str()])
+            }
+            RecordKey::Template(practice, id) => hash(&self.record, ["template", practice.as_str(), id.as_str()]),
             // A token is looked for by whoever does not know its practice yet.
             RecordKey::Token(_, id) => hash(&self.record, ["token", id, ""]),
             RecordKey::Webhook(practice, id) => hash(&self.record, ["webhook", practice.as_str(), id.as_str()]),

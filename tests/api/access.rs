@@ -26,6 +26,7 @@ impl Sample {
                 // Whoever is opted out gets no more texts, and the others of the table need somebody who does.
                 .replace("{patient}", if route.path.ends_with("/opt-out") { "otto" } else { "jane" })
                 .replace("{message}", message)
+                .replace("{template}", "reminder")
                 .replace("{phone}", &JANE.replace('+', "%2B"))
         };
         let (path, absent) = (filled("riverside"), filled("nowhere"));
@@ -34,9 +35,12 @@ impl Sample {
                 "name": "Riverside", "number": "+13035550100", "time_zone": "America/Denver", "contact": "303-555-0199",
             })),
             ("PUT", "{staff}") => Some(json!({"name": "Tex", "patient_text_administrator": true})),
+            ("PUT", "{patient}") if route.path.contains("/conversations/") => None,
             ("PUT", "{patient}") => Some(json!({
                 "first_name": "Jane", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
             })),
+            ("PUT", "{template}") => Some(json!({"name": "Reminder", "text": "See you, {first_name}"})),
+            ("POST", "render") => Some(json!({"patient": "jane"})),
             ("POST", "messages" | "preview") => Some(json!({"text": "Hello"})),
             ("POST", "resolve") => Some(json!({"decision": "sent"})),
             ("POST", "hold") => Some(json!({"decision": "release"})),
@@ -413,8 +417,18 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/patients/{patient}/messages/{message}/resolve: Practice, PatientTextAdministrator",
         "POST /{practice}/patients/{patient}/opt-out: Practice, PatientTextAdministrator",
         "POST /{practice}/preview: Practice, PatientTextAdministrator",
+        "PUT /{practice}/templates/{template}: Practice, PatientTextAdministrator",
+        "GET /{practice}/templates: Practice, PatientTextAdministrator",
+        "GET /{practice}/templates/{template}: Practice, PatientTextAdministrator",
+        "POST /{practice}/templates/{template}/render: Practice, PatientTextAdministrator",
+        "DELETE /{practice}/templates/{template}: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations: Practice, PatientTextAdministrator",
         "GET /{practice}/conversations/{phone}/messages: Practice, PatientTextAdministrator",
+        "GET /{practice}/conversations/{phone}/messages/{message}: Practice, PatientTextAdministrator",
+        "DELETE /{practice}/conversations/{phone}/messages/{message}: Practice, PatientTextAdministrator",
+        "POST /{practice}/conversations/{phone}/messages/{message}/resolve: Practice, PatientTextAdministrator",
+        "PUT /{practice}/conversations/{phone}/patients/{patient}: Practice, PatientTextAdministrator",
+        "DELETE /{practice}/conversations/{phone}/patients/{patient}: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/read: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/unread: Practice, PatientTextAdministrator",
         "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",

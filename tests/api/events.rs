@@ -89,7 +89,7 @@ async fn a_stream_tells_what_changed_and_how_it_looks() {
     world.receive(JANE, "START").await;
     let told = stream.take(4).await;
     assert_eq!(names(&told), ["message.received", "consent.changed", "message.updated", "unread.changed"]);
-    let who = json!([{"id": "jane", "first_name": "Jane", "last_name": "Doe"}]);
+    let who = json!([{"id": "jane", "first_name": "Jane", "last_name": "Doe", "linked": false}]);
     for event in &told {
         let about = (&event.data["practice"], &event.data["phone"], &event.data["patients"]);
         assert_eq!(about, (&json!("riverside"), &json!(JANE), &who));

@@ -89,8 +89,8 @@ async fn the_inbox_shows_strangers_and_everybody_who_shares_a_phone() {
     assert_eq!(
         jane["patients"],
         json!([
-            {"id": "jane", "first_name": "Jane", "last_name": "Doe"},
-            {"id": "john", "first_name": "John", "last_name": "Doe"},
+            {"id": "jane", "first_name": "Jane", "last_name": "Doe", "linked": false},
+            {"id": "john", "first_name": "John", "last_name": "Doe", "linked": false},
         ])
     );
     assert_eq!(jane["last_message"]["text"], "from one of us");

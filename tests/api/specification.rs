@@ -127,6 +127,8 @@ fn filled(template: &str, operation: &Value, message: &str, token: &str) -> Stri
 async fn a_body_has_the_fields_that_the_description_names_and_no_others() {
     let world = World::start().await;
     world.put_patient("rosa", "Rosa", "Martinez", JANE).await;
+    let template = json!({"name": "Reminder", "text": "See you"});
+    world.tex(Method::PUT, "/templates/reminder").json(&template).send().await.expect(201);
     let message = world.draft("rosa", "hello").await.expect(202)["id"].as_str().unwrap().to_owned();
     for (place, operation) in operations() {
         let taken = &operation["requestBody"]["content"]["application/json"];

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use assent::domain::audit::{Audited, By, Ended, Subject};
+use assent::domain::keyword::Language;
 use assent::domain::policy::BootId;
+use assent::domain::template::Words;
 use assent::domain::{
-    Body, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Limits, MessageId,
-    Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember,
-    Webhook, WebhookId, WebhookSecret, WebhookUrl,
+    Body, Conversation, ConversationId, ConversationKey, Draft, Event, Fingerprint, Form, Inbound, Limits, Link,
+    MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId,
+    StaffMember, Template, TemplateId, Webhook, WebhookId, WebhookSecret, WebhookUrl,
 };
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, Fate, Heard, IdempotencyKey, InboxFilter, KeptAnswer, Lease,
@@ -207,11 +209,25 @@ pub fn some_records() -> Vec<Record> {
         expires_at: Some(at(5)),
         staff: Some(ana.id.clone()),
     };
+    let link = Link {
+        phone: Phone::parse("+13035550778").unwrap(),
+        patient: PatientId::parse("x1").unwrap(),
+        by: Some(StaffId::parse("x1").unwrap()),
+        at: at(3),
+    };
+    let template = Template {
+        id: TemplateId::parse("x1").unwrap(),
+        name: "Greeting".into(),
+        words: Words::parse("Hola {first_name}").unwrap(),
+        language: Language::Spanish,
+    };
     vec![
         Record::Practice((*policy(&us).practice).clone()),
         Record::Staff(us.clone(), ana),
-        Record::Patient(us, patient),
+        Record::Patient(us.clone(), patient),
         Record::Token(token),
+        Record::Template(us.clone(), template),
+        Record::Link(us.clone(), link),
         Record::Webhook(practice("riverside"), some_webhook()),
     ]
 }

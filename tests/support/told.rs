@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use assent::domain::keyword::Language;
 use assent::domain::policy::BootId;
+use assent::domain::template::Words;
 use assent::domain::{
     Answer, Body, CarrierId, Clues, Conversation, ConversationId, ConversationKey, Draft, Effect, Event, Fingerprint,
-    Form, Inbound, Limits, Mark, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt,
-    ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember, Written,
+    Form, Inbound, Limits, Link, Mark, MessageId, Patient, PatientId, Phone, Policy, Practice, PracticeId, Receipt,
+    ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember, Template, TemplateId, Written,
 };
 use assent::ports::{
     Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, InboxRow, KeptAnswer, OccurrenceId,
@@ -155,7 +157,21 @@ impl Told {
                 staff: Some(ana.id.clone()),
             };
             let staff = Record::Staff(us.id.clone(), ana);
-            store.put(vec![Record::Practice(us.clone()), staff, Record::Token(token)]).await.unwrap();
+            let greeting = Template {
+                id: TemplateId::parse("greeting").unwrap(),
+                name: "Greeting".into(),
+                words: Words::parse("Hola {first_name}").unwrap(),
+                language: Language::Spanish,
+            };
+            let template = Record::Template(us.id.clone(), greeting);
+            let link = Link {
+                phone: Phone::parse("+13035550788").unwrap(),
+                patient: PatientId::parse("rosa").unwrap(),
+                by: None,
+                at: time,
+            };
+            let (token, link) = (Record::Token(token), Record::Link(us.id.clone(), link));
+            store.put(vec![Record::Practice(us.clone()), staff, token, template, link]).await.unwrap();
             for (line, phone) in PHONES.into_iter().enumerate() {
                 let key = ConversationKey { practice: us.id.clone(), phone: Phone::parse(phone).unwrap() };
                 let id = ConversationId(u64::MAX - (index * 10 + line) as u64);

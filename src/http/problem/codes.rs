@@ -121,6 +121,12 @@ codes! {
     ChangedMeanwhile: PRECONDITION_FAILED, "changed-meanwhile", "It is not what you have seen",
         cause "Somebody else changed it since, or it is there, or not there, against what If-Match or If-None-Match says.",
         remedy "Read it again, show whoever changes it what it is, and send the ETag of that in If-Match.";
+    TooManyLinks: CONFLICT, "too-many-links", "Too many are linked already",
+        cause "The number is linked to as many patients as it may be, or the patient to as many numbers.",
+        remedy "Take back a link that is wrong: DELETE /v1/practices/{practice}/conversations/{phone}/patients/{patient}.";
+    TooManyTemplates: CONFLICT, "too-many-templates", "The practice has too many templates",
+        cause "The practice has as many templates as one may have.",
+        remedy "Remove those that nobody uses: GET, then DELETE /v1/practices/{practice}/templates/{template}.";
     TooManyTokens: CONFLICT, "too-many-tokens", "The practice has too many tokens",
         cause "The practice has as many tokens as one may have.",
         remedy "Revoke those that nobody uses: GET, then DELETE /v1/practices/{practice}/tokens/{token}.";

@@ -1,4 +1,4 @@
-//! Practices, staff, patients, tokens and webhooks as they are written, and their names.
+//! Practices, staff, patients, links, templates, tokens and webhooks as they are written, and their names.
 
 use std::num::NonZeroU32;
 
@@ -9,7 +9,11 @@ use super::webhook::{WebhookV1, webhook_id};
 use super::wordings::{LanguageV1, WordingV1};
 use super::{ReadError, base64, nanoseconds, octets, phone, practice_id, time};
 use crate::domain::hours::{OfficeHours, QuietHours};
-use crate::domain::{Patient, PatientId, Practice, Preferences, SEGMENTS_PER_DAY_DEFAULT, StaffId, StaffMember};
+use crate::domain::template::Words;
+use crate::domain::{
+    Link, Patient, PatientId, Practice, Preferences, SEGMENTS_PER_DAY_DEFAULT, StaffId, StaffMember, Template,
+    TemplateId,
+};
 use crate::ports::{Record, RecordKey, TokenRecord};
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +56,22 @@ pub enum RecordV1 {
         language: LanguageV1,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         time_zone: Option<String>,
+    },
+    Link {
+        practice: String,
+        phone: String,
+        patient: String,
+        by: Option<String>,
+        at: i64,
+    },
+    Template {
+        practice: String,
+        id: String,
+        name: String,
+        /// With its fields in braces.
+        text: String,
+        #[serde(default, skip_serializing_if = "LanguageV1::is_english")]
+        language: LanguageV1,
     },
     Token {
         id: String,
@@ -100,6 +120,20 @@ impl From<&Record> for RecordV1 {
                 mobile_phone: patient.mobile_phone.expose().to_owned(),
                 language: patient.preferences.language.into(),
                 time_zone: patient.preferences.time_zone.clone(),
+            },
+            Record::Link(practice, link) => Self::Link {
+                practice: practice.to_string(),
+                phone: link.phone.expose().to_owned(),
+                patient: link.patient.to_string(),
+                by: link.by.as_ref().map(ToString::to_string),
+                at: nanoseconds(link.at),
+            },
+            Record::Template(practice, template) => Self::Template {
+                practice: practice.to_string(),
+                id: template.id.to_string(),
+                name: template.name.clone(),
+                text: template.words.as_str().to_owned(),
+                language: template.language.into(),
             },
             Record::Token(token) => Self::Token {
                 id: token.id.clone(),
@@ -161,12 +195,30 @@ impl TryFrom<RecordV1> for Record {
             } => Self::Patient(
                 practice_id(&practice)?,
                 Patient {
-                    id: PatientId::parse(&id).map_err(|_| ReadError::NotA("patient id"))?,
+                    id: patient_id(&id)?,
                     first_name,
                     last_name,
                     date_of_birth: date_of_birth.parse().map_err(|_| ReadError::NotA("date"))?,
                     mobile_phone: phone(&mobile_phone)?,
                     preferences: Preferences { language: language.into(), time_zone },
+                },
+            ),
+            RecordV1::Link { practice, phone: linked, patient, by, at } => Self::Link(
+                practice_id(&practice)?,
+                Link {
+                    phone: phone(&linked)?,
+                    patient: patient_id(&patient)?,
+                    by: by.as_deref().map(staff_id).transpose()?,
+                    at: time(at),
+                },
+            ),
+            RecordV1::Template { practice, id, name, text, language } => Self::Template(
+                practice_id(&practice)?,
+                Template {
+                    id: template_id(&id)?,
+                    name,
+                    words: Words::parse(&text).map_err(|_| ReadError::NotA("template"))?,
+                    language: language.into(),
                 },
             ),
             RecordV1::Token { id, practice, name, secret_sha256, created_at, expires_at, staff } => {
@@ -192,6 +244,9 @@ pub enum RecordKeyV1 {
     Practice(String),
     Staff(String, String),
     Patient(String, String),
+    /// Of which practice, the phone, and the patient.
+    Link(String, String, String),
+    Template(String, String),
     Token(String, String),
     Webhook(String, String),
 }
@@ -202,6 +257,10 @@ impl From<&RecordKey> for RecordKeyV1 {
             RecordKey::Practice(practice) => Self::Practice(practice.to_string()),
             RecordKey::Staff(practice, id) => Self::Staff(practice.to_string(), id.to_string()),
             RecordKey::Patient(practice, id) => Self::Patient(practice.to_string(), id.to_string()),
+            RecordKey::Link(practice, phone, patient) => {
+                Self::Link(practice.to_string(), phone.expose().to_owned(), patient.to_string())
+            }
+            RecordKey::Template(practice, id) => Self::Template(practice.to_string(), id.to_string()),
             RecordKey::Token(practice, id) => Self::Token(practice.to_string(), id.clone()),
             RecordKey::Webhook(practice, id) => Self::Webhook(practice.to_string(), id.to_string()),
         }
@@ -215,10 +274,11 @@ impl TryFrom<RecordKeyV1> for RecordKey {
         Ok(match key {
             RecordKeyV1::Practice(practice) => Self::Practice(practice_id(&practice)?),
             RecordKeyV1::Staff(practice, id) => Self::Staff(practice_id(&practice)?, staff_id(&id)?),
-            RecordKeyV1::Patient(practice, id) => Self::Patient(
-                practice_id(&practice)?,
-                PatientId::parse(&id).map_err(|_| ReadError::NotA("patient id"))?,
-            ),
+            RecordKeyV1::Patient(practice, id) => Self::Patient(practice_id(&practice)?, patient_id(&id)?),
+            RecordKeyV1::Link(practice, linked, patient) => {
+                Self::Link(practice_id(&practice)?, phone(&linked)?, patient_id(&patient)?)
+            }
+            RecordKeyV1::Template(practice, id) => Self::Template(practice_id(&practice)?, template_id(&id)?),
             RecordKeyV1::Token(practice, id) => Self::Token(practice_id(&practice)?, id),
             RecordKeyV1::Webhook(practice, id) => Self::Webhook(practice_id(&practice)?, webhook_id(&id)?),
         })
@@ -231,6 +291,14 @@ fn segments_per_day_default() -> Option<NonZeroU32> {
 
 fn staff_id(text: &str) -> Result<StaffId, ReadError> {
     StaffId::parse(text).map_err(|_| ReadError::NotA("staff id"))
+}
+
+fn patient_id(text: &str) -> Result<PatientId, ReadError> {
+    PatientId::parse(text).map_err(|_| ReadError::NotA("patient id"))
+}
+
+fn template_id(text: &str) -> Result<TemplateId, ReadError> {
+    TemplateId::parse(text).map_err(|_| ReadError::NotA("template id"))
 }
 
 #[cfg(test)]

@@ -96,7 +96,12 @@ async fn doubt_everything_that_waits(store: &Redis, clock: &dyn Clock) -> Result
     let (records, _) = store.records().await?;
     let of_practice = |record| match record {
         Record::Practice(practice) => Some((practice.id.clone(), Arc::new(practice))),
-        Record::Staff(..) | Record::Patient(..) | Record::Token(_) | Record::Webhook(..) => None,
+        Record::Staff(..)
+        | Record::Patient(..)
+        | Record::Link(..)
+        | Record::Template(..)
+        | Record::Token(_)
+        | Record::Webhook(..) => None,
     };
     let practices: HashMap<PracticeId, Arc<Practice>> = records.into_iter().filter_map(of_practice).collect();
     let mut doubted = 0;
