@@ -6,19 +6,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, stream};
+use jiff::Timestamp;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::conversations::{Change, Directory};
+use crate::domain::note::Note;
 use crate::domain::{Conversation, ConversationKey, Message, MessageId, OtherDaemons, PracticeId, Seq};
 use crate::ports::{
-    InboxCursor, InboxFilter, InboxRow, Occurrence, OccurrenceId, Occurrences, Store, StoreError, Unread,
+    InboxCursor, InboxFilter, InboxRow, Occurrence, OccurrenceId, Occurrences, Store, StoreError, Typing, Unread,
 };
 
 /// Occurrences that are read from the store at once.
 const FEED_PAGE: usize = 100;
 /// How often a feed looks by itself, where other daemons write too and news of them may be lost.
 const FEED_LOOKS_AGAIN: Duration = Duration::from_secs(10);
+
+/// Parts of the inbox that one page is looked for in. Whoever wants more asks for the next page.
+const PARTS_MAX: usize = 10;
+/// Conversations that are read at once where not every one is kept.
+const PART: usize = 100;
 
 /// Reads what the conversations have written.
 pub struct Inbox {
@@ -37,6 +44,11 @@ pub struct Page<T, C> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     Occurred(Occurrence),
+    /// Somebody is writing, until then. It has no place in the stream.
+    Typing {
+        typing: Typing,
+        until: Timestamp,
+    },
     /// What was missed is not kept any more: whoever listens has to look at everything again. The feed goes on from here.
     Reset(OccurrenceId),
 }
@@ -72,16 +84,50 @@ impl Inbox {
         Ok(self.store.load(key).await?.map(|stored| stored.conversation))
     }
 
-    /// Conversations of a practice, those first in which something was said last.
+    /// Conversations of a practice, those first in which something was said last: of those that the store finds, the ones
+    /// that are to be kept. Where few are, a page may have fewer than were asked for, and more pages after it.
     pub async fn conversations(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
+        keep: impl Fn(&InboxRow) -> bool,
         before: Option<InboxCursor>,
         limit: usize,
     ) -> Result<Page<InboxRow, InboxCursor>, StoreError> {
-        let items = self.store.inbox(practice, filter, before, limit + 1).await?;
-        Ok(page(items, limit, |row| row.cursor))
+        let (mut items, mut before) = (Vec::new(), before);
+        for _ in 0..PARTS_MAX {
+            let wanted = (limit + 1).max(if items.is_empty() { 0 } else { PART });
+            let part = self.store.inbox(practice, filter, before, wanted).await?;
+            before = match part.rows.last() {
+                Some(last) if part.rows.len() == wanted => Some(last.cursor),
+                Some(_) | None => part.cut_at,
+            };
+            items.extend(part.rows.into_iter().filter(&keep));
+            if items.len() > limit {
+                return Ok(page(items, limit, |row| row.cursor));
+            }
+            if before.is_none() {
+                break;
+            }
+        }
+        Ok(Page { items, next: before })
+    }
+
+    /// Notes of a conversation, newest first.
+    pub async fn notes(
+        &self,
+        key: &ConversationKey,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Note, u64>, StoreError> {
+        let items = self.store.notes(key, before, limit + 1).await?;
+        Ok(page(items, limit, |note| note.id.number))
+    }
+
+    /// The note of a number.
+    pub async fn note(&self, key: &ConversationKey, number: u64) -> Result<Option<Note>, StoreError> {
+        let found = self.store.notes(key, Some(number.saturating_add(1)), 1).await?;
+        Ok(found.into_iter().find(|note| note.id.number == number))
     }
 
     pub async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -144,18 +190,18 @@ impl Feed {
                     self.after = self.inbox.newest(&self.practice).await?;
                     return Ok(Some(Told::Reset(self.after)));
                 }
-                Occurrences::Page(page) if page.is_empty() => {
-                    if !self.something_changes().await {
-                        return Ok(None);
-                    }
-                }
+                Occurrences::Page(page) if page.is_empty() => match self.something_changes().await {
+                    Woken::ToLook => {}
+                    Woken::Typing { typing, until } => return Ok(Some(Told::Typing { typing, until })),
+                    Woken::Never => return Ok(None),
+                },
                 Occurrences::Page(page) => self.read = page.into_iter().rev().collect(),
             }
         }
     }
 
-    /// Waits until there may be more to read; `false` when there never will be.
-    async fn something_changes(&mut self) -> bool {
+    /// Waits until there may be more to read, or there is something to tell that nobody wrote down.
+    async fn something_changes(&mut self) -> Woken {
         let look_again = async {
             match self.inbox.store.other_daemons() {
                 OtherDaemons::Impossible => std::future::pending().await,
@@ -165,16 +211,30 @@ impl Feed {
         let told = async {
             loop {
                 match self.changes.recv().await {
-                    Ok(Change::In(practice)) if practice == self.practice => return true,
-                    Ok(Change::In(_)) => {}
-                    Ok(Change::Anywhere) | Err(RecvError::Lagged(_)) => return true,
-                    Err(RecvError::Closed) => return false,
+                    Ok(Change::In(practice)) if practice == self.practice => return Woken::ToLook,
+                    Ok(Change::Typing { typing, until }) if typing.key.practice == self.practice => {
+                        return Woken::Typing { typing, until };
+                    }
+                    Ok(Change::In(_) | Change::Typing { .. }) => {}
+                    Ok(Change::Anywhere) | Err(RecvError::Lagged(_)) => return Woken::ToLook,
+                    Err(RecvError::Closed) => return Woken::Never,
                 }
             }
         };
         tokio::select! {
             told = told => told,
-            () = look_again => true,
+            () = look_again => Woken::ToLook,
         }
     }
+}
+
+/// Why a feed goes on.
+enum Woken {
+    ToLook,
+    Typing {
+        typing: Typing,
+        until: Timestamp,
+    },
+    /// Nothing will happen any more.
+    Never,
 }

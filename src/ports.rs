@@ -13,6 +13,8 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::desk::{Desk, Facet};
+use crate::domain::note::Note;
 use crate::domain::{
     Answer, BootId, Cleared, Consent, Conversation, ConversationKey, Days, DeliveryId, Draw, Drawn, Entry, Hold,
     Inbound, Link, Message, MessageId, OtherDaemons, Patient, PatientId, Phone, Policy, Practice, PracticeId,
@@ -146,8 +148,18 @@ pub struct InboxRow {
     pub unread: u32,
     pub active_at: Timestamp,
     pub last: Option<Message>,
+    pub desk: Desk,
     /// Where the next page begins.
     pub cursor: InboxCursor,
+}
+
+impl InboxRow {
+    /// The row of a conversation with its last message; `row` breaks ties.
+    pub fn of(conversation: Conversation, last: Option<Message>, row: u64) -> Self {
+        let Conversation { key, consent, hold, suspension, unread, active_at, desk, .. } = conversation;
+        let cursor = InboxCursor { active_at, row };
+        Self { phone: key.phone, consent, hold, suspension, unread, active_at, last, desk, cursor }
+    }
 }
 
 /// A place in the inbox, which is ordered newest first.
@@ -158,12 +170,40 @@ pub struct InboxCursor {
     pub row: u64,
 }
 
-/// Which conversations an inbox page shows.
+/// Which conversations an inbox page shows: those that are all of this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboxFilter {
+    /// `None` for both.
+    pub looked: Option<Looked>,
+    /// What is rarest goes first: it is what is walked through.
+    pub has: Vec<Facet>,
+    pub lacks: Vec<Facet>,
+}
+
+/// Whether staff have looked at all that the patient texted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InboxFilter {
-    All,
+pub enum Looked {
     Unread,
     Read,
+}
+
+impl InboxFilter {
+    /// Every conversation.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    pub fn looked(looked: Looked) -> Self {
+        Self { looked: Some(looked), ..Self::default() }
+    }
+}
+
+/// A part of the inbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboxPart {
+    pub rows: Vec<InboxRow>,
+    /// How far it was looked, where that was cut short before there were as many rows as were asked for: there may be more.
+    pub cut_at: Option<InboxCursor>,
 }
 
 /// What is unread in a practice.
@@ -192,6 +232,10 @@ pub enum Changed {
     MessageUpdated(Seq),
     Consent,
     Unread,
+    /// What staff arranged about the conversation.
+    Desk,
+    /// A note was written down; its number.
+    Note(u64),
 }
 
 impl Changed {
@@ -211,6 +255,8 @@ impl Changed {
                 | Entry::Suspended(_)
                 | Entry::NumberGiven { .. } => Self::Consent,
                 Entry::UnreadChanged { .. } => Self::Unread,
+                Entry::Rearranged => Self::Desk,
+                Entry::Noted(note) => Self::Note(note.id.number),
                 Entry::Redelivered { .. } | Entry::ReceiptUnmatched { .. } | Entry::Proved(_) => continue,
             };
             if !changes.contains(&change) {
@@ -318,6 +364,13 @@ impl std::fmt::Debug for DeadLetter {
     }
 }
 
+/// A member of staff is writing in a conversation at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    pub key: ConversationKey,
+    pub staff: StaffId,
+}
+
 /// What another daemon did to the store that this one shares with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -325,6 +378,8 @@ pub enum News {
     Conversation(ConversationKey),
     /// A record was put or removed.
     Record(RecordKey),
+    /// Somebody is writing.
+    Typing(Typing),
     /// Some news may have been missed: anything may have happened.
     Anything,
 }
@@ -370,14 +425,18 @@ pub trait Store: Meters + Posts + Audits {
     /// One message; `None` when it is not of this conversation.
     async fn message(&self, key: &ConversationKey, id: MessageId) -> Result<Option<Message>, StoreError>;
 
-    /// Conversations of a practice in which something was said, newest first.
+    /// Conversations of a practice in which something was said, newest first. However few fit, it looks at a bounded
+    /// number of them.
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError>;
+    ) -> Result<InboxPart, StoreError>;
+
+    /// Notes of a conversation, newest first, before a number.
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError>;
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError>;
 
@@ -427,6 +486,9 @@ pub trait Store: Meters + Posts + Audits {
 
     /// What other daemons do to this store from here on, as it happens.
     fn news(&self) -> broadcast::Receiver<News>;
+
+    /// Tells the other daemons that somebody is writing. It is written down nowhere.
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError>;
 
     /// A link session of this daemon ended, and what it answered shortly before may not have arrived.
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError>;

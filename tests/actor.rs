@@ -313,7 +313,10 @@ async fn a_daemon_that_stops_says_so() {
     let key = shell.key(PATIENT);
     shell.drafts(&key, "hello").await.unwrap();
     shell.directory.stop();
-    assert_eq!(shell.directory.ask(&key, Event::ReadUpTo(Seq(u64::MAX))).await, Err(AskError::Stopping));
+    assert_eq!(
+        shell.directory.ask(&key, Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }).await,
+        Err(AskError::Stopping)
+    );
     assert_eq!(shell.directory.live(), 0);
 }
 

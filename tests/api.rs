@@ -19,6 +19,7 @@ mod api {
     mod consent;
     mod daemons;
     mod decisions;
+    mod desk;
     mod edits;
     mod events;
     mod fields;

@@ -6,12 +6,15 @@
 #[allow(dead_code)]
 mod scene;
 
+use assent::domain::desk::{Desk, DeskState, Facet, Rearrangement};
 use assent::domain::letters::{Coding, Segment, Shifts};
-use assent::domain::outbox::Stage;
+use assent::domain::note::{NOTES_MAX, NoteText};
+use assent::domain::outbox::{Fate, Stage};
 use assent::domain::text::{DefaultAlphabet, Writing};
 use assent::domain::{
     Answer, BootId, CarrierId, Clues, Consent, DeliveryId, Entry, Event, Failure, Form, Inbound, Kind, Mark, Marks,
-    MessageId, OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, Status, Written,
+    MessageId, OtherDaemons, Outcome, Part, Receipt, ReceiptState, Refusal, Retry, SessionEnd, StaffId, Status,
+    Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use scene::{Scene, accepted, in_state, taken};
@@ -1077,12 +1080,125 @@ fn reading_clears_the_count_and_marking_unread_sets_it() {
     scene.texts("hello");
     let seen = scene.conversation.last;
     scene.texts("are you there?");
-    scene.event(Event::ReadUpTo(seen));
+    scene.event(Event::ReadUpTo { seq: seen, staff: None });
     assert_eq!(scene.conversation.unread, 1, "what came after the look is unread still");
-    scene.event(Event::ReadUpTo(scene.conversation.last));
+    scene.event(Event::ReadUpTo { seq: scene.conversation.last, staff: None });
     assert_eq!(scene.conversation.unread, 0);
     scene.event(Event::MarkedUnread);
     assert_eq!(scene.conversation.unread, 1);
+}
+
+// ---------------------------------------------------------------------------------------------------- the desk
+
+#[test]
+fn a_text_waits_for_staff_unless_assent_has_answered_it() {
+    let check = |state: &str, text: &str, waits: bool| {
+        let mut scene = in_state(state);
+        scene.conversation.desk = Desk::default();
+        scene.texts(text);
+        assert_eq!(scene.conversation.desk.waiting_since.is_some(), waits, "{text} in {state}");
+    };
+    for (text, waits) in [
+        ("does it hurt?", [true, true, true, true]),
+        ("YES", [true, false, true, true]),
+        ("START", [false, false, false, false]),
+        ("STOP", [false, false, false, false]),
+        ("HELP", [false, false, false, false]),
+        ("who is this? leave me alone", [true, true, true, true]),
+    ] {
+        for (state, waits) in ["none", "invited", "opted_in", "opted_out"].into_iter().zip(waits) {
+            check(state, text, waits);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_text_that_staff_have_not_answered_says_since_when_it_waits() {
+    let mut scene = in_state("opted_in");
+    let waiting = |scene: &Scene| scene.conversation.desk.waiting_since;
+    scene.texts("does it hurt?");
+    let since = scene.now;
+    scene.now += MINUTE;
+    scene.texts("anyone?");
+    scene.event(Event::ReadUpTo { seq: scene.conversation.last, staff: None });
+    assert_eq!(waiting(&scene), Some(since), "to look is not to answer");
+    accepted(scene.drafts("a little"));
+    assert_eq!(waiting(&scene), None);
+    scene.texts("thanks");
+    scene.event(rearranged(Rearrangement { state: Some(DeskState::Closed), ..Rearrangement::default() }));
+    assert_eq!(waiting(&scene), None, "whoever closes it says that nothing is owed");
+
+    scene.texts("STOP");
+    scene.texts("I meant it");
+    let since = waiting(&scene);
+    assert!(since.is_some());
+    assert!(matches!(scene.drafts("sorry"), Outcome::Refused(_)));
+    assert_eq!(waiting(&scene), since, "what was refused answers nobody");
+}
+
+#[test]
+fn the_newest_text_of_staff_tells_whether_they_are_heard() {
+    let mut scene = in_state("opted_in");
+    let first = accepted(scene.drafts("hello"));
+    scene.carry();
+    scene.event(Event::Receipted(Receipt { state: ReceiptState::Undeliverable, ..delivered_to(&scene, first) }));
+    assert_eq!(scene.status(first), Status::Undelivered);
+    assert!(scene.conversation.desk.is_undeliverable());
+    assert!(scene.conversation.facets().contains(&Facet::Undeliverable));
+    accepted(scene.drafts("can you read this?"));
+    assert!(!scene.conversation.desk.is_undeliverable(), "it is not known of this one");
+    scene.texts("STOP");
+    assert!(scene.conversation.desk.is_undeliverable(), "it was never sent");
+}
+
+/// The receipt of a text that was sent.
+fn delivered_to(scene: &Scene, id: MessageId) -> Receipt {
+    let tracked = scene.conversation.outbox.tracked.iter().find(|tracked| tracked.id == id).unwrap();
+    let Fate::Sent { segments } = &tracked.fate else { panic!("it was sent") };
+    Receipt::delivered(segments[0].0.clone())
+}
+
+fn rearranged(change: Rearrangement) -> Event {
+    Event::Rearranged { change, seen: None }
+}
+
+#[test]
+fn what_was_arranged_meanwhile_refuses_whoever_has_not_seen_it() {
+    let staff = |id: &str| StaffId::parse(id).unwrap();
+    let mut scene = in_state("opted_in");
+    let seen = scene.conversation.desk.version;
+    let assign = |id: &str| Rearrangement { assigned_to: Some(Some(staff(id))), ..Rearrangement::default() };
+    assert_eq!(scene.event(Event::Rearranged { change: assign("amy"), seen: Some(seen) }), Outcome::Recorded);
+    let late = scene.event(Event::Rearranged { change: assign("tex"), seen: Some(seen) });
+    assert_eq!(late, Outcome::Refused(Refusal::ChangedMeanwhile));
+    assert_eq!(scene.conversation.desk.arrangement.assigned_to, Some(staff("amy")));
+
+    let version = scene.conversation.desk.version;
+    scene.event(rearranged(assign("amy")));
+    assert_eq!(scene.conversation.desk.version, version, "the same once more is no change");
+    scene.event(rearranged(Rearrangement { state: Some(DeskState::Closed), ..Rearrangement::default() }));
+    scene.texts("wait");
+    assert_eq!(scene.conversation.desk.arrangement.state, DeskState::Open, "a text reopens");
+    assert_eq!(scene.conversation.desk.version.0, version.0 + 2, "and that is a change");
+    assert_eq!(scene.journal.iter().filter(|entry| **entry == Entry::Rearranged).count(), 3);
+}
+
+#[test]
+fn a_note_changes_nothing_but_the_notes() {
+    let mut scene = in_state("opted_in");
+    let before = scene.conversation.clone();
+    let text = NoteText::parse("call her son").unwrap();
+    let Outcome::Noted(note) = scene.event(Event::Noted { text: text.clone(), staff: None }) else { panic!("noted") };
+    assert_eq!((note.id.number, &note.text, note.created_at), (1, &text, scene.now));
+    assert_eq!(scene.journal.last(), Some(&Entry::Noted(note)));
+    let mut after = scene.conversation.clone();
+    after.desk.notes = 0;
+    assert_eq!(after, before);
+    assert!(scene.carry().is_empty(), "nothing leaves");
+
+    scene.conversation.desk.notes = NOTES_MAX;
+    let refused = scene.event(Event::Noted { text, staff: None });
+    assert_eq!(refused, Outcome::Refused(Refusal::TooManyNotes { max: NOTES_MAX }));
 }
 
 // ------------------------------------------------------------------------------------- the budget of the day

@@ -225,7 +225,7 @@ impl World {
                 scene.event(Event::Woken);
             }
             Step::Read => {
-                scene.event(Event::ReadUpTo(Seq(u64::MAX)));
+                scene.event(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None });
             }
             Step::Permit(ref texting) => scene.policy.texting = texting.clone(),
             Step::TakeOver(which) => {

@@ -19,15 +19,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use assent::domain::desk::{DeskState, Facet, Rearrangement, Tag, Tags};
+use assent::domain::note::NoteText;
 use assent::domain::policy::BootId;
-use assent::domain::{Consent, DayBudget, Days, Draw, Event, Kind, Limits, Rate, Seq, Status, Unused, Verdict};
+use assent::domain::{
+    Consent, DayBudget, Days, Draw, Event, Kind, Limits, Rate, Seq, StaffId, Status, Unused, Verdict,
+};
 use assent::ports::{
     AuditPlace, Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeepError, KeptAnswer,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Unread, Version,
-    WebhookKey,
+    Looked, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Unread,
+    Version, WebhookKey,
 };
 use assent::store::{KeySource, Location, OpenError, open};
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use stage::*;
@@ -141,6 +146,10 @@ stories! {
     an_inbox_row_is_of_the_last_commit
     a_hold_is_kept_and_listed_until_it_is_settled
     unread_is_counted_for_conversations_with_messages
+    the_inbox_is_filtered_by_all_that_is_asked_for
+    a_filter_goes_on_where_its_look_was_cut_short
+    what_a_conversation_is_found_by_follows_it
+    notes_are_read_in_pages_newest_first_and_are_in_no_thread
     the_most_overdue_is_due_first
     occurrences_resume_where_they_were_left
     a_place_that_never_was_is_gone
@@ -275,7 +284,7 @@ async fn what_is_committed_in_parallel_keeps_the_order_of_each_conversation(home
     for talk in talks {
         let received = page.iter().filter(|one| one.phone == talk.key().phone).filter_map(|one| match one.change {
             Changed::MessageReceived(Seq(seq)) => Some(seq),
-            Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread => None,
+            Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread | Changed::Desk | Changed::Note(_) => None,
         });
         assert_eq!(received.collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
     }
@@ -353,14 +362,14 @@ async fn the_inbox_is_newest_first(home: impl Home) {
     let third = talk(&store, key("riverside", 300), "c", at(3)).await;
     let phone = |talk: &Talk| talk.key().phone.clone();
     let us = practice("riverside");
-    assert_eq!(inbox(&store, &us, InboxFilter::All).await, [phone(&third), phone(&second), phone(&first)]);
+    assert_eq!(inbox(&store, &us, InboxFilter::all()).await, [phone(&third), phone(&second), phone(&first)]);
     first.hear(text("again"), at(4)).await;
-    first.hear(Event::ReadUpTo(Seq(u64::MAX)), at(5)).await;
-    assert_eq!(inbox(&store, &us, InboxFilter::All).await, [phone(&first), phone(&third), phone(&second)]);
-    assert_eq!(inbox(&store, &us, InboxFilter::Unread).await, [phone(&third), phone(&second)]);
-    assert_eq!(inbox(&store, &us, InboxFilter::Read).await, [phone(&first)]);
+    first.hear(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(5)).await;
+    assert_eq!(inbox(&store, &us, InboxFilter::all()).await, [phone(&first), phone(&third), phone(&second)]);
+    assert_eq!(inbox(&store, &us, InboxFilter::looked(Looked::Unread)).await, [phone(&third), phone(&second)]);
+    assert_eq!(inbox(&store, &us, InboxFilter::looked(Looked::Read)).await, [phone(&first)]);
     first.hear(Event::MarkedUnread, at(6)).await;
-    assert!(inbox(&store, &us, InboxFilter::Read).await.is_empty());
+    assert!(inbox(&store, &us, InboxFilter::looked(Looked::Read)).await.is_empty());
 }
 
 async fn the_inbox_pages_through_ties(home: impl Home) {
@@ -368,15 +377,17 @@ async fn the_inbox_pages_through_ties(home: impl Home) {
     for line in 0..23 {
         let mut talk = talk(&store, key("riverside", 100 + line), "hello", at(i64::from(line / 10))).await;
         if line % 3 == 0 {
-            talk.hear(Event::ReadUpTo(Seq(u64::MAX)), at(9)).await;
+            talk.hear(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(9)).await;
         }
     }
     let us = practice("riverside");
-    for (filter, expected) in [(InboxFilter::All, 23), (InboxFilter::Unread, 15), (InboxFilter::Read, 8)] {
-        let whole = inbox(&store, &us, filter).await;
+    for (filter, expected) in
+        [(InboxFilter::all(), 23), (InboxFilter::looked(Looked::Unread), 15), (InboxFilter::looked(Looked::Read), 8)]
+    {
+        let whole = inbox(&store, &us, filter.clone()).await;
         let (mut paged, mut cursor) = (Vec::new(), None);
         loop {
-            let page = store.inbox(&us, filter, cursor, 4).await.unwrap();
+            let page = store.inbox(&us, &filter, cursor, 4).await.unwrap().rows;
             let Some(last) = page.last() else { break };
             cursor = Some(last.cursor);
             paged.extend(page.into_iter().map(|row| row.phone));
@@ -390,7 +401,7 @@ async fn an_inbox_row_is_of_the_last_commit(home: impl Home) {
     let store = home.open().await;
     let mut talk = talk(&store, key("riverside", 100), "hello", at(1)).await;
     talk.hear(text("stop"), at(2)).await;
-    let rows = store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap();
+    let rows = store.inbox(&practice("riverside"), &InboxFilter::all(), None, 10).await.unwrap().rows;
     let [row] = rows.as_slice() else { panic!("there is one conversation") };
     assert_eq!((&row.phone, &row.consent, row.unread), (&talk.key().phone, &talk.now.consent, 2));
     assert_eq!(row.active_at, at(2));
@@ -408,7 +419,7 @@ async fn a_hold_is_kept_and_listed_until_it_is_settled(home: impl Home) {
 
     let store = home.open().await;
     assert_eq!(store.load(&held.key).await.unwrap().unwrap().conversation, held);
-    let rows = store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap();
+    let rows = store.inbox(&practice("riverside"), &InboxFilter::all(), None, 10).await.unwrap().rows;
     assert_eq!(rows[0].hold, hold);
 }
 
@@ -422,9 +433,162 @@ async fn unread_is_counted_for_conversations_with_messages(home: impl Home) {
     let mut silent = Talk::new(&store, key("riverside", 300));
     silent.hear(Event::MarkedUnread, at(1)).await;
     assert_eq!(store.unread(&us).await.unwrap(), Unread { conversations: 2, messages: 3 });
-    assert_eq!(inbox(&store, &us, InboxFilter::All).await.len(), 2, "nothing was said in the third");
-    first.hear(Event::ReadUpTo(Seq(u64::MAX)), at(2)).await;
+    assert_eq!(inbox(&store, &us, InboxFilter::all()).await.len(), 2, "nothing was said in the third");
+    first.hear(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(2)).await;
     assert_eq!(store.unread(&us).await.unwrap(), Unread { conversations: 1, messages: 1 });
+}
+
+fn found_by(has: Vec<Facet>, lacks: Vec<Facet>) -> InboxFilter {
+    InboxFilter { has, lacks, ..InboxFilter::all() }
+}
+
+fn tag(text: &str) -> Tag {
+    Tag::parse(text).unwrap()
+}
+
+fn staff(id: &str) -> StaffId {
+    StaffId::parse(id).unwrap()
+}
+
+fn rearranged(change: Rearrangement) -> Event {
+    Event::Rearranged { change, seen: None }
+}
+
+fn assigned_to(id: &str) -> Event {
+    rearranged(Rearrangement { assigned_to: Some(Some(staff(id))), ..Rearrangement::default() })
+}
+
+fn tagged(tags: &[&str]) -> Event {
+    let tags = Tags::of(tags.iter().map(|text| tag(text)).collect()).unwrap();
+    rearranged(Rearrangement { tags: Some(tags), ..Rearrangement::default() })
+}
+
+fn closed() -> Event {
+    rearranged(Rearrangement { state: Some(DeskState::Closed), ..Rearrangement::default() })
+}
+
+async fn the_inbox_is_filtered_by_all_that_is_asked_for(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    let mut waits = talk(&store, key("riverside", 100), "does it hurt?", at(1)).await;
+    waits.hear(assigned_to("ana"), at(2)).await;
+    waits.hear(tagged(&["Knee", "billing"]), at(2)).await;
+    let mut held = talk(&store, key("riverside", 200), "who is this? leave me alone", at(3)).await;
+    held.hear(tagged(&["knee"]), at(3)).await;
+    let mut done = talk(&store, key("riverside", 300), "thanks", at(4)).await;
+    done.hear(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(4)).await;
+    done.hear(closed(), at(4)).await;
+    let mut lost = talk(&store, key("riverside", 400), "hello", at(5)).await;
+    lost.hear(draft("your results are in"), at(5)).await;
+    lost.hear(text("STOP"), at(6)).await;
+    let elsewhere = talk(&store, key("lakeside", 100), "hello", at(1)).await;
+    assert!(elsewhere.now.desk.waiting_since.is_some());
+
+    let phones = |talks: &[&Talk]| talks.iter().map(|talk| talk.key().phone.clone()).collect::<Vec<_>>();
+    let cases = [
+        (found_by(vec![Facet::Waiting], vec![]), phones(&[&held, &waits])),
+        (found_by(vec![Facet::Held], vec![]), phones(&[&held])),
+        (found_by(vec![Facet::Undeliverable], vec![]), phones(&[&lost])),
+        (found_by(vec![Facet::Closed], vec![]), phones(&[&done])),
+        (found_by(vec![], vec![Facet::Closed]), phones(&[&lost, &held, &waits])),
+        (found_by(vec![Facet::Tagged(tag("KNEE"))], vec![]), phones(&[&held, &waits])),
+        (found_by(vec![Facet::Tagged(tag("billing")), Facet::Waiting], vec![]), phones(&[&waits])),
+        (found_by(vec![Facet::Waiting], vec![Facet::Assigned]), phones(&[&held])),
+        (found_by(vec![Facet::AssignedTo(staff("ana"))], vec![]), phones(&[&waits])),
+        (found_by(vec![Facet::AssignedTo(staff("tex"))], vec![]), vec![]),
+        (found_by(vec![], vec![Facet::Assigned]), phones(&[&lost, &done, &held])),
+        (found_by(vec![Facet::Closed, Facet::Waiting], vec![]), vec![]),
+        (InboxFilter { lacks: vec![Facet::Closed], ..InboxFilter::looked(Looked::Read) }, vec![]),
+        (InboxFilter { has: vec![Facet::Closed], ..InboxFilter::looked(Looked::Read) }, phones(&[&done])),
+        (InboxFilter { has: vec![Facet::Waiting], ..InboxFilter::looked(Looked::Unread) }, phones(&[&held, &waits])),
+        (InboxFilter { has: vec![Facet::Waiting], ..InboxFilter::looked(Looked::Read) }, vec![]),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(inbox(&store, &us, filter.clone()).await, expected, "{filter:?}");
+    }
+}
+
+async fn a_filter_goes_on_where_its_look_was_cut_short(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    // One look is at so many places, and all but the oldest conversation are closed.
+    let oldest = talk(&store, key("riverside", 1), "still open", at(0)).await;
+    let closed_ones = (2..1_052_u32).map(|line| {
+        let mut talk = Talk::new(&store, key("riverside", line));
+        let heard = talk.decide(text("hello"), at(i64::from(line)));
+        talk.now = heard.next.clone();
+        let closed = talk.decide(closed(), at(i64::from(line)));
+        let journal = [heard.journal, closed.journal].concat();
+        let commit = Commit { journal, next: closed.next, summary: closed.summary, ..heard };
+        let store = Arc::clone(&store);
+        async move {
+            store.commit(commit).await.unwrap();
+        }
+    });
+    futures_util::stream::iter(closed_ones).buffer_unordered(8).collect::<Vec<()>>().await;
+
+    let filter = found_by(vec![], vec![Facet::Closed]);
+    let cut = store.inbox(&us, &filter, None, 10).await.unwrap();
+    assert!(cut.rows.is_empty() && cut.cut_at.is_some(), "it was cut short");
+    let rest = store.inbox(&us, &filter, cut.cut_at, 10).await.unwrap();
+    assert_eq!(rest.rows.iter().map(|row| &row.phone).collect::<Vec<_>>(), [&oldest.key().phone]);
+    assert_eq!(rest.cut_at, None, "there is no more");
+    let all = store.inbox(&us, &found_by(vec![Facet::Closed], vec![]), None, 10).await.unwrap();
+    assert_eq!((all.rows.len(), all.cut_at), (10, None));
+}
+
+async fn what_a_conversation_is_found_by_follows_it(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    let mut ours = talk(&store, key("riverside", 100), "hello", at(1)).await;
+    ours.hear(tagged(&["knee"]), at(2)).await;
+    ours.hear(closed(), at(3)).await;
+    let other = talk(&store, key("riverside", 200), "hello", at(4)).await;
+    // It moves to the top, and is found once.
+    ours.hear(text("one more thing"), at(5)).await;
+    let phone = |talk: &Talk| talk.key().phone.clone();
+    assert_eq!(inbox(&store, &us, found_by(vec![Facet::Waiting], vec![])).await, [phone(&ours), phone(&other)]);
+    assert_eq!(inbox(&store, &us, found_by(vec![Facet::Tagged(tag("knee"))], vec![])).await, [phone(&ours)]);
+    assert!(inbox(&store, &us, found_by(vec![Facet::Closed], vec![])).await.is_empty(), "a text reopens");
+    ours.hear(tagged(&[]), at(6)).await;
+    assert!(inbox(&store, &us, found_by(vec![Facet::Tagged(tag("knee"))], vec![])).await.is_empty());
+    let rows = store.inbox(&us, &InboxFilter::all(), None, 1).await.unwrap().rows;
+    assert_eq!(rows[0].desk, ours.now.desk);
+    let found = inbox(&store, &us, found_by(vec![Facet::Waiting], vec![])).await;
+    assert_eq!(found, [phone(&ours), phone(&other)]);
+    drop((store, ours, other));
+
+    let store = home.open().await;
+    assert_eq!(inbox(&store, &us, found_by(vec![Facet::Waiting], vec![])).await, found);
+}
+
+async fn notes_are_read_in_pages_newest_first_and_are_in_no_thread(home: impl Home) {
+    let store = home.open().await;
+    let mut talk = talk(&store, key("riverside", 100), "hello", at(0)).await;
+    let noted = |text: &str| Event::Noted { text: NoteText::parse(text).unwrap(), staff: Some(staff("ana")) };
+    for number in 1..=5 {
+        talk.hear(noted(&format!("note {number}")), at(number)).await;
+    }
+    let seen = occurrences(&store, &talk.key().practice, OccurrenceId(0)).await;
+    assert_eq!(seen.last().map(|(_, change)| *change), Some(Changed::Note(5)));
+    let ours = talk.key().clone();
+    drop((store, talk));
+
+    let store = home.open().await;
+    let page = async |before, limit| {
+        let notes = store.notes(&ours, before, limit).await.unwrap();
+        notes.into_iter().map(|note| (note.id.number, note.text.expose().to_owned())).collect::<Vec<_>>()
+    };
+    let note = |number: u64| (number, format!("note {number}"));
+    assert_eq!(page(None, 3).await, [note(5), note(4), note(3)]);
+    assert_eq!(page(Some(3), 3).await, [note(2), note(1)]);
+    assert_eq!(page(Some(3), 1).await, [note(2)]);
+    assert_eq!(page(Some(99), 2).await, [note(5), note(4)]);
+    assert_eq!(page(Some(1), 3).await, []);
+    let whole = store.notes(&ours, Some(2), 1).await.unwrap();
+    assert_eq!((whole[0].staff.clone(), whole[0].created_at), (Some(staff("ana")), at(1)));
+    assert_eq!(store.notes(&key("riverside", 101), None, 3).await.unwrap(), []);
+    assert_eq!(store.thread(&ours, None, 10).await.unwrap().len(), 1, "no note is a message");
 }
 
 async fn the_most_overdue_is_due_first(home: impl Home) {
@@ -469,7 +633,7 @@ async fn occurrences_resume_where_they_were_left(home: impl Home) {
     assert_eq!(occurrences(&store, &us, page[2].id).await, expected[3..]);
     let newest = store.newest_occurrence(&us).await.unwrap();
     assert!(occurrences(&store, &us, newest).await.is_empty());
-    talk.hear(Event::ReadUpTo(Seq(u64::MAX)), at(2)).await;
+    talk.hear(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(2)).await;
     assert_eq!(occurrences(&store, &us, newest).await, [(phone, Changed::Unread)]);
 }
 
@@ -493,12 +657,12 @@ async fn practices_see_nothing_of_each_other(home: impl Home) {
         let practice = &talk.key().practice;
         assert_eq!(store.load(talk.key()).await.unwrap().unwrap().conversation, talk.now);
         assert_eq!(talk.words(None, 10).await, [words]);
-        assert_eq!(store.inbox(practice, InboxFilter::All, None, 10).await.unwrap().len(), 1);
+        assert_eq!(store.inbox(practice, &InboxFilter::all(), None, 10).await.unwrap().rows.len(), 1);
         assert_eq!(store.unread(practice).await.unwrap(), Unread { conversations: 1, messages: 1 });
         assert_eq!(occurrences(&store, practice, OccurrenceId(0)).await.len(), 2);
     }
     assert_eq!(store.load(&key("riversid", 100)).await.unwrap(), None);
-    assert!(store.inbox(&nobody, InboxFilter::All, None, 10).await.unwrap().is_empty());
+    assert!(store.inbox(&nobody, &InboxFilter::all(), None, 10).await.unwrap().rows.is_empty());
     assert_eq!(store.unread(&nobody).await.unwrap(), Unread::default());
     assert!(occurrences(&store, &nobody, OccurrenceId(0)).await.is_empty());
 }
@@ -809,7 +973,7 @@ async fn a_store_opens_with_its_own_keys_only() {
     let error = home.try_open(key_file(&home, &[("k1", 1)])).await.err();
     assert!(matches!(error, Some(OpenError::KeyMissing { key, .. }) if key == "k2"));
     let both = home.try_open(key_file(&home, &[("k3", 3), ("k1", 1), ("k2", 2)])).await.unwrap();
-    assert_eq!(inbox(&both, &practice("riverside"), InboxFilter::All).await.len(), 2);
+    assert_eq!(inbox(&both, &practice("riverside"), InboxFilter::all()).await.len(), 2);
 }
 
 #[tokio::test]
@@ -828,10 +992,10 @@ async fn a_store_of_a_newer_assent_or_of_something_else_is_refused() {
     drop(home.open().await);
     let database = home.path().join("assent.db");
     let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
-    change("PRAGMA user_version = 6");
+    change("PRAGMA user_version = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 6, known: 5, .. }), "{error}");
-    change("PRAGMA user_version = 5; PRAGMA application_id = 7");
+    assert!(matches!(error, OpenError::Newer { found: 7, known: 6, .. }), "{error}");
+    change("PRAGMA user_version = 6; PRAGMA application_id = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
     assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
 }
@@ -846,7 +1010,7 @@ async fn a_store_from_before_the_meters_gets_them_and_keeps_what_it_has() {
         .unwrap()
         .execute_batch(
             "DROP TABLE meters; DROP TABLE ledger; DROP INDEX journal_of_conversation; DROP TABLE posts;
-             DROP TABLE audited; PRAGMA user_version = 1",
+             DROP TABLE audited; DROP TABLE facets; DROP TABLE notes; PRAGMA user_version = 1",
         )
         .unwrap();
 
@@ -887,7 +1051,7 @@ async fn two_sealed_rows_cannot_trade_places() {
     for key in &keys {
         assert!(matches!(store.load(key).await, Err(StoreError::Unreadable(_))));
     }
-    assert!(inbox(&store, &practice("riverside"), InboxFilter::All).await.is_empty());
+    assert!(inbox(&store, &practice("riverside"), InboxFilter::all()).await.is_empty());
 }
 
 /// X1, X2: what a machine that dies at this instant leaves on its disk, with half of a commit that nobody was
@@ -947,7 +1111,8 @@ async fn a_damaged_database_never_shows_another_consent() {
                     Err(_) => {}
                 }
             }
-            for row in store.inbox(&practice("riverside"), InboxFilter::All, None, 10).await.unwrap_or_default() {
+            for row in store.inbox(&practice("riverside"), &InboxFilter::all(), None, 10).await.unwrap_or_default().rows
+            {
                 let talk = talks.iter().find(|talk| talk.key.phone == row.phone).unwrap();
                 assert_eq!(row.consent, talk.consent, "in the inbox, at {position}");
             }

@@ -158,7 +158,7 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
 /// Puts back on the phones what an earlier demo on the same data brought and took: a phone forgets nothing either.
 async fn remember(inbox: &Arc<Inbox>, simulator: &Simulator) -> Result<(), StoreError> {
     let practice = practice_id();
-    let conversations = inbox.conversations(&practice, InboxFilter::All, None, REMEMBERED_MAX).await?;
+    let conversations = inbox.conversations(&practice, &InboxFilter::all(), |_| true, None, REMEMBERED_MAX).await?;
     for row in conversations.items {
         let handset = simulator.phone(row.phone.expose());
         let key = ConversationKey { practice: practice.clone(), phone: row.phone };

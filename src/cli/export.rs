@@ -211,6 +211,8 @@ impl<W: Write> Writing<W> {
                 Entry::Added(_)
                 | Entry::Updated { .. }
                 | Entry::UnreadChanged { .. }
+                | Entry::Rearranged
+                | Entry::Noted(_)
                 | Entry::Redelivered { .. }
                 | Entry::ReceiptUnmatched { .. }
                 | Entry::Held(_)
@@ -270,6 +272,8 @@ fn report(entry: Entry) -> Option<Report> {
         | Entry::Updated { .. }
         | Entry::ConsentChanged { .. }
         | Entry::UnreadChanged { .. }
+        | Entry::Rearranged
+        | Entry::Noted(_)
         | Entry::Proved(_) => None,
     }
 }

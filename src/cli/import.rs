@@ -288,7 +288,7 @@ impl Importing {
             Outcome::Recorded => Fate::OptedOut,
             Outcome::Refused(Refusal::OptedOut { .. }) => Fate::Already,
             Outcome::Refused(Refusal::OptedInSince) => Fate::LeftAlone,
-            Outcome::Refused(_) | Outcome::Accepted(_) | Outcome::Duplicate(_) => {
+            Outcome::Refused(_) | Outcome::Accepted(_) | Outcome::Duplicate(_) | Outcome::Noted(_) => {
                 unreachable!("an imported opt-out is recorded, known, or older than an opt-in")
             }
         })

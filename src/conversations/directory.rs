@@ -17,8 +17,9 @@ use tokio_util::task::TaskTracker;
 use super::actor::ConversationActor;
 use super::arbiters::Arbiters;
 use super::letter::{AskError, Idempotency, Letter, Reply};
-use crate::domain::{ConversationKey, Draft, Event, MessageId, Policy, PracticeId, Precedence};
-use crate::ports::{Asked, Carrier, Clock, DaySpent, Practices, Store, Throttle};
+use super::typists::Typists;
+use crate::domain::{ConversationKey, Draft, Event, MessageId, Policy, PracticeId, Precedence, StaffId};
+use crate::ports::{Asked, Carrier, Clock, DaySpent, Practices, Store, Throttle, Typing};
 
 /// Conversations that may be in memory at once, at about 1.3 KB each. More than that is refused for the moment.
 pub const LIVE_CONVERSATIONS_MAX: usize = 100_000;
@@ -62,6 +63,8 @@ impl Default for Patience {
 pub enum Change {
     /// In a conversation of this practice.
     In(PracticeId),
+    /// Somebody is writing, until then unless they go on. Nothing changed.
+    Typing { typing: Typing, until: Timestamp },
     /// Perhaps anywhere: some news of other daemons were missed.
     Anywhere,
 }
@@ -91,6 +94,7 @@ pub struct Directory {
     stopping: AtomicBool,
     submissions: TaskTracker,
     changes: broadcast::Sender<Change>,
+    typists: Mutex<Typists>,
 }
 
 impl Directory {
@@ -108,6 +112,7 @@ impl Directory {
             stopping: AtomicBool::new(false),
             submissions: TaskTracker::new(),
             changes: broadcast::Sender::new(CHANGES_MAX),
+            typists: Mutex::default(),
         }))
     }
 
@@ -153,6 +158,30 @@ impl Directory {
     /// Where something changed, as it becomes durable, be it here or at another daemon.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    /// Tells whoever looks on that somebody is writing, here and at the other daemons, unless that was said a moment ago.
+    pub async fn types(&self, typing: Typing) {
+        if !self.heard_typing(typing.clone()) {
+            return;
+        }
+        if let Err(error) = self.store().tell_typing(&typing).await {
+            tracing::debug!(%error, "other daemons were not told who is writing");
+        }
+    }
+
+    /// Who is writing in a conversation, and until when, as far as this daemon has heard.
+    pub fn typing_in(&self, key: &ConversationKey) -> Vec<(StaffId, Timestamp)> {
+        self.lock_typists().in_conversation(key, self.now())
+    }
+
+    /// Somebody is writing, here or at another daemon; whether that is worth passing on.
+    pub(super) fn heard_typing(&self, typing: Typing) -> bool {
+        let until = self.lock_typists().heard(&typing, self.now());
+        if let Some(until) = until {
+            self.publish(Change::Typing { typing, until });
+        }
+        until.is_some()
     }
 
     /// Passes through every arbiter and the store's writer: `true` says that conversations move.
@@ -335,6 +364,10 @@ impl Directory {
 
     pub(super) fn lock_live(&self) -> MutexGuard<'_, HashMap<ConversationKey, Live>> {
         self.live.lock().expect("no holder of the lock panics")
+    }
+
+    fn lock_typists(&self) -> MutexGuard<'_, Typists> {
+        self.typists.lock().expect("no holder of the lock panics")
     }
 
     fn lock_panics(&self) -> MutexGuard<'_, HashMap<ConversationKey, u32>> {

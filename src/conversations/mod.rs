@@ -16,6 +16,7 @@ mod news;
 mod read_back;
 mod reception;
 mod step;
+mod typists;
 pub mod unattended;
 mod wakes;
 

@@ -27,6 +27,7 @@ impl Directory {
                     self.publish(Change::In(key.practice));
                 }
                 Ok(News::Record(_)) => {}
+                Ok(News::Typing(typing)) => drop(self.heard_typing(typing)),
                 Ok(News::Anything) | Err(RecvError::Lagged(_)) => {
                     self.overtake_everybody();
                     self.publish(Change::Anywhere);

@@ -134,7 +134,7 @@ impl Step {
                     message: message.id,
                 }),
                 // What is refused by now may have been accepted then, and the same key gets the same answer.
-                (Some(asked), Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => {
+                (Some(asked), Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_)) => {
                     let kept = self.store().kept_answer(&self.key.practice, &asked.key).await.map_err(unavailable)?;
                     if let Some(kept) = kept {
                         self.held = Held::Stored(held);

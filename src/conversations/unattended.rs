@@ -32,7 +32,7 @@ pub async fn decide(
         let decision = held.conversation.handle(event.clone(), now, policy);
         match decision.outcome {
             Outcome::Refused(_) => return Ok(decision.outcome),
-            Outcome::Accepted(_) | Outcome::Recorded | Outcome::Duplicate(_) => {}
+            Outcome::Accepted(_) | Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_) => {}
         }
         let (expected, operation) =
             (held.version, OperationId(u128::from(random_u64()) << 64 | u128::from(random_u64())));

@@ -1,5 +1,6 @@
 //! A conversation is a value: what happened to it decides the next value, and what to do about it.
 
+mod arranged;
 mod arrivals;
 mod drafted;
 mod held;
@@ -12,6 +13,7 @@ mod suspended;
 
 use jiff::Timestamp;
 
+use super::desk::{Arrangement, Desk, DeskState, Facet};
 use super::ledger::{self, Ledger};
 use super::outbox::{Outbox, Step};
 use super::reassembly::Reassembly;
@@ -61,6 +63,7 @@ pub struct Conversation {
     pub session_ends: Vec<SessionEnd>,
     pub reassembly: Reassembly,
     pub ledger: Ledger,
+    pub desk: Desk,
 }
 
 impl Conversation {
@@ -85,6 +88,7 @@ impl Conversation {
             session_ends: Vec::new(),
             reassembly: Reassembly::default(),
             ledger: Ledger::default(),
+            desk: Desk::default(),
         }
     }
 
@@ -109,8 +113,10 @@ impl Conversation {
             Event::Answered { id, attempt, answer } => turn.answered(id, attempt, answer),
             Event::Receipted(receipt) => turn.receipted(receipt),
             Event::Reachable => turn.reachable(),
-            Event::ReadUpTo(seq) => turn.read_up_to(seq),
+            Event::ReadUpTo { seq, staff } => turn.read_up_to(seq, staff),
             Event::MarkedUnread => turn.unread_becomes(self.unread.max(1)),
+            Event::Rearranged { change, seen } => turn.rearranged(change, seen),
+            Event::Noted { text, staff } => turn.noted(text, staff),
             Event::Woken => Outcome::Recorded,
             Event::Restored(others) => turn.restored(&others),
             Event::Overtaken(others) => turn.overtaken(&others),
@@ -133,6 +139,21 @@ impl Conversation {
     pub fn summary(&self) -> Summary {
         Summary { unread: self.unread, last: (self.last > Seq(0)).then_some(self.last), active_at: self.active_at }
     }
+
+    /// By what it is found in the inbox.
+    pub fn facets(&self) -> Vec<Facet> {
+        let Desk { arrangement: Arrangement { assigned_to, state, tags }, waiting_since, .. } = &self.desk;
+        let is_held = self.hold.is_some() || self.outbox.has_orphans();
+        let marks = [
+            (waiting_since.is_some(), Facet::Waiting),
+            (self.desk.is_undeliverable(), Facet::Undeliverable),
+            (is_held, Facet::Held),
+            (*state == DeskState::Closed, Facet::Closed),
+            (assigned_to.is_some(), Facet::Assigned),
+        ];
+        let marks = marks.into_iter().filter_map(|(has, facet)| has.then_some(facet));
+        marks.chain(assigned_to.clone().map(Facet::AssignedTo)).chain(tags.iter().cloned().map(Facet::Tagged)).collect()
+    }
 }
 
 /// One decision being made.
@@ -145,17 +166,6 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// What came after that place may be unread, however many texts of it are the patient's.
-    fn read_up_to(&mut self, seq: Seq) -> Outcome {
-        let newer = u32::try_from(self.next.last.0.saturating_sub(seq.0)).unwrap_or(u32::MAX);
-        self.unread_becomes(self.next.unread.min(newer))
-    }
-
-    fn unread_becomes(&mut self, unread: u32) -> Outcome {
-        self.next.unread = unread;
-        Outcome::Recorded
-    }
-
     /// Everything that follows from the time alone.
     fn time_passed(&mut self) {
         let limits = &self.policy.limits;
@@ -181,9 +191,11 @@ impl Turn<'_> {
         self.observe_authors();
         let outcome = match outcome {
             Outcome::Accepted(message) => Outcome::Accepted(self.next.outbox.as_it_waits(message)),
-            other @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => other,
+            other @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_)) => other,
         };
         self.effects.extend(self.next.outbox.ask_for_slot(self.now, self.policy));
+        self.observe_thread();
+        self.count_rearrangements(&before.desk);
         if self.next.unread != before.unread {
             self.journal.push(Entry::UnreadChanged { unread: self.next.unread });
         }

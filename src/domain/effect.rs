@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::note::Note;
 use super::{Cleared, Conversation, Entry, Message, MessageId, Summary};
 
 /// The answer to an event: the next value, what to write down, what to do once that is durable.
@@ -44,6 +45,8 @@ pub enum Outcome {
     Accepted(Message),
     Refused(Refusal),
     Recorded,
+    /// Written down for staff.
+    Noted(Note),
     /// This was written down before, as this message.
     Duplicate(MessageId),
 }
@@ -65,6 +68,10 @@ pub enum Refusal {
     NotOrphaned,
     /// No probable opt-out waits to be settled.
     NotHeld,
+    /// What is arranged about the conversation is not what whoever asks has seen.
+    ChangedMeanwhile,
+    /// As many notes are written down as may.
+    TooManyNotes { max: u64 },
     /// An import of an opt-out that is older than the patient's own opt-in.
     OptedInSince,
     /// The phone was asked as often as it may be, and did not answer.

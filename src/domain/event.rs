@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::desk::{DeskVersion, Rearrangement};
+use super::note::NoteText;
 use super::{
     Body, BootId, CarrierId, DeliveryId, Draft, Imported, Inbound, MessageId, Receipt, Seq, SessionEnd, Settlement,
     StaffId,
@@ -43,9 +45,14 @@ pub enum Event {
     /// The carrier says that the phone can be reached again.
     Reachable,
     /// Staff looked at the conversation, as far as this place.
-    ReadUpTo(Seq),
+    ReadUpTo { seq: Seq, staff: Option<StaffId> },
     /// Staff want to look at it again.
     MarkedUnread,
+    /// Staff arrange whose it is, whether it is done with, and what it is about: if it is as they have `seen` it, or in
+    /// any case.
+    Rearranged { change: Rearrangement, seen: Option<DeskVersion> },
+    /// Staff wrote something down for each other.
+    Noted { text: NoteText, staff: Option<StaffId> },
     /// The conversation's `wake_at` has come.
     Woken,
     /// The conversation was loaded from the store, by an actor that starts anew.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::ledger::Proof;
+use super::note::Note;
 use super::{
     Consent, Failure, Fingerprint, Hold, Message, MessageId, Receipt, SettledBy, Settlement, Status, Suspension,
 };
@@ -28,6 +29,10 @@ pub enum Entry {
     Proved(Box<Proof>),
     /// The count of unread texts changed.
     UnreadChanged { unread: u32 },
+    /// What staff arranged about the conversation changed.
+    Rearranged,
+    /// Staff wrote something down for each other.
+    Noted(Note),
     /// The carrier delivered a text a second time; it is not shown again.
     Redelivered { of: MessageId, fingerprint: Fingerprint, at: Timestamp },
     /// A receipt fits no message of this conversation.

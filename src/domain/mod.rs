@@ -6,6 +6,7 @@
 pub mod audit;
 mod consent;
 mod conversation;
+pub mod desk;
 mod effect;
 mod event;
 mod hold;
@@ -20,6 +21,7 @@ mod marks;
 mod message;
 pub mod meter;
 mod names;
+pub mod note;
 pub mod opt_out;
 pub mod outbox;
 mod patient;

@@ -7,8 +7,8 @@
 use schemars::JsonSchema;
 
 use super::forms::{
-    Day, LINE_PATTERN, LanguageCode, Opening, PatientIdentifier, PhoneNumber, TEXT_PATTERN, Time, TimeOfDay,
-    TimeZoneName, Wording,
+    Day, LINE_PATTERN, LanguageCode, Opening, PatientIdentifier, PhoneNumber, StaffIdentifier, TEXT_PATTERN, Time,
+    TimeOfDay, TimeZoneName, Wording,
 };
 use crate::domain::{SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
@@ -209,6 +209,35 @@ pub struct HoldBody {
 #[schemars(rename = "TextToPreview", deny_unknown_fields)]
 pub struct PreviewBody {
     #[schemars(length(min = 1), regex(pattern = TEXT_PATTERN), example = &"Hi Rosa \u{2014} see you Tuesday?")]
+    text: String,
+}
+
+/// What staff arrange about a conversation. What is left out stays.
+#[derive(JsonSchema)]
+#[schemars(rename = "Rearrangement", deny_unknown_fields)]
+pub struct RearrangementBody {
+    /// Somebody who may text patients; `null` is nobody.
+    #[schemars(with = "Option<StaffIdentifier>")]
+    assigned_to: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(example = false)]
+    closed: bool,
+    /// All of them: those that are not named are taken away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<TagBody>", length(max = 10))]
+    tags: Vec<String>,
+}
+
+/// A word or a few.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+pub struct TagBody(#[schemars(length(min = 1, max = 40), regex(pattern = LINE_PATTERN), example = &"billing")] String);
+
+/// A note for the others. It is never sent.
+#[derive(JsonSchema)]
+#[schemars(rename = "NoteToAdd", deny_unknown_fields)]
+pub struct NoteBody {
+    #[schemars(length(min = 1, max = 2000), regex(pattern = TEXT_PATTERN), example = &"Her son answers the phone after five.")]
     text: String,
 }
 

@@ -88,7 +88,9 @@ async fn tell(api: &Api, practice: &Practice, key: &ConversationKey, event: Even
     match api.directory.ask(key, event).await? {
         Reply::Decided(Outcome::Recorded) => Ok(()),
         Reply::Decided(Outcome::Refused(refusal)) => Err(Problem::Refused(refusal, Box::new(practice.clone()))),
-        Reply::Decided(Outcome::Accepted(_) | Outcome::Duplicate(_)) | Reply::AnsweredBefore(_) | Reply::KeyReused => {
+        Reply::Decided(Outcome::Accepted(_) | Outcome::Duplicate(_) | Outcome::Noted(_))
+        | Reply::AnsweredBefore(_)
+        | Reply::KeyReused => {
             unreachable!("what staff say is recorded or refused")
         }
     }

@@ -52,6 +52,14 @@ impl Cursors {
         Ok(InboxCursor { active_at, row })
     }
 
+    pub fn of_notes(&self, key: &ConversationKey, number: u64) -> String {
+        self.sign(&notes(key), &number.to_be_bytes())
+    }
+
+    pub fn in_notes(&self, key: &ConversationKey, cursor: &str) -> Result<u64, Problem> {
+        Ok(u64::from_be_bytes(self.read::<8>(&notes(key), cursor)?))
+    }
+
     fn sign(&self, list: &str, place: &[u8]) -> String {
         let tag = self.mac(list, place).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([place, &tag[..TAG]].concat())
@@ -80,6 +88,10 @@ fn thread(key: &ConversationKey) -> String {
     format!("thread {} {}", key.practice, key.phone.expose())
 }
 
+fn notes(key: &ConversationKey) -> String {
+    format!("notes {} {}", key.practice, key.phone.expose())
+}
+
 fn inbox(practice: &PracticeId) -> String {
     format!("inbox {practice}")
 }
@@ -104,6 +116,8 @@ mod tests {
         let cursor = cursors.of_thread(&key("a"), Seq(12));
         assert_eq!(cursors.in_thread(&key("a"), &cursor).unwrap(), Seq(12));
         assert!(cursors.in_thread(&key("b"), &cursor).is_err());
+        assert!(cursors.in_notes(&key("a"), &cursor).is_err());
+        assert_eq!(cursors.in_notes(&key("a"), &cursors.of_notes(&key("a"), 3)).unwrap(), 3);
         for forged in ["", "x", "AAAAAAAAAAAAAAAAAAAAAA", &cursor[1..], &format!("{cursor}A"), "é", "12"] {
             assert!(cursors.in_thread(&key("a"), forged).is_err(), "{forged}");
         }

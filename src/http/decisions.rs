@@ -120,7 +120,7 @@ async fn decide(api: &Arc<Api>, the: &TheMessage, event: Event) -> Result<Option
     match api.directory.ask(&the.key, event).await? {
         Reply::Decided(Outcome::Accepted(message)) => Ok(Some(message)),
         Reply::Decided(Outcome::Refused(refusal)) => Err(Problem::Refused(refusal, Box::new((*the.practice).clone()))),
-        Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_)) => Ok(None),
+        Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_)) => Ok(None),
         Reply::AnsweredBefore(_) | Reply::KeyReused => unreachable!("it came without a key"),
     }
 }

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -18,13 +19,13 @@ use tokio::sync::watch;
 use super::Api;
 use super::auth::{Caller, Permission};
 use super::extract::InPractice;
-use super::forms::PhoneNumber;
+use super::forms::{PhoneNumber, StaffIdentifier, Time};
 use super::operation::{Form, OPERATION, Operation, Parameter, events};
 use super::problem::{Code, Problem};
-use super::views::{ConsentView, MessageView, PersonView, UnreadView};
+use super::views::{ConsentView, ConversationView, MessageView, NoteView, PersonView, UnreadView};
 use crate::domain::{ConversationKey, Practice, PracticeId};
 use crate::inbox::Told;
-use crate::ports::{Changed, Occurrence, OccurrenceId, StoreError};
+use crate::ports::{Changed, InboxRow, Occurrence, OccurrenceId, StoreError, Typing};
 
 /// Open streams of one practice: every member of staff, in a few windows each.
 pub const STREAMS_MAX: usize = 100;
@@ -46,8 +47,9 @@ pub const STREAM: Operation = Operation {
     id: "stream_events",
     group: "events",
     summary: "What happens in a practice, as it happens (server-sent events)",
-    about: "The events are `message.received`, `message.updated`, `consent.changed` and `unread.changed`. `reset` has no data: \
-            what was missed can't be told one by one, and is to be read anew.",
+    about: "The events are `message.received`, `message.updated`, `consent.changed`, `unread.changed`, `conversation.updated` \
+            (it was assigned, closed, reopened or tagged), `note.added` and `typing`, which is told once, has no id, and holds \
+            until its time. `reset` has no data: what was missed can't be told one by one, and is to be read anew.",
     headers: &[LAST_EVENT_ID],
     answers: &[events::<EventData<'_>>("The stream, which has no end")],
     refuses: &[Code::TooManyStreams],
@@ -132,6 +134,7 @@ impl Events {
             };
             let event = match told {
                 Ok(Told::Occurred(occurrence)) => tell(&self.api, &self.practice, &occurrence).await,
+                Ok(Told::Typing { typing, until }) => Ok(self.tell_typing(&typing, until)),
                 Ok(Told::Reset(id)) => Ok(Some(Event::default().event("reset").id(id.0.to_string()).data("{}"))),
                 Err(error) => Err(error),
             };
@@ -145,6 +148,13 @@ impl Events {
                 }
             }
         }
+    }
+
+    /// It has no id, so that whoever comes back goes on from what was written down; nothing of what is over.
+    fn tell_typing(&self, typing: &Typing, until: Timestamp) -> Option<Event> {
+        let change = Change::Typing { staff: typing.staff.to_string(), until: until.to_string() };
+        (until > self.api.clock.now())
+            .then(|| Event::default().event("typing").data(data(&self.api, &typing.key, change)))
     }
 
     fn may_go_on(&self) -> bool {
@@ -168,7 +178,9 @@ async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
             let Some(message) = inbox.message_at(&key, seq).await? else { return Ok(None) };
             let name = match occurrence.change {
                 Changed::MessageReceived(_) => "message.received",
-                Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread => "message.updated",
+                Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread | Changed::Desk | Changed::Note(_) => {
+                    "message.updated"
+                }
             };
             (name, Change::Message { message: MessageView::one(api, practice, &key, &message).await })
         }
@@ -180,15 +192,30 @@ async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result
             let conversation_unread = inbox.conversation(&key).await?.map_or(0, |found| found.unread);
             ("unread.changed", Change::Unread { unread, conversation_unread })
         }
+        Changed::Desk => {
+            let Some(conversation) = inbox.conversation(&key).await? else { return Ok(None) };
+            let last = inbox.message_at(&key, conversation.last).await?;
+            let row = InboxRow::of(conversation, last, 0);
+            let conversation = Box::new(ConversationView::of(api, practice, &row));
+            ("conversation.updated", Change::Conversation { conversation })
+        }
+        Changed::Note(number) => {
+            let Some(note) = inbox.note(&key, number).await? else { return Ok(None) };
+            ("note.added", Change::Note { note: NoteView::of(&note) })
+        }
     };
+    let data = data(api, &key, change);
+    Ok(Some(Event::default().event(name).id(occurrence.id.0.to_string()).data(data)))
+}
+
+fn data(api: &Api, key: &ConversationKey, change: Change) -> String {
     let data = EventData {
         practice: key.practice.as_str(),
         phone: key.phone.expose(),
-        patients: PersonView::all(api, &key),
+        patients: PersonView::all(api, key),
         change,
     };
-    let data = serde_json::to_string(&data).expect("an event has text for keys");
-    Ok(Some(Event::default().event(name).id(occurrence.id.0.to_string()).data(data)))
+    serde_json::to_string(&data).expect("an event has text for keys")
 }
 
 /// The data of an event: whose it is, and the changed resource as it stands.
@@ -207,9 +234,28 @@ struct EventData<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Change {
-    Message { message: MessageView },
-    Consent { consent: ConsentView },
-    Unread { unread: UnreadView, conversation_unread: u32 },
+    Message {
+        message: MessageView,
+    },
+    Consent {
+        consent: ConsentView,
+    },
+    Unread {
+        unread: UnreadView,
+        conversation_unread: u32,
+    },
+    Conversation {
+        conversation: Box<ConversationView>,
+    },
+    Note {
+        note: NoteView,
+    },
+    Typing {
+        #[schemars(with = "StaffIdentifier")]
+        staff: String,
+        #[schemars(with = "Time")]
+        until: String,
+    },
 }
 
 /// Counts the streams that are open.

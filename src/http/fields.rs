@@ -82,6 +82,15 @@ impl Fields {
         if self.take_null(name) { None } else { self.optional_text(name, read) }
     }
 
+    /// A text or `null`, which may be left out and means something else then.
+    pub fn given_text_or_null<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<Option<T>> {
+        if self.take_null(name) { Some(None) } else { self.optional_text(name, read).map(Some) }
+    }
+
     fn read_text<T, E: fmt::Display>(
         &mut self,
         name: &str,
@@ -108,6 +117,15 @@ impl Fields {
             None => {}
         }
         false
+    }
+
+    /// `true` or `false`, which may be left out.
+    pub fn optional_flag(&mut self, name: &str) -> Option<bool> {
+        match self.take(name)? {
+            Value::Bool(flag) => return Some(flag),
+            _ => self.errors.push(error(name, "must be true or false")),
+        }
+        None
     }
 
     /// A whole number within bounds, which may be left out.

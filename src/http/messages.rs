@@ -91,7 +91,7 @@ pub async fn send(
             message.ok_or(Problem::Unavailable)?
         }
         Reply::KeyReused => return Err(Problem::IdempotencyKeyReused),
-        Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_)) => {
+        Reply::Decided(Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_)) => {
             unreachable!("a draft is accepted or refused")
         }
     };
@@ -105,7 +105,9 @@ pub async fn send(
 /// The word for a reply in the figures.
 fn answer_of(reply: &Reply) -> &'static str {
     match reply {
-        Reply::Decided(Outcome::Accepted(_) | Outcome::Recorded | Outcome::Duplicate(_)) => "accepted",
+        Reply::Decided(Outcome::Accepted(_) | Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_)) => {
+            "accepted"
+        }
         Reply::Decided(Outcome::Refused(_)) => "refused",
         Reply::AnsweredBefore(_) | Reply::KeyReused => "repeated",
     }

@@ -10,6 +10,7 @@ mod consent;
 mod conversations;
 mod cursor;
 mod decisions;
+mod desk;
 mod docs;
 mod door;
 mod etag;
@@ -137,7 +138,7 @@ pub struct Route {
 pub fn routes() -> Vec<Route> {
     use Permission::{Anyone, Operator, PatientTextAdministrator as Texting, PracticeToken, Session, SiteAdministrator, Token};
     use Resource::{Practice, PracticeToBe, Service};
-    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    let (get, put, post, patch, delete) = (Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE);
     vec![
         route(&get,    "/healthz", Service, Anyone, health::alive, health::ALIVE),
         route(&get,    "/readyz",  Service, Anyone, health::ready, health::READY),
@@ -190,6 +191,11 @@ pub fn routes() -> Vec<Route> {
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/messages/{message}/resolve", Practice, Texting, decisions::resolve, decisions::RESOLVE_WITH_PHONE),
         route(&put,    "/v1/practices/{practice}/conversations/{phone}/patients/{patient}", Practice, Texting, links::put, links::PUT),
         route(&delete, "/v1/practices/{practice}/conversations/{phone}/patients/{patient}", Practice, Texting, links::remove, links::REMOVE),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}",        Practice, Texting, desk::get, desk::GET),
+        route(&patch,  "/v1/practices/{practice}/conversations/{phone}",        Practice, Texting, desk::rearrange, desk::REARRANGE),
+        route(&get,    "/v1/practices/{practice}/conversations/{phone}/notes",  Practice, Texting, desk::notes, desk::NOTES),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/notes",  Practice, Texting, desk::add_note, desk::ADD_NOTE),
+        route(&post,   "/v1/practices/{practice}/conversations/{phone}/typing", Practice, Texting, desk::typing, desk::TYPING),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/read",   Practice, Texting, conversations::mark_read, conversations::MARK_READ),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/unread", Practice, Texting, conversations::mark_unread, conversations::MARK_UNREAD),
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold, consent::SETTLE_HOLD),

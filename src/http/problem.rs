@@ -217,6 +217,8 @@ fn code_of(refusal: Refusal) -> Code {
         Refusal::NotOrphaned => Code::AuthorMaySend,
         Refusal::NotHeld => Code::NotHeld,
         Refusal::OptedInSince => Code::OptedInSince,
+        Refusal::ChangedMeanwhile => Code::ChangedMeanwhile,
+        Refusal::TooManyNotes { .. } => Code::TooManyNotes,
     }
 }
 
@@ -244,6 +246,8 @@ fn refusal_in_words(refusal: Refusal, practice: &Practice) -> String {
             "Only a text that is held because its author may no longer text patients is sent so. Its status says what it is.".into()
         }
         Refusal::NotHeld => "Nothing is held here: it was settled already, or the time for it ran out.".into(),
+        Refusal::ChangedMeanwhile => Problem::ChangedMeanwhile.detail(),
+        Refusal::TooManyNotes { max } => format!("A conversation has at most {max} notes."),
         Refusal::OptedInSince => "The patient texted that they want texts, after what this is about.".into(),
         Refusal::InvitationLimit { again_at } => format!(
             "This patient was invited and did not answer YES. They can be invited again from {}, or text START to {}.",

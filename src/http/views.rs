@@ -16,9 +16,11 @@ use super::forms::{
 };
 use super::hours::{self, QuietView};
 use super::texts::{self, ByOccasion, Shown};
+use crate::domain::desk::{Arrangement, DeskState, Reader};
+use crate::domain::note::Note;
 use crate::domain::{
-    Budget, CarrierError, Cause, Consent, Conversation, ConversationKey, Evidence, Failure, Hold, Kind, Mark, Message,
-    MessageId, Patient, Practice, PracticeId, ReceiptState, StaffId, StaffMember, Suspension,
+    Budget, CarrierError, Cause, Consent, Conversation, ConversationId, ConversationKey, Evidence, Failure, Hold, Kind,
+    Mark, Message, MessageId, Patient, Practice, PracticeId, ReceiptState, StaffId, StaffMember, Suspension,
 };
 use crate::ports::{InboxRow, StoreError, Unread};
 use crate::records::Person;
@@ -539,11 +541,26 @@ pub struct ConversationView {
     #[schemars(example = 1)]
     unread: u32,
     last_message: Option<MessageView>,
+    /// It stays theirs if they lose the permission to text.
+    #[schemars(with = "Option<StaffIdentifier>")]
+    assigned_to: Option<String>,
+    /// Until the patient texts again.
+    #[schemars(example = false)]
+    closed: bool,
+    #[schemars(example = ["billing"])]
+    tags: Vec<String>,
+    /// When the oldest text came that staff have neither answered nor closed.
+    #[schemars(with = "Option<Time>")]
+    waiting_since: Option<String>,
+    /// Whether the newest text of staff is known not to have arrived.
+    #[schemars(example = false)]
+    undeliverable: bool,
 }
 
 impl ConversationView {
     pub fn of(api: &Api, practice: &Practice, row: &InboxRow) -> Self {
         let key = ConversationKey { practice: practice.id.clone(), phone: row.phone.clone() };
+        let Arrangement { assigned_to, state, tags } = &row.desk.arrangement;
         Self {
             phone: row.phone.expose().to_owned(),
             patients: PersonView::all(api, &key),
@@ -551,6 +568,94 @@ impl ConversationView {
             unread: row.unread,
             // The list is long: when its messages are expected to go is told where their threads are.
             last_message: row.last.as_ref().map(|last| MessageView::of(last, None)),
+            assigned_to: assigned_to.as_ref().map(StaffId::to_string),
+            closed: *state == DeskState::Closed,
+            tags: tags.iter().map(|tag| tag.expose().to_owned()).collect(),
+            waiting_since: row.desk.waiting_since.map(|since| since.to_string()),
+            undeliverable: row.desk.is_undeliverable(),
+        }
+    }
+}
+
+/// A conversation with what staff do in it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WholeConversation")]
+pub struct WholeConversationView {
+    #[serde(flatten)]
+    conversation: ConversationView,
+    /// Who has read how far; whoever read last stands last.
+    readers: Vec<ReaderView>,
+    /// Who is writing at this moment.
+    typing: Vec<TypingView>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Reader")]
+struct ReaderView {
+    #[schemars(with = "StaffIdentifier")]
+    staff: String,
+    /// The newest message that was there.
+    #[schemars(with = "MessageIdentifier")]
+    message: String,
+    #[schemars(with = "Time")]
+    at: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Typing")]
+struct TypingView {
+    #[schemars(with = "StaffIdentifier")]
+    staff: String,
+    /// Unless they go on.
+    #[schemars(with = "Time")]
+    until: String,
+}
+
+impl WholeConversationView {
+    pub fn of(
+        api: &Api,
+        practice: &Practice,
+        id: ConversationId,
+        row: &InboxRow,
+        typing: Vec<(StaffId, Timestamp)>,
+    ) -> Self {
+        let reader = |Reader { staff, up_to, at }: &Reader| ReaderView {
+            staff: staff.to_string(),
+            message: MessageId { conversation: id, seq: *up_to }.to_string(),
+            at: at.to_string(),
+        };
+        Self {
+            conversation: ConversationView::of(api, practice, row),
+            readers: row.desk.readers.iter().map(reader).collect(),
+            typing: typing
+                .into_iter()
+                .map(|(staff, until)| TypingView { staff: staff.to_string(), until: until.to_string() })
+                .collect(),
+        }
+    }
+}
+
+/// What staff wrote down for each other.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Note")]
+pub struct NoteView {
+    #[schemars(example = &"4f1c0a52b7d93e68-note-1")]
+    id: String,
+    #[schemars(example = &"Her son answers the phone after five.")]
+    text: String,
+    #[schemars(with = "Option<StaffIdentifier>")]
+    staff: Option<String>,
+    #[schemars(with = "Time")]
+    created_at: String,
+}
+
+impl NoteView {
+    pub fn of(note: &Note) -> Self {
+        Self {
+            id: note.id.to_string(),
+            text: note.text.expose().to_owned(),
+            staff: note.staff.as_ref().map(StaffId::to_string),
+            created_at: note.created_at.to_string(),
         }
     }
 }

@@ -148,7 +148,7 @@ impl Records {
         loop {
             match news.recv().await {
                 Ok(News::Record(key)) => self.backlog.add(key),
-                Ok(News::Conversation(_)) => {}
+                Ok(News::Conversation(_) | News::Typing(_)) => {}
                 Ok(News::Anything) | Err(RecvError::Lagged(_)) => self.backlog.everything(),
                 Err(RecvError::Closed) => return,
             }

@@ -15,6 +15,7 @@ use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 
+use crate::domain::desk::Facet;
 use crate::domain::{ConversationKey, Phone, PracticeId};
 use crate::ports::{IdempotencyKey, RecordKey, WebhookKey};
 
@@ -225,6 +226,7 @@ pub struct Lookups {
     idempotency: Hmac<Sha256>,
     record: Hmac<Sha256>,
     number: Hmac<Sha256>,
+    facet: Hmac<Sha256>,
 }
 
 impl Lookups {
@@ -245,6 +247,7 @@ impl Lookups {
             idempotency: keyed("assent look-up idempotency 1"),
             record: keyed("assent look-up record 1"),
             number: keyed("assent look-up number 1"),
+            facet: keyed("assent look-up facet 1"),
             secret: SecretBox::new(Box::new(secret)),
         }
     }
@@ -261,9 +264,7 @@ impl Lookups {
 
     /// A practice's number in the tables.
     pub fn practice(&self, practice: &PracticeId) -> i64 {
-        let Lookup(hash) = hash(&self.practice, [practice.as_str()]);
-        let [first, ..] = hash.as_chunks::<8>().0 else { unreachable!("sixteen octets are two chunks of eight") };
-        i64::from_be_bytes(*first)
+        number(hash(&self.practice, [practice.as_str()]))
     }
 
     pub fn conversation(&self, key: &ConversationKey) -> Lookup {
@@ -277,6 +278,20 @@ impl Lookups {
     /// The post of a webhook.
     pub fn post(&self, key: &WebhookKey) -> Lookup {
         hash(&self.record, ["post", key.practice.as_str(), &format!("{:016x}", key.serial)])
+    }
+
+    /// What conversations of a practice are found by in the inbox.
+    pub fn facet(&self, practice: &PracticeId, facet: &Facet) -> i64 {
+        let (kind, of) = match facet {
+            Facet::Waiting => ("waiting", String::new()),
+            Facet::Undeliverable => ("undeliverable", String::new()),
+            Facet::Held => ("held", String::new()),
+            Facet::Closed => ("closed", String::new()),
+            Facet::Assigned => ("assigned", String::new()),
+            Facet::AssignedTo(staff) => ("assigned to", staff.to_string()),
+            Facet::Tagged(tag) => ("tagged", tag.folded()),
+        };
+        number(hash(&self.facet, [practice.as_str(), kind, &of]))
     }
 
     /// A number that a practice texts from.
@@ -298,6 +313,12 @@ impl Lookups {
             RecordKey::Webhook(practice, id) => hash(&self.record, ["webhook", practice.as_str(), id.as_str()]),
         }
     }
+}
+
+/// The half of a hash, where a number has to do.
+fn number(Lookup(hash): Lookup) -> i64 {
+    let [first, ..] = hash.as_chunks::<8>().0 else { unreachable!("sixteen octets are two chunks of eight") };
+    i64::from_be_bytes(*first)
 }
 
 fn hash<const N: usize>(keyed: &Hmac<Sha256>, parts: [&str; N]) -> Lookup {

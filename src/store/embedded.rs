@@ -2,6 +2,7 @@
 
 mod archive;
 mod audit;
+mod desk;
 mod directory;
 mod ledger;
 mod meters;
@@ -24,15 +25,17 @@ use super::files;
 use super::ledger::Kept;
 use super::record;
 use super::sealed::{Cipher, answers_kept_since};
+use super::sought::Sought;
 use super::writer::Writer;
 use super::{KeySource, OpenError};
+use crate::domain::note::Note;
 use crate::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use crate::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Meters,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart, KeptAnswer, Meters,
     News, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored,
-    Unread, Version,
+    Typing, Unread, Version,
 };
 pub use archive::Archived;
 pub use transfer::Transfer;
@@ -192,12 +195,18 @@ impl Store for Embedded {
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
+    ) -> Result<InboxPart, StoreError> {
+        let sought = Sought::of(&self.cipher.lookups, practice, filter);
         let practice = self.cipher.lookups.practice(practice);
-        self.read(move |database, cipher| reads::inbox(database, cipher, practice, filter, before, limit)).await
+        self.read(move |database, cipher| reads::inbox(database, cipher, practice, &sought, before, limit)).await
+    }
+
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        let lookup = self.cipher.lookups.conversation(key);
+        self.read(move |database, cipher| desk::notes(database, cipher, lookup, before, limit)).await
     }
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -273,6 +282,10 @@ impl Store for Embedded {
 
     fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    async fn tell_typing(&self, _: &Typing) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn session_ended(&self, _: Timestamp) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ mod ledger;
 mod record;
 mod redis;
 mod sealed;
+mod sought;
 mod writer;
 
 use std::fmt;

@@ -6,6 +6,7 @@
 mod audit;
 mod consent;
 mod conversation;
+mod desk;
 mod hours;
 mod journal;
 mod kept;
@@ -25,6 +26,7 @@ use crate::domain::ledger::Proof;
 use crate::domain::{Conversation, ConversationId, ConversationKey, Message, MessageId, Phone, PracticeId, Seq};
 use crate::ports::{Post, Record, RecordKey, WebhookKey};
 
+pub use desk::{read_note, read_typing, write_note, write_typing};
 pub use journal::{read_evident, write_evident};
 pub use kept::{
     read_dead_letter, read_kept, read_kept_whole, write_acceptance, write_dead_letter, write_kept, write_letter,

@@ -9,6 +9,7 @@ mod address;
 mod archive;
 mod audit;
 mod copied;
+mod desk;
 mod keys;
 mod ledger;
 mod line;
@@ -38,11 +39,15 @@ use tokio::task::JoinSet;
 use super::cipher::Lookup;
 use super::record::{self, nanoseconds};
 use super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, answers_kept_since};
-use crate::domain::{BootId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq};
+use super::sought::{LOOKS_MAX, Sought};
+use crate::domain::note::Note;
+use crate::domain::{
+    BootId, ConversationId, ConversationKey, Message, MessageId, OtherDaemons, Practice, PracticeId, Seq,
+};
 use crate::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, News,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored, Unread,
-    Version,
+    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart, KeptAnswer, News,
+    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Stored, Typing,
+    Unread, Version,
 };
 use copied::Copied;
 use keys::Of;
@@ -394,27 +399,55 @@ impl Store for Redis {
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
-        let which = match filter {
-            InboxFilter::All => "all",
-            InboxFilter::Read => "read",
-            InboxFilter::Unread => "unread",
-        };
+    ) -> Result<InboxPart, StoreError> {
+        let sought = Sought::of(&self.cipher.lookups, practice, filter);
+        let of = Of(practice);
         let place = |cursor: InboxCursor| format!("{}{:016x}", keys::sortable_time(cursor.active_at), cursor.row);
         let before = before.map(place).unwrap_or_default();
-        let of = Of(practice);
-        let answer: Vec<Vec<u8>> = self
+        let answer: Vec<Value> = self
             .line
             .ask(|mut wire| async move {
-                let mut script = INBOX.key(of.inbox_read());
-                script.key(of.inbox_unread()).arg(which).arg(before).arg(limit);
+                let lists = desk::Lists::of(&of, &sought);
+                let mut script = INBOX.prepare_invoke();
+                for key in lists.walked.iter().chain(&lists.wanted).chain(&lists.unwanted) {
+                    script.key(key);
+                }
+                script.arg(lists.walked.len()).arg(lists.wanted.len()).arg(before).arg(limit).arg(LOOKS_MAX);
                 script.arg(of.conversations()).arg(of.threads()).invoke_async(&mut wire).await
             })
             .await?;
-        reads::inbox(&self.cipher, &answer)
+        reads::inbox(&self.cipher, answer)
+    }
+
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        let look_up = self.cipher.lookups.conversation(key);
+        let of = Of(&key.practice);
+        let (conversation, notes) = (of.conversation(look_up), of.notes(look_up));
+        let counted = notes.clone();
+        let (id, count): (Option<u64>, u64) = self
+            .line
+            .ask(|mut wire| async move {
+                let mut question = redis::pipe();
+                question.cmd("HGET").arg(conversation).arg("id").cmd("LLEN").arg(counted);
+                question.query_async(&mut wire).await
+            })
+            .await?;
+        // Notes are only ever added at the end: those before a number stay where they are.
+        let (Some(id), Some((first, last))) = (id, desk::range(count, before, limit)) else { return Ok(Vec::new()) };
+        let sealed: Vec<Vec<u8>> =
+            self.line
+                .ask(|mut wire| async move {
+                    redis::cmd("LRANGE").arg(notes).arg(first).arg(last).query_async(&mut wire).await
+                })
+                .await?;
+        let open =
+            |(index, sealed): (u64, Vec<u8>)| desk::note_at(&self.cipher, look_up, ConversationId(id), index, &sealed);
+        let mut notes = (first..).zip(sealed).map(open).collect::<Result<Vec<_>, _>>()?;
+        notes.reverse();
+        Ok(notes)
     }
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -562,6 +595,14 @@ impl Store for Redis {
 
     fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError> {
+        let news = news::of_typing(&self.cipher, self.daemon, typing);
+        let channel = &self.channel;
+        self.line
+            .ask(|mut wire| async move { redis::cmd("PUBLISH").arg(channel).arg(news).query_async::<()>(&mut wire).await })
+            .await
     }
 
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError> {

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::cipher::{Identity, KeyRing, Lookup, Lookups};
 use super::ledger::Line;
 use super::record::{self, ReadError, nanoseconds};
-use crate::domain::{Entry, MessageId, Seq};
+use crate::domain::note::{Note, NoteId};
+use crate::domain::{Conversation, Entry, MessageId, Seq};
 use crate::ports::{Changed, Commit, DeadLetter, Record, StoreError};
 
 /// How many hours an answer is kept for its idempotency key.
@@ -36,6 +37,10 @@ impl Cipher {
         Identity::of("thread").with(&lookup.0).with_number(id.conversation.0).with_number(id.seq.0)
     }
 
+    pub fn note(lookup: Lookup, id: NoteId) -> Identity {
+        Identity::of("notes").with(&lookup.0).with_number(id.conversation.0).with_number(id.number)
+    }
+
     pub fn evidence(lookup: Lookup, version: u64, place: u64) -> Identity {
         Identity::of("journal").with(&lookup.0).with_number(version).with_number(place)
     }
@@ -54,6 +59,10 @@ impl Cipher {
 
     pub fn post(lookup: Lookup, version: u64) -> Identity {
         Identity::of("posts").with(&lookup.0).with_number(version)
+    }
+
+    pub fn typing(lookup: Lookup) -> Identity {
+        Identity::of("typing").with(&lookup.0)
     }
 
     pub fn record_key(lookup: Lookup) -> Identity {
@@ -89,6 +98,14 @@ impl From<ReadError> for StoreError {
 }
 
 impl Cipher {
+    pub fn seal_note(&self, lookup: Lookup, note: &Note) -> Vec<u8> {
+        self.ring.seal(&Self::note(lookup, note.id), &record::write_note(note))
+    }
+
+    pub fn open_note(&self, lookup: Lookup, id: NoteId, sealed: &[u8]) -> Result<Note, StoreError> {
+        Ok(record::read_note(id, &self.open(&Self::note(lookup, id), sealed)?)?)
+    }
+
     pub fn seal_letter(&self, letter: &DeadLetter) -> Vec<u8> {
         self.ring.seal(&Self::dead_letter(), &record::write_dead_letter(letter))
     }
@@ -124,6 +141,8 @@ pub struct SealedCommit {
     pub entries: Vec<SealedEntry>,
     pub changes: Vec<Changed>,
     pub answer: Option<SealedRow>,
+    /// By what it is found in the inbox; in the order of the numbers.
+    pub facets: Vec<i64>,
 }
 
 pub enum SealedEntry {
@@ -131,6 +150,13 @@ pub enum SealedEntry {
     Updated(State),
     Evidence { place: u64, entry: Vec<u8> },
     Proof(Line),
+    Note(SealedNote),
+}
+
+/// A note of staff, and its number in the conversation.
+pub struct SealedNote {
+    pub number: u64,
+    pub sealed: Vec<u8>,
 }
 
 /// What of a message changes.
@@ -169,6 +195,7 @@ impl SealedCommit {
                 .filter_map(|(place, entry)| SealedEntry::of(cipher, look_up, version, place, entry))
                 .collect(),
             changes: Changed::of(&journal),
+            facets: facets_of(cipher, &next),
             answer,
         }
     }
@@ -206,10 +233,26 @@ impl SealedEntry {
                 Some(Self::Evidence { place, entry })
             }
             Entry::Proved(proof) => Some(Self::Proof(Line::of(cipher, look_up, proof))),
-            // It has its occurrence, and the count is in the conversation.
-            Entry::UnreadChanged { .. } => None,
+            Entry::Noted(note) => {
+                let note = SealedNote { number: note.id.number, sealed: cipher.seal_note(look_up, note) };
+                Some(Self::Note(note))
+            }
+            // They have their occurrences, and what they leave is in the conversation.
+            Entry::UnreadChanged { .. } | Entry::Rearranged => None,
         }
     }
+}
+
+/// The numbers of what a conversation is found by. One in which nothing was said is in no list.
+pub fn facets_of(cipher: &Cipher, conversation: &Conversation) -> Vec<i64> {
+    if conversation.last == Seq(0) {
+        return Vec::new();
+    }
+    let practice = &conversation.key.practice;
+    let mut facets: Vec<i64> =
+        conversation.facets().iter().map(|facet| cipher.lookups.facet(practice, facet)).collect();
+    facets.sort_unstable();
+    facets
 }
 
 /// A change as it is written: its kind, and the place of the message that it is about.
@@ -219,6 +262,8 @@ pub fn change_code(change: Changed) -> (i64, Option<u64>) {
         Changed::MessageUpdated(Seq(place)) => (2, Some(place)),
         Changed::Consent => (3, None),
         Changed::Unread => (4, None),
+        Changed::Desk => (5, None),
+        Changed::Note(number) => (6, Some(number)),
     }
 }
 
@@ -228,6 +273,8 @@ pub fn change_of(kind: i64, place: Option<u64>) -> Option<Changed> {
         (2, Some(place)) => Some(Changed::MessageUpdated(Seq(place))),
         (3, None) => Some(Changed::Consent),
         (4, None) => Some(Changed::Unread),
+        (5, None) => Some(Changed::Desk),
+        (6, Some(number)) => Some(Changed::Note(number)),
         _ => None,
     }
 }

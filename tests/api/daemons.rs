@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::events::Stream;
 use super::world::{Call, JANE, OPERATOR, RIVERSIDE, TestClock, World};
 use crate::shared_store::{Shared, SharedStore};
 
@@ -251,4 +252,18 @@ async fn a_draft_at_one_daemon_and_a_start_at_another_meet() {
     }
     two.a.receive(JANE, "STOP").await;
     two.b.draft("jane", "are you there?").await.problem(409, "opted-out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_types_at_one_daemon_is_seen_by_those_who_look_on_at_another() {
+    let two = Two::start().await;
+    two.a.receive(JANE, "hello").await;
+    let mut stream = Stream::open(two.b.tex(Method::GET, "/events")).await;
+    stream.next().await.unwrap();
+    let types = format!("{RIVERSIDE}/conversations/%2B13035550123/typing");
+    assert_eq!(two.a.acting("amy", Method::POST, &types).send().await.status, 204);
+    let told = stream.next().await.unwrap();
+    assert_eq!((told.name.as_deref(), &told.data["staff"]), (Some("typing"), &json!("amy")));
+    let found = two.b.get("/conversations/%2B13035550123").await;
+    assert_eq!(found["typing"][0]["staff"], "amy");
 }

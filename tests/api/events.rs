@@ -11,20 +11,20 @@ use super::world::{Call, JANE, OPERATOR, RIVERSIDE, World};
 
 /// One event, or a comment.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Event {
-    id: Option<String>,
-    name: Option<String>,
-    data: Value,
-    comment: Option<String>,
+pub struct Event {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub data: Value,
+    pub comment: Option<String>,
 }
 
-struct Stream {
+pub struct Stream {
     response: Response,
     read: String,
 }
 
 impl Stream {
-    async fn open(call: Call) -> Self {
+    pub async fn open(call: Call) -> Self {
         let response = call.stream().await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -33,7 +33,7 @@ impl Stream {
     }
 
     /// The next event; `None` when the stream was closed.
-    async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((whole, rest)) = self.read.split_once("\n\n") {
                 let event = parse(whole);
@@ -46,7 +46,7 @@ impl Stream {
         }
     }
 
-    async fn take(&mut self, count: usize) -> Vec<Event> {
+    pub async fn take(&mut self, count: usize) -> Vec<Event> {
         let mut events = Vec::new();
         while events.len() < count {
             events.push(self.next().await.expect("the stream goes on"));
@@ -75,7 +75,7 @@ fn events(world: &World) -> Call {
     world.tex(Method::GET, "/events")
 }
 
-fn names(events: &[Event]) -> Vec<&str> {
+pub fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_deref().unwrap_or_default()).collect()
 }
 

@@ -94,6 +94,7 @@ async fn consent_from_before_the_ledger_is_told_as_such() {
     database
         .execute_batch(
             "DROP TABLE ledger; DROP INDEX journal_of_conversation; DROP TABLE posts; DROP TABLE audited;
+             DROP TABLE facets; DROP TABLE notes;
              PRAGMA user_version = 2",
         )
         .unwrap();

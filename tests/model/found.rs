@@ -84,7 +84,7 @@ impl World {
                 let place = self.reference.draft(now);
                 assert_eq!(place, None, "the draft was refused: {refusal:?}");
             }
-            Outcome::Recorded | Outcome::Duplicate(_) => panic!("a draft is accepted or refused"),
+            Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_) => panic!("a draft is accepted or refused"),
         }
     }
 

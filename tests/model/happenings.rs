@@ -173,7 +173,7 @@ impl World {
                 };
                 Event::Resolved { id, resolution }
             }
-            _ => Event::ReadUpTo(Seq(u64::MAX)),
+            _ => Event::ReadUpTo { seq: Seq(u64::MAX), staff: None },
         };
         self.event(at, event);
     }

@@ -194,6 +194,8 @@ impl World {
             | Entry::NumberGiven { .. }
             | Entry::Proved(_)
             | Entry::UnreadChanged { .. }
+            | Entry::Rearranged
+            | Entry::Noted(_)
             | Entry::Redelivered { .. }
             | Entry::ReceiptUnmatched { .. } => {}
         }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use assent::domain::audit::Audited;
+use assent::domain::note::Note;
 use assent::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use assent::ports::{
-    AuditPlace, Audits, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeepError,
-    KeptAnswer, Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion,
-    Stamp, Store, StoreError, Stored, Unread, Version, WebhookKey,
+    AuditPlace, Audits, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart,
+    KeepError, KeptAnswer, Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey,
+    RecordsVersion, Stamp, Store, StoreError, Stored, Typing, Unread, Version, WebhookKey,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -182,11 +183,15 @@ impl Store for FaultyStore {
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
+    ) -> Result<InboxPart, StoreError> {
         self.up()?.inbox(practice, filter, before, limit).await
+    }
+
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        self.up()?.notes(key, before, limit).await
     }
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -255,6 +260,10 @@ impl Store for FaultyStore {
 
     fn news(&self) -> broadcast::Receiver<News> {
         self.inner.news()
+    }
+
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError> {
+        self.up()?.tell_typing(typing).await
     }
 
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError> {

@@ -102,6 +102,8 @@ impl Scene {
                 | Entry::Suspended(_)
                 | Entry::NumberGiven { .. }
                 | Entry::UnreadChanged { .. }
+                | Entry::Rearranged
+                | Entry::Noted(_)
                 | Entry::Redelivered { .. }
                 | Entry::ReceiptUnmatched { .. }
                 | Entry::Proved(_) => {}

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use assent::domain::audit::Audited;
+use assent::domain::note::Note;
 use assent::domain::{
     BootId, Conversation, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq,
     Standing, Unused,
 };
 use assent::ports::{
-    AuditPlace, Audits, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxRow,
+    AuditPlace, Audits, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart,
     KeepError, KeptAnswer, Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey,
-    RecordsVersion, Stamp, Store, StoreError, Stored, Unread, Version, WebhookKey,
+    RecordsVersion, Stamp, Store, StoreError, Stored, Typing, Unread, Version, WebhookKey,
 };
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
@@ -196,11 +197,15 @@ impl Store for SharedStore {
     async fn inbox(
         &self,
         practice: &PracticeId,
-        filter: InboxFilter,
+        filter: &InboxFilter,
         before: Option<InboxCursor>,
         limit: usize,
-    ) -> Result<Vec<InboxRow>, StoreError> {
+    ) -> Result<InboxPart, StoreError> {
         self.shared.inner.inbox(practice, filter, before, limit).await
+    }
+
+    async fn notes(&self, key: &ConversationKey, before: Option<u64>, limit: usize) -> Result<Vec<Note>, StoreError> {
+        self.shared.inner.notes(key, before, limit).await
     }
 
     async fn unread(&self, practice: &PracticeId) -> Result<Unread, StoreError> {
@@ -275,6 +280,11 @@ impl Store for SharedStore {
 
     fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    async fn tell_typing(&self, typing: &Typing) -> Result<(), StoreError> {
+        self.shared.tell_others(self.boot, &News::Typing(typing.clone()));
+        Ok(())
     }
 
     async fn session_ended(&self, at: Timestamp) -> Result<(), StoreError> {

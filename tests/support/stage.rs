@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use assent::domain::audit::{Audited, By, Ended, Subject};
+use assent::domain::desk::{Rearrangement, Tag, Tags};
 use assent::domain::keyword::Language;
+use assent::domain::note::NoteText;
 use assent::domain::policy::BootId;
 use assent::domain::template::Words;
 use assent::domain::{
@@ -180,8 +182,8 @@ pub async fn newest(store: &Arc<dyn Store>, key: &ConversationKey) -> Occurrence
 }
 
 pub async fn inbox(store: &Arc<dyn Store>, practice: &PracticeId, filter: InboxFilter) -> Vec<Phone> {
-    let rows = store.inbox(practice, filter, None, 100).await.unwrap();
-    rows.into_iter().map(|row| row.phone).collect()
+    let part = store.inbox(practice, &filter, None, 100).await.unwrap();
+    part.rows.into_iter().map(|row| row.phone).collect()
 }
 
 pub fn some_records() -> Vec<Record> {
@@ -329,9 +331,14 @@ pub async fn tell_canaries(store: &Arc<dyn Store>) {
     let mut talk = talk(store, key("riverside", 4321), "my knee hurts badly", at(1)).await;
     talk.hear(draft("Featherstone, your knee"), at(2)).await;
     talk.hear(text("STOP"), at(3)).await;
-    let mut commit = talk.decide(Event::ReadUpTo(Seq(u64::MAX)), at(4));
+    let mut commit = talk.decide(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None }, at(4));
     commit.idempotency = Some(kept(&talk, "my-own-key-8842"));
     talk.commit(commit).await.unwrap();
+    let text = NoteText::parse("my knee, says her son").unwrap();
+    talk.hear(Event::Noted { text, staff: None }, at(4)).await;
+    let tags = Tags::of(vec![Tag::parse("knee").unwrap()]).unwrap();
+    let change = Rearrangement { tags: Some(tags), ..Rearrangement::default() };
+    talk.hear(Event::Rearranged { change, seen: None }, at(4)).await;
     store.put(some_records()).await.unwrap();
     let key = WebhookKey { practice: practice("riverside"), serial: 7 };
     store.keep(&key, Version(0), &some_post(4321)).await.unwrap();

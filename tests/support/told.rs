@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use assent::domain::desk::{DeskState, Facet, Rearrangement, Tag, Tags};
 use assent::domain::keyword::Language;
+use assent::domain::note::{Note, NoteText};
 use assent::domain::policy::BootId;
 use assent::domain::template::Words;
 use assent::domain::{
@@ -11,8 +13,8 @@ use assent::domain::{
     ReceiptState, SEGMENTS_PER_MINUTE_DEFAULT, Seq, StaffId, StaffMember, Template, TemplateId, Written,
 };
 use assent::ports::{
-    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, InboxRow, KeptAnswer, OccurrenceId,
-    Occurrences, OperationId, Record, RecordKey, Store, TokenRecord, Version,
+    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, InboxRow, KeptAnswer, Looked,
+    OccurrenceId, Occurrences, OperationId, Record, RecordKey, Store, TokenRecord, Version,
 };
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -94,13 +96,32 @@ pub fn happening() -> impl Strategy<Value = Happening> {
         5 => Just(Happening::Granted),
         4 => answer.prop_map(Happening::Answered),
         2 => receipted.prop_map(Happening::Event),
-        1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
+        1 => Just(Happening::Event(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None })),
         1 => Just(Happening::Event(Event::MarkedUnread)),
         1 => Just(Happening::Event(Event::Woken)),
+        1 => "[a-z]{1,20}".prop_map(|words| {
+            Happening::Event(Event::Noted { text: NoteText::parse(&words).unwrap(), staff: Some(staff("ana")) })
+        }),
+        2 => rearrangement().prop_map(|change| Happening::Event(Event::Rearranged { change, seen: None })),
         1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Happening::DeadLetter),
         1 => (0..4_u8).prop_map(|patient| Happening::Put { patient }),
         1 => (0..4_u8).prop_map(|patient| Happening::Removed { patient }),
     ]
+}
+
+fn staff(id: &str) -> StaffId {
+    StaffId::parse(id).unwrap()
+}
+
+fn rearrangement() -> impl Strategy<Value = Rearrangement> {
+    let assigned_to = proptest::option::of(proptest::option::of(Just(staff("ana"))));
+    let state = proptest::option::of(prop_oneof![Just(DeskState::Open), Just(DeskState::Closed)]);
+    let tags = proptest::option::of(proptest::sample::subsequence(vec!["knee", "billing"], 0..=2));
+    (assigned_to, state, tags).prop_map(|(assigned_to, state, tags)| Rearrangement {
+        assigned_to,
+        state,
+        tags: tags.map(|tags| Tags::of(tags.into_iter().map(|tag| Tag::parse(tag).unwrap()).collect()).unwrap()),
+    })
 }
 
 /// A text of a patient's; of one with an emoji there is something to know.
@@ -277,6 +298,7 @@ impl Talk {
 #[derive(Debug, PartialEq)]
 pub struct Seen {
     conversations: Vec<(Option<assent::ports::Stored>, Vec<assent::domain::Message>)>,
+    notes: Vec<Vec<Note>>,
     inboxes: Vec<Vec<InboxRow>>,
     unread: Vec<assent::ports::Unread>,
     kept: Vec<Option<KeptAnswer>>,
@@ -291,10 +313,22 @@ pub async fn look(store: &Arc<dyn Store>, told: &Told) -> Seen {
         let key = &talk.now.key;
         conversations.push((store.load(key).await.unwrap(), store.thread(key, None, ALL).await.unwrap()));
     }
+    let mut notes = Vec::new();
+    for talk in &told.talks {
+        notes.push(store.notes(&talk.now.key, None, ALL).await.unwrap());
+    }
     let (mut inboxes, mut unread) = (Vec::new(), Vec::new());
     for index in 0..PRACTICES.len() {
-        for filter in [InboxFilter::All, InboxFilter::Unread, InboxFilter::Read] {
-            let mut rows = store.inbox(&practice(index).id, filter, None, ALL).await.unwrap();
+        let looked = [Looked::Unread, Looked::Read].map(InboxFilter::looked);
+        let has = [
+            Facet::Waiting,
+            Facet::Closed,
+            Facet::AssignedTo(staff("ana")),
+            Facet::Tagged(Tag::parse("KNEE").unwrap()),
+        ];
+        let has = has.map(|facet| InboxFilter { has: vec![facet], ..InboxFilter::all() });
+        for filter in [InboxFilter::all()].into_iter().chain(looked).chain(has) {
+            let mut rows = store.inbox(&practice(index).id, &filter, None, ALL).await.unwrap().rows;
             rows.iter_mut().for_each(|row| row.cursor.row = 0);
             inboxes.push(rows);
         }
@@ -316,6 +350,7 @@ pub async fn look(store: &Arc<dyn Store>, told: &Told) -> Seen {
     due.sort_by_key(|key| (key.practice.clone(), key.phone.expose().to_owned()));
     Seen {
         conversations,
+        notes,
         inboxes,
         unread,
         kept,

@@ -67,7 +67,7 @@ async fn keeps_what_it_is_given(shared: &SharedStore) {
         assert_eq!((stored.version, stored.operation), (Version(1), OperationId(1)));
         // The draft, and the invitation that goes ahead of it.
         assert_eq!(store.thread(&key(&practice.id), None, 10).await.unwrap().len(), 2);
-        let inbox = store.inbox(&practice.id, InboxFilter::All, None, 10).await.unwrap();
+        let inbox = store.inbox(&practice.id, &InboxFilter::all(), None, 10).await.unwrap().rows;
         assert_eq!(inbox.len(), 1);
         assert_eq!(store.unread(&practice.id).await.unwrap(), Unread::default());
         let happened = store.occurrences(&practice.id, OccurrenceId(0), 10).await.unwrap();

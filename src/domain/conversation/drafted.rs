@@ -91,7 +91,9 @@ impl Turn<'_> {
                     let failure = Failure::SentAgain { as_seq: message.id.seq };
                     (Status::Failed, Some(failure), Outcome::Accepted(message))
                 }
-                refused @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_)) => return refused,
+                refused @ (Outcome::Refused(_) | Outcome::Recorded | Outcome::Duplicate(_) | Outcome::Noted(_)) => {
+                    return refused;
+                }
             },
         };
         self.outbox(|outbox, step| outbox.resolve(id, status, failure, step));

@@ -2,6 +2,7 @@
 
 use super::{Arrival, SessionEnd, Turn};
 use crate::domain::consent::{Change, Confirmation, Invitation};
+use crate::domain::desk::Waits;
 use crate::domain::keyword::{self, Language, Meaning, Reading};
 use crate::domain::opt_out::{self, ProbableOptOut};
 use crate::domain::reassembly::{Joined, Piece, Reassembly, Words};
@@ -72,7 +73,9 @@ impl Turn<'_> {
             Some(at) if self.now.duration_since(*at) < self.policy.limits.invitation_memory => Invitation::Remembered,
             Some(_) | None => Invitation::Forgotten,
         };
-        match self.next.consent.change(reading.meaning, invitation, self.now) {
+        let change = self.next.consent.change(reading.meaning, invitation, self.now);
+        self.next.desk.heard(who_answers(reading.meaning, &change), self.now);
+        match change {
             Change::Stays => {}
             Change::OptsIn(confirmation) => self.opted_in(id, confirmation, reading.language),
             Change::OptsOut(confirmation) => self.opted_out(evidence, confirmation, reading.language),
@@ -144,6 +147,15 @@ impl Turn<'_> {
             let text = practice.text(Occasion::AfterHours, self.next.preferences.language);
             self.say(Kind::AfterHours, text, self.now + self.policy.limits.confirmation_begins);
         }
+    }
+}
+
+/// A word that Assent acts on waits for nobody; a YES that answers no question of ours may answer one of staff's.
+fn who_answers(meaning: Meaning, change: &Change) -> Waits {
+    match (meaning, change) {
+        (Meaning::OptOut | Meaning::Start | Meaning::Help, _) => Waits::ForNobody,
+        (Meaning::OptIn | Meaning::Other, Change::OptsIn(_) | Change::OptsOut(_)) => Waits::ForNobody,
+        (Meaning::OptIn | Meaning::Other, Change::Stays) => Waits::ForStaff,
     }
 }
 

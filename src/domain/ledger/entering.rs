@@ -79,6 +79,8 @@ pub(in crate::domain) fn enter(
             Entry::Held(hold) => conversation.ledger.held = words_in(journal, hold.text),
             Entry::Added(_)
             | Entry::UnreadChanged { .. }
+            | Entry::Rearranged
+            | Entry::Noted(_)
             | Entry::Redelivered { .. }
             | Entry::ReceiptUnmatched { .. }
             | Entry::HoldSettled { .. }
@@ -104,6 +106,8 @@ fn added(entry: &Entry) -> Option<&Message> {
         Entry::Updated { .. }
         | Entry::ConsentChanged { .. }
         | Entry::UnreadChanged { .. }
+        | Entry::Rearranged
+        | Entry::Noted(_)
         | Entry::Redelivered { .. }
         | Entry::ReceiptUnmatched { .. }
         | Entry::Held(_)

@@ -16,6 +16,11 @@ impl Outbox {
         }
     }
 
+    /// Whether any text waits for somebody to answer for it.
+    pub(in crate::domain) fn has_orphans(&self) -> bool {
+        self.waiting.iter().any(|one| matches!(one.stage, Stage::Orphaned))
+    }
+
     /// Whether a text waits for somebody to answer for it.
     pub(in crate::domain) fn is_orphaned(&self, id: MessageId) -> bool {
         self.waiting.iter().any(|waiting| waiting.message.id == id && waiting.stage == Stage::Orphaned)

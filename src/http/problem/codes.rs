@@ -163,6 +163,9 @@ codes! {
     OptedInSince: CONFLICT, "opted-in-since", "The patient has opted in since",
         cause "The patient texted that they want texts, after what this is about.",
         remedy "Nothing is to be done. Read the thread.";
+    TooManyNotes: CONFLICT, "too-many-notes", "The conversation has too many notes",
+        cause "As many notes are written down in the conversation as may be.",
+        remedy "Keep what is worth keeping in the patient's file.";
 
     // Us.
     Unavailable: SERVICE_UNAVAILABLE, "unavailable", "Assent can't answer at the moment",

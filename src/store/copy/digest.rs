@@ -47,7 +47,8 @@ impl Digester {
             | Item::Answer { .. }
             | Item::DeadLetter(_)
             | Item::Meter { .. }
-            | Item::Post(..) => None,
+            | Item::Post(..)
+            | Item::Note(..) => None,
         };
         if let Some(place) = place {
             *place += 1;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::super::record::{self, nanoseconds};
 use crate::domain::audit::Audited;
 use crate::domain::ledger::Proof;
+use crate::domain::note::Note;
 use crate::domain::{ConversationKey, Entry, Message, Meter, PracticeId, Summary};
 use crate::ports::{Changed, KeptAnswer, Post, Record, Stored, Version, WebhookKey};
 
@@ -22,11 +23,12 @@ pub enum Kind {
     Proofs,
     Audit,
     Posts,
+    Notes,
 }
 
 impl Kind {
     /// In the order in which they are moved: what others belong to goes first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Records,
         Self::Conversations,
         Self::Messages,
@@ -38,6 +40,7 @@ impl Kind {
         Self::Proofs,
         Self::Audit,
         Self::Posts,
+        Self::Notes,
     ];
 
     /// For the operator, and for a target to remember how far it is.
@@ -54,6 +57,7 @@ impl Kind {
             Self::Proofs => "proofs",
             Self::Audit => "audit",
             Self::Posts => "posts of webhooks",
+            Self::Notes => "notes",
         }
     }
 
@@ -100,6 +104,8 @@ pub enum Item {
     Audited(Box<Audited>),
     /// What was posted to a webhook. Its place in the stream is one that the target's stream is past: the receiver hears of that.
     Post(WebhookKey, Box<Post>),
+    /// One that staff wrote down in a conversation.
+    Note(ConversationKey, Note),
 }
 
 impl Item {
@@ -109,6 +115,7 @@ impl Item {
             Self::Record(record) => Some(record.key().practice().clone()),
             Self::Conversation(moved) => Some(moved.stored.conversation.key.practice.clone()),
             Self::Message(conversation, _)
+            | Self::Note(conversation, _)
             | Self::Evidence { conversation, .. }
             | Self::Occurrence { conversation, .. } => Some(conversation.practice.clone()),
             Self::Answer { kept, .. } => Some(kept.conversation.practice.clone()),
@@ -179,6 +186,9 @@ impl Item {
             Self::Audited(entry) => vec![entry.practice.as_str().into(), record::write_audited(entry)],
             Self::Proof(proof) => vec![record::write_proof(proof), proof.link().0.to_vec()],
             Self::Post(key, post) => vec![record::write_post(key, post)],
+            Self::Note(conversation, note) => {
+                vec![record::write_key(conversation), note.id.to_string().into_bytes(), record::write_note(note)]
+            }
         }
     }
 }
@@ -189,5 +199,7 @@ fn change_in_words(change: Changed) -> String {
         Changed::MessageUpdated(seq) => format!("updated {}", seq.0),
         Changed::Consent => "consent".to_owned(),
         Changed::Unread => "unread".to_owned(),
+        Changed::Desk => "desk".to_owned(),
+        Changed::Note(number) => format!("note {number}"),
     }
 }

@@ -10,11 +10,12 @@ use tokio::sync::Semaphore;
 use super::super::cipher::Lookup;
 use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, change_of};
-use super::{meters, schema};
+use super::super::sought::{LOOKS_MAX, Sought};
+use super::{desk, meters, schema};
 use crate::domain::{ConversationId, ConversationKey, Days, Message, MessageId, PracticeId, Seq, Standing};
 use crate::ports::{
-    IdempotencyKey, InboxCursor, InboxFilter, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
-    Record, RecordsVersion, Stamp, StoreError, Stored, Unread, Version,
+    IdempotencyKey, InboxCursor, InboxPart, InboxRow, KeptAnswer, Looked, Occurrence, OccurrenceId, Occurrences,
+    OperationId, Record, RecordsVersion, Stamp, StoreError, Stored, Unread, Version,
 };
 
 /// Reads that run at once; more wait. The disk serves few at a time anyway.
@@ -212,32 +213,78 @@ const INBOX_UNREAD: &str = concat!(inbox_rows!("> 0"), " ORDER BY active_at DESC
 const INBOX_ALL: &str =
     concat!(inbox_rows!("= 0"), " UNION ALL ", inbox_rows!("> 0"), " ORDER BY active_at DESC, row DESC");
 
+const INBOX_FACET: &str = "SELECT row, active_at FROM facets WHERE facet = ?1 AND (active_at, row) < (?2, ?3)
+                           ORDER BY active_at DESC, row DESC";
+
 pub fn inbox(
     database: &Connection,
     cipher: &Cipher,
     practice: i64,
-    filter: InboxFilter,
+    sought: &Sought,
     before: Option<InboxCursor>,
     limit: usize,
-) -> Read<Vec<InboxRow>> {
+) -> Read<InboxPart> {
     // A conversation and its last message are of one moment.
     let moment = database.unchecked_transaction()?;
-    let mut places = moment.prepare_cached(match filter {
-        InboxFilter::All => INBOX_ALL,
-        InboxFilter::Unread => INBOX_UNREAD,
-        InboxFilter::Read => INBOX_READ,
-    })?;
+    let (walk, of) = match (sought.has.first(), sought.looked) {
+        (Some(facet), _) => (INBOX_FACET, *facet),
+        (None, None) => (INBOX_ALL, practice),
+        (None, Some(Looked::Unread)) => (INBOX_UNREAD, practice),
+        (None, Some(Looked::Read)) => (INBOX_READ, practice),
+    };
+    let mut places = moment.prepare_cached(walk)?;
     let (active_at, row) =
         before.map_or((i64::MAX, i64::MAX), |cursor| (nanoseconds(cursor.active_at), cursor.row.cast_signed()));
-    let mut places = places.query((practice, active_at, row))?;
-    let mut page = Vec::new();
-    while page.len() < limit
-        && let Some(place) = places.next()?
-    {
-        let row = place.get(0)?;
-        page.extend(readable(row, inbox_row(&moment, cipher, row))?);
+    let mut places = places.query((of, active_at, row))?;
+    let mut part = InboxPart::default();
+    for looks in 0.. {
+        if part.rows.len() == limit {
+            break;
+        }
+        let Some(place) = places.next()? else {
+            part.cut_at = None;
+            break;
+        };
+        if looks == LOOKS_MAX {
+            break;
+        }
+        let (row, active_at) = (place.get(0)?, place.get(1)?);
+        part.cut_at = Some(InboxCursor { active_at: time(active_at), row: row_number(row) });
+        if fits(&moment, sought, active_at, row)? {
+            part.rows.extend(readable(row, inbox_row(&moment, cipher, row))?);
+        }
     }
-    Ok(page)
+    if part.rows.len() == limit {
+        part.cut_at = None;
+    }
+    Ok(part)
+}
+
+fn row_number(row: i64) -> u64 {
+    row.cast_unsigned()
+}
+
+/// Whether a conversation is what is sought, besides what is walked through.
+fn fits(database: &Connection, sought: &Sought, active_at: i64, row: i64) -> Read<bool> {
+    if let (Some(looked), Some(_)) = (sought.looked, sought.has.first()) {
+        let unread: i64 = database
+            .prepare_cached("SELECT unread FROM conversations WHERE row = ?1")?
+            .query_row([row], |found| found.get(0))?;
+        if (unread > 0) != (looked == Looked::Unread) {
+            return Ok(false);
+        }
+    }
+    for facet in sought.has.iter().skip(1) {
+        if !desk::is_placed(database, *facet, active_at, row)? {
+            return Ok(false);
+        }
+    }
+    for facet in &sought.lacks {
+        if desk::is_placed(database, *facet, active_at, row)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn inbox_row(database: &Connection, cipher: &Cipher, place: i64) -> Read<InboxRow> {
@@ -258,6 +305,7 @@ fn inbox_row(database: &Connection, cipher: &Cipher, place: i64) -> Read<InboxRo
         suspension: stored.conversation.suspension,
         unread: row.get(6)?,
         active_at,
+        desk: stored.conversation.desk,
         last: last.map(|id| message(database, cipher, look_up, id)).transpose()?.flatten(),
         cursor: InboxCursor { active_at, row: place.cast_unsigned() },
     })
@@ -370,4 +418,5 @@ pub fn records_version(database: &Connection) -> Read<RecordsVersion> {
 
 /// Statements whose time must not grow with what they leave out.
 #[cfg(test)]
-pub const LISTS: [&str; 7] = [DUE, THREAD, INBOX_READ, INBOX_UNREAD, INBOX_ALL, UNREAD, OCCURRENCES];
+pub const LISTS: [&str; 9] =
+    [DUE, THREAD, INBOX_READ, INBOX_UNREAD, INBOX_ALL, INBOX_FACET, UNREAD, OCCURRENCES, desk::NOTES];

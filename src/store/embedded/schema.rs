@@ -10,11 +10,11 @@ use super::super::copy::Origin;
 use super::super::record::time;
 use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError, files};
-use super::{audit, directory, ledger, posts};
+use super::{audit, desk, directory, ledger, posts};
 use crate::ports::{OccurrenceId, RecordsVersion};
 
 /// The version of the tables below. A database with a later one is not opened.
-const SCHEMA: i64 = 5;
+const SCHEMA: i64 = 6;
 /// `ASNT`, so that another program's database is told apart.
 const APPLICATION: i64 = 0x4153_4e54;
 
@@ -164,6 +164,9 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
         change.execute_batch(posts::TABLE).map_err(opening.failed())?;
     }
     if found.is_none_or(|found| found < 5) {
+        change.execute_batch(desk::TABLES).map_err(opening.failed())?;
+    }
+    if found.is_none_or(|found| found < 6) {
         change.execute_batch(audit::TABLE).map_err(opening.failed())?;
     }
     if found != Some(SCHEMA) {
@@ -214,7 +217,7 @@ pub fn look(directory: &Path, keys: &KeySource) -> Result<Looked, OpenError> {
     if found < 3 {
         database.execute_batch(ledger::NONE).map_err(opening.failed())?;
     }
-    if found < 5 {
+    if found < 6 {
         database.execute_batch(audit::NONE).map_err(opening.failed())?;
     }
     // Everything is of the moment of the first read from here on.

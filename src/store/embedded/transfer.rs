@@ -17,12 +17,14 @@ use super::super::copy::{
 };
 use super::super::ledger::{AuditLine, Line, List, Sealer};
 use super::super::record::{self, nanoseconds, time};
-use super::super::sealed::{Cipher, change_code, change_of};
+use super::super::sealed::{Cipher, SealedNote, change_code, change_of, facets_of};
 use super::super::{KeySource, OpenError};
+use super::desk;
 use super::directory::{self, Lock};
 use super::{audit, ledger, meters, posts, reads, schema};
 use crate::domain::audit::Audited;
 use crate::domain::ledger::Proof;
+use crate::domain::note::Note;
 use crate::domain::{ConversationKey, Message, PracticeId, Seq, Summary};
 use crate::ports::{Changed, KeptAnswer, Post, Record, StoreError, Version, WebhookKey};
 
@@ -111,6 +113,10 @@ impl Transfer {
                 let look_up = Lookup(row.get("look_up")?);
                 let (key, post, _) = posts::open(&self.cipher, look_up, row.get("version")?, &sealed)?;
                 Ok(Item::Post(key, Box::new(post)))
+            }
+            Kind::Notes => {
+                let (conversation, note) = desk::moved(&self.cipher, row)?;
+                Ok(Item::Note(conversation, note))
             }
         }
     }
@@ -217,6 +223,7 @@ impl Transfer {
             Item::Proof(proof) => self.write_proof(proof),
             Item::Audited(entry) => self.write_audited(entry),
             Item::Post(key, post) => self.write_post(key, post),
+            Item::Note(conversation, note) => self.write_note(conversation, note),
         }
     }
 
@@ -235,13 +242,15 @@ impl Transfer {
         let look_up = self.cipher.lookups.conversation(key);
         let identity = Cipher::conversation(look_up, id, stored.version.0, stored.operation.0);
         let seal = |identity, plain: Vec<u8>| self.cipher.ring.seal(&identity, &plain);
-        self.database
+        let facets = facets_of(&self.cipher, &stored.conversation);
+        let row = self
+            .database
             .prepare_cached(
                 "INSERT INTO conversations
                      (practice, look_up, id, version, operation, wake_at, active_at, unread, last, ends, snapshot)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
-            .execute((
+            .insert((
                 self.cipher.lookups.practice(&key.practice),
                 look_up.0,
                 id.cast_signed(),
@@ -254,7 +263,7 @@ impl Transfer {
                 seal(Cipher::ends(look_up), record::write_key(key)),
                 seal(identity, record::write_conversation(&stored.conversation)),
             ))?;
-        Ok(())
+        Ok(desk::place(&self.database, row, nanoseconds(summary.active_at), &facets)?)
     }
 
     fn write_message(&self, conversation: &ConversationKey, message: &Message) -> Read<()> {
@@ -339,6 +348,16 @@ impl Transfer {
     fn write_audited(&self, entry: &Audited) -> Read<()> {
         let practice = self.cipher.lookups.practice(&entry.practice);
         Ok(audit::append(&self.database, &self.cipher, practice, &AuditLine::of(&self.cipher, entry))?)
+    }
+
+    fn write_note(&self, conversation: &ConversationKey, note: &Note) -> Read<()> {
+        let look_up = self.cipher.lookups.conversation(conversation);
+        let row = self
+            .database
+            .prepare_cached("SELECT row FROM conversations WHERE look_up = ?1")?
+            .query_row([look_up.0], |row| row.get(0))?;
+        let note = SealedNote { number: note.id.number, sealed: self.cipher.seal_note(look_up, note) };
+        Ok(desk::write_note(&self.database, row, &note)?)
     }
 
     fn write_proof(&self, proof: &Proof) -> Read<()> {
@@ -502,6 +521,7 @@ fn counted(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::Proofs => "SELECT count(*) FROM ledger",
         Kind::Audit => "SELECT count(*) FROM audited",
         Kind::Posts => "SELECT count(*) FROM posts",
+        Kind::Notes => "SELECT count(*) FROM notes",
     };
     sql.into()
 }
@@ -558,6 +578,11 @@ fn selected(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         }
         Kind::Posts => {
             "SELECT row AS place_in_table, look_up, version, post FROM posts WHERE row > ?1 ORDER BY row LIMIT ?2"
+        }
+        Kind::Notes => {
+            "SELECT n.row AS place_in_table, n.number, n.note, c.id, c.look_up, c.ends
+             FROM notes n LEFT JOIN conversations c ON c.row = n.conversation
+             WHERE n.row > ?1 ORDER BY n.row LIMIT ?2"
         }
     };
     sql.into()

@@ -12,6 +12,7 @@ use super::super::record::nanoseconds;
 use super::super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, State, answers_kept_since, change_code};
 use super::super::writer::{self, Broken};
 use super::Bounds;
+use super::desk;
 use super::directory::Lock;
 use super::ledger::Notary;
 use super::{meters, posts, reads};
@@ -364,6 +365,7 @@ impl Backend {
             Some((row, _)) => self.update_conversation(row, commit)?,
             None => self.insert_conversation(practice, commit)?,
         };
+        desk::place(&self.database, conversation, commit.active_at, &commit.facets)?;
         for entry in &commit.entries {
             self.apply_entry(practice, conversation, commit, entry)?;
         }
@@ -478,6 +480,7 @@ impl Backend {
                 self.sql("INSERT INTO journal (conversation, version, place, entry) VALUES (?1, ?2, ?3, ?4)")?
                     .execute((conversation, (commit.expected + 1).cast_signed(), place.cast_signed(), entry))?;
             }
+            SealedEntry::Note(note) => desk::write_note(&self.database, conversation, note)?,
             SealedEntry::Proof(line) => self.notary.borrow_mut().enter(&self.database, practice, line)?,
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::DeskV1;
 use super::ledger::LedgerV1;
 use super::message::{KindV1, MarksV1, MessageV1, ReceiptV1, read_marks, write_marks};
 use super::wordings::LanguageV1;
@@ -63,6 +64,9 @@ pub struct ConversationV1<'a> {
     /// Not in what was written before there was a ledger.
     #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
     ledger: Option<LedgerV1<'a>>,
+    /// Not in what was written before staff arranged anything.
+    #[serde(default, skip_serializing_if = "Option::is_none", borrow)]
+    desk: Option<DeskV1<'a>>,
 }
 
 /// Fingerprint, time, place, the boot that took it, the delivery, and when that was answered if that was late: there are up
@@ -224,6 +228,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             session_ends,
             reassembly: Reassembly { sets },
             ledger,
+            desk,
         } = conversation;
         Self {
             id: id.0,
@@ -247,6 +252,7 @@ impl<'a> From<&'a Conversation> for ConversationV1<'a> {
             session_ends: session_ends.iter().copied().map(SessionEndV1::from).collect(),
             partial: sets.iter().map(PartSetV1::from).collect(),
             ledger: LedgerV1::of(ledger),
+            desk: DeskV1::of(desk),
         }
     }
 }
@@ -291,6 +297,7 @@ impl TryFrom<ConversationV1<'_>> for Conversation {
                 sets: written.partial.into_iter().map(PartSet::try_from).collect::<Result<_, _>>()?,
             },
             ledger: LedgerV1::read(written.ledger)?,
+            desk: DeskV1::read(written.desk)?,
         })
     }
 }

@@ -54,7 +54,12 @@ pub fn write_evident(entry: &Entry) -> Option<Vec<u8>> {
         Entry::ReceiptUnmatched { receipt, at } => {
             EvidentV1::ReceiptUnmatched { receipt: receipt.into(), at: nanoseconds(*at) }
         }
-        Entry::Added(_) | Entry::Updated { .. } | Entry::UnreadChanged { .. } | Entry::Proved(_) => return None,
+        Entry::Added(_)
+        | Entry::Updated { .. }
+        | Entry::UnreadChanged { .. }
+        | Entry::Rearranged
+        | Entry::Noted(_)
+        | Entry::Proved(_) => return None,
     };
     Some(write(&written))
 }

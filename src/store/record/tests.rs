@@ -171,7 +171,7 @@ fn happening() -> impl Strategy<Value = Happening> {
             let opted_out_at = reason.as_ref().map(|_| Timestamp::UNIX_EPOCH);
             Happening::Event(Event::OptedOutByImport(Imported { file: FileHash(file), line, opted_out_at, reason }))
         }),
-        1 => Just(Happening::Event(Event::ReadUpTo(Seq(u64::MAX)))),
+        1 => Just(Happening::Event(Event::ReadUpTo { seq: Seq(u64::MAX), staff: None })),
         1 => Just(Happening::Event(Event::MarkedUnread)),
         1 => Just(Happening::Event(Event::NumberGiven)),
         1 => (0..20_u64).prop_map(|id| Happening::Event(Event::AnsweredLate(DeliveryId(id)))),
@@ -251,7 +251,11 @@ proptest! {
                     | Entry::ReceiptUnmatched { .. } => {
                         prop_assert_eq!(&read_evident(&write_evident(entry).unwrap()).unwrap(), entry);
                     }
-                    Entry::Updated { .. } | Entry::UnreadChanged { .. } => {
+                    Entry::Noted(note) => {
+                        prop_assert_eq!(write_evident(entry), None);
+                        prop_assert_eq!(&read_note(note.id, &write_note(note)).unwrap(), note);
+                    }
+                    Entry::Updated { .. } | Entry::UnreadChanged { .. } | Entry::Rearranged => {
                         prop_assert_eq!(write_evident(entry), None);
                     }
                     Entry::Proved(proof) => {

@@ -125,6 +125,21 @@ impl Of<'_> {
         self.key("l:") + &hex(look_up)
     }
 
+    /// The notes of a conversation, in the order of their numbers.
+    pub fn notes(&self, look_up: Lookup) -> String {
+        self.key("n:") + &hex(look_up)
+    }
+
+    /// What the keys of facets begin with; the number follows.
+    pub fn facets(&self) -> String {
+        self.key("f:")
+    }
+
+    /// The conversations that are found by a facet, at their places in the inbox.
+    pub fn facet(&self, number: i64) -> String {
+        self.facets() + &facet(number)
+    }
+
     /// The evidence ledger: a line for each proof of any conversation, in the order in which they came.
     pub fn ledger(&self) -> String {
         self.key("ledger")
@@ -153,6 +168,11 @@ impl Of<'_> {
 
 pub fn hex(look_up: Lookup) -> String {
     format!("{:032x}", u128::from_be_bytes(look_up.0))
+}
+
+/// The number of a facet in digits.
+pub fn facet(number: i64) -> String {
+    format!("{:016x}", number.cast_unsigned())
 }
 
 pub fn look_up(hex: &[u8]) -> Option<Lookup> {
@@ -214,6 +234,8 @@ mod tests {
             of.thread(found),
             of.journal(found),
             of.proofs(found),
+            of.notes(found),
+            of.facet(-1),
             of.ledger(),
             of.seals(),
             of.audit(),

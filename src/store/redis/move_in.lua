@@ -9,7 +9,8 @@
 --       6 items of the page, of this practice  7 the occurrence before the first  8 what the practice's keys begin with
 --       9 number of items, then each of them:
 --       'R' look-up, record                                                                         a record
---       'C' look-up, id, version, operation, wake at, active at, unread, last, ends, snapshot       a conversation
+--       'C' look-up, id, version, operation, wake at, active at, unread, last, ends, snapshot,
+--           what it is found by, a space before each                                                a conversation
 --       'M' look-up, place, fixed, state                                                            a message of a conversation
 --       'E' look-up, entry                                                                          evidence in a conversation
 --       'K' look-up, at, answer, milliseconds after which it is forgotten                           a kept answer
@@ -18,6 +19,7 @@
 --       'P' look-up, conversation id, number, signature, proof                                      a proof of a conversation
 --       'U' entry                                                                                  an entry of the audit
 --       'W' look-up, post                                                                          the post of a webhook
+--       'N' look-up, note                                                                           a note in a conversation
 --       Times are 16 hexadecimal digits that sort as the times do; those of a meter are microseconds.
 -- Returns 1; 0 when a later copier has written here.
 
@@ -41,6 +43,7 @@ local function is_time_or_empty(text) return text == '' or is_time(text) end
 local function is_look_up(text) return #text == 32 and text:find('^%x+$') ~= nil end
 local function is_operation(text) return #text == 16 end
 local function is_filled(text) return text ~= '' end
+local function is_facets(text) return text:find('^[ %x]*$') ~= nil end
 
 for _, index in ipairs({3, 5, 6, 7, 9}) do
   if not is_number(ARGV[index] or '') then return redis.error_reply('ASSENTARGS a number is none') end
@@ -59,7 +62,7 @@ if there > whole or first > there then return redis.error_reply('ASSENTARGS the 
 local SHAPES = {
   R = {is_look_up, is_filled},
   C = {is_look_up, is_number, is_number, is_operation, is_time_or_empty, is_time, is_number, is_number_or_empty, is_filled,
-       is_filled},
+       is_filled, is_facets},
   M = {is_look_up, is_number, is_filled, is_filled},
   E = {is_look_up, is_filled},
   K = {is_look_up, is_time, is_filled, is_number},
@@ -68,6 +71,7 @@ local SHAPES = {
   P = {is_look_up, is_number, is_number, is_filled, is_filled},
   W = {is_look_up, is_filled},
   U = {is_filled},
+  N = {is_look_up, is_filled},
 }
 local items, cursor, given = {}, 9, {}
 local function take()
@@ -105,16 +109,18 @@ for _, item in ipairs(items) do
     if not is_a(prefix .. 'j:' .. look_up, 'list') then return redis.error_reply('ASSENTTYPE a journal is not a list') end
   elseif item.kind == 'P' then
     if not is_a(prefix .. 'l:' .. look_up, 'list') then return redis.error_reply('ASSENTTYPE proofs are not a list') end
+  elseif item.kind == 'N' then
+    if not is_a(prefix .. 'n:' .. look_up, 'list') then return redis.error_reply('ASSENTTYPE notes are not a list') end
   elseif item.kind == 'K' then
     if not is_a(prefix .. 'k:' .. look_up, 'string') then return redis.error_reply('ASSENTTYPE an answer is not a string') end
     is_there = redis.call('EXISTS', prefix .. 'k:' .. look_up) == 1
   end
-  if item.kind == 'M' or item.kind == 'E' or item.kind == 'O' or item.kind == 'P' then
+  if item.kind == 'M' or item.kind == 'E' or item.kind == 'O' or item.kind == 'P' or item.kind == 'N' then
     if redis.call('EXISTS', prefix .. 'c:' .. look_up) == 0 then
       return redis.error_reply('ASSENTARGS there is no conversation for a ' .. item.kind)
     end
   end
-  if item.kind ~= 'E' and item.kind ~= 'O' and item.kind ~= 'P' and item.kind ~= 'U' then
+  if item.kind ~= 'E' and item.kind ~= 'O' and item.kind ~= 'P' and item.kind ~= 'N' and item.kind ~= 'U' then
     if is_there or given[name] then return redis.error_reply('ASSENTARGS a ' .. item.kind .. ' comes twice') end
     given[name] = true
   end
@@ -131,12 +137,16 @@ for _, item in ipairs(items) do
   if item.kind == 'R' then
     redis.call('HSET', records, look_up, string.format('%016x', redis.call('HINCRBY', totals, 'rows', 1)) .. item[2])
   elseif item.kind == 'C' then
-    local _, id, version, operation, wake, active, unread, last, ends, snapshot = unpack(item)
+    local _, id, version, operation, wake, active, unread, last, ends, snapshot, facets = unpack(item)
     local row = redis.call('HINCRBY', totals, 'rows', 1)
     redis.call('HSET', prefix .. 'c:' .. look_up, 'id', id, 'version', version, 'operation', operation, 'row', row,
-               'wake', wake, 'active', active, 'unread', unread, 'last', last, 'ends', ends, 'snapshot', snapshot)
+               'wake', wake, 'active', active, 'unread', unread, 'last', last, 'ends', ends, 'snapshot', snapshot,
+               'facets', facets ~= '' and active .. facets or '')
     redis.call('RPUSH', conversations, look_up)
     if wake ~= '' then redis.call('ZADD', due, 0, wake .. look_up) end
+    for facet in facets:gmatch('%x+') do
+      redis.call('ZADD', prefix .. 'f:' .. facet, 0, active .. string.format('%016x', row) .. look_up)
+    end
     if last ~= '' then
       local is_unread = tonumber(unread) > 0
       redis.call('ZADD', is_unread and inbox_unread or inbox_read, 0, active .. string.format('%016x', row) .. look_up)
@@ -149,6 +159,8 @@ for _, item in ipairs(items) do
     redis.call('HSET', prefix .. 't:' .. look_up, item[2], item[3], item[2] .. 's', item[4])
   elseif item.kind == 'E' then
     redis.call('RPUSH', prefix .. 'j:' .. look_up, item[2])
+  elseif item.kind == 'N' then
+    redis.call('RPUSH', prefix .. 'n:' .. look_up, item[2])
   elseif item.kind == 'K' then
     redis.call('SET', prefix .. 'k:' .. look_up, item[2] .. item[3], 'PX', item[4])
     redis.call('ZADD', answers, 0, item[2] .. look_up)

@@ -15,7 +15,7 @@ use super::line::Line;
 use super::reads;
 use super::seen::Mark;
 use crate::domain::{BootId, ConversationKey, PracticeId};
-use crate::ports::{News, RecordKey, StoreError};
+use crate::ports::{News, RecordKey, StoreError, Typing};
 
 /// News that waits for those who read slowly. Whoever misses some looks at everything.
 pub const NEWS_MAX: usize = 4_096;
@@ -43,6 +43,14 @@ pub fn of_record(cipher: &Cipher, daemon: BootId, practice: &PracticeId, key: &R
     let look_up = cipher.lookups.record(key);
     let sealed = cipher.ring.seal(&Cipher::record_key(look_up), &record::write_record_key(key));
     let heading = format!("0 R {} {practice} {} ", keys::boot(daemon), keys::hex(look_up));
+    [heading.as_bytes(), &sealed].concat()
+}
+
+/// The news that somebody is writing.
+pub fn of_typing(cipher: &Cipher, daemon: BootId, typing: &Typing) -> Vec<u8> {
+    let look_up = cipher.lookups.conversation(&typing.key);
+    let sealed = cipher.ring.seal(&Cipher::typing(look_up), &record::write_typing(typing));
+    let heading = format!("0 T {} {} {} ", keys::boot(daemon), typing.key.practice, keys::hex(look_up));
     [heading.as_bytes(), &sealed].concat()
 }
 
@@ -78,6 +86,10 @@ fn read(cipher: &Cipher, payload: &[u8]) -> Result<Heard, StoreError> {
         "R" => {
             let key = record::read_record_key(&cipher.open(&Cipher::record_key(look_up), rest)?)?;
             Ok(Heard { daemon, news: News::Record(key), mark: None })
+        }
+        "T" => {
+            let typing = record::read_typing(&cipher.open(&Cipher::typing(look_up), rest)?)?;
+            Ok(Heard { daemon, news: News::Typing(typing), mark: None })
         }
         _ => Err(not_well_formed()),
     }
@@ -141,7 +153,7 @@ fn pass_on(news: &broadcast::Sender<News>, one: News) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PatientId, Phone};
+    use crate::domain::{PatientId, Phone, StaffId};
     use crate::store::cipher::{KeyRing, Lookups};
     use secrecy::ExposeSecret;
 
@@ -165,6 +177,15 @@ mod tests {
         let said = of_record(&cipher, BootId(9), &practice, &key);
         assert!(!said.windows(4).any(|window| window == b"rosa"));
         assert_eq!(read(&cipher, &said).unwrap(), Heard { daemon: BootId(9), news: News::Record(key), mark: None });
+
+        let key = ConversationKey { practice, phone: Phone::parse("+13035550123").unwrap() };
+        let typing = Typing { key, staff: StaffId::parse("maria").unwrap() };
+        let said = of_typing(&cipher, BootId(9), &typing);
+        assert!(
+            !said.windows(5).any(|window| window == b"maria")
+                && !said.windows(10).any(|window| window == b"3035550123")
+        );
+        assert_eq!(read(&cipher, &said).unwrap(), Heard { daemon: BootId(9), news: News::Typing(typing), mark: None });
     }
 
     #[test]

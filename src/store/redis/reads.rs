@@ -8,8 +8,8 @@ use super::super::sealed::{Cipher, change_of};
 use super::keys;
 use crate::domain::{ConversationId, ConversationKey, Entry, Message, MessageId, Seq};
 use crate::ports::{
-    Changed, IdempotencyKey, InboxCursor, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences, OperationId,
-    Record, StoreError, Stored, Version,
+    Changed, IdempotencyKey, InboxCursor, InboxPart, InboxRow, KeptAnswer, Occurrence, OccurrenceId, Occurrences,
+    OperationId, Record, StoreError, Stored, Version,
 };
 
 type Read<T> = Result<T, StoreError>;
@@ -122,12 +122,25 @@ pub fn thread(cipher: &Cipher, look_up: Lookup, answer: Vec<Value>) -> Read<Vec<
 /// What an inbox's script returns of one conversation.
 const INBOX_FIELDS: usize = 10;
 
-pub fn inbox(cipher: &Cipher, answer: &[Vec<u8>]) -> Read<Vec<InboxRow>> {
-    let mut page = Vec::new();
-    for fields in answer.chunks_exact(INBOX_FIELDS) {
-        page.extend(readable(inbox_row(cipher, fields))?);
+pub fn inbox(cipher: &Cipher, answer: Vec<Value>) -> Read<InboxPart> {
+    let mut answer = answer.into_iter();
+    let mut next = || answer.next().unwrap_or(Value::Nil);
+    let cut = octets(next())?;
+    let parts: Vec<Vec<u8>> = typed(next())?;
+    let mut rows = Vec::new();
+    for fields in parts.chunks_exact(INBOX_FIELDS) {
+        rows.extend(readable(inbox_row(cipher, fields))?);
     }
-    Ok(page)
+    let cut_at = if cut.is_empty() { None } else { Some(cursor(&cut)?) };
+    Ok(InboxPart { rows, cut_at })
+}
+
+/// A place in the inbox.
+fn cursor(place: &[u8]) -> Read<InboxCursor> {
+    let (active_at, row) = place.split_at_checked(16).ok_or_else(|| unreadable("a place in the inbox is none"))?;
+    let row = std::str::from_utf8(row).ok().and_then(|row| u64::from_str_radix(row, 16).ok());
+    let row = row.ok_or_else(|| unreadable("a place in the inbox is none"))?;
+    Ok(InboxCursor { active_at: record::time(time(active_at)?), row })
 }
 
 fn inbox_row(cipher: &Cipher, fields: &[Vec<u8>]) -> Read<InboxRow> {
@@ -136,9 +149,7 @@ fn inbox_row(cipher: &Cipher, fields: &[Vec<u8>]) -> Read<InboxRow> {
     };
     let look_up = keys::look_up(look_up).ok_or_else(|| unreadable("a look-up is none"))?;
     let stored = open_stored(cipher, look_up, id, version, operation, snapshot)?;
-    let (active_at, row) = place.split_at_checked(16).ok_or_else(|| unreadable("a place in the inbox is none"))?;
-    let active_at = record::time(time(active_at)?);
-    let row = std::str::from_utf8(row).ok().and_then(|row| u64::from_str_radix(row, 16).ok());
+    let cursor = cursor(place)?;
     let last = MessageId { conversation: stored.conversation.id, seq: Seq(number(last)?) };
     Ok(InboxRow {
         phone: stored.conversation.key.phone,
@@ -146,12 +157,13 @@ fn inbox_row(cipher: &Cipher, fields: &[Vec<u8>]) -> Read<InboxRow> {
         hold: stored.conversation.hold,
         suspension: stored.conversation.suspension,
         unread: number(unread)?,
-        active_at,
+        active_at: cursor.active_at,
+        desk: stored.conversation.desk,
         last: match fixed.is_empty() {
             true => None,
             false => Some(message(cipher, look_up, last, fixed, state)?),
         },
-        cursor: InboxCursor { active_at, row: row.ok_or_else(|| unreadable("a place in the inbox is none"))? },
+        cursor,
     })
 }
 

@@ -52,6 +52,7 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         .key(of.all_conversations())
         .key(of.proofs(look_up))
         .key(of.ledger())
+        .key(of.notes(look_up))
         .arg(writing.store)
         .arg(SCHEMA)
         .arg(writing.newest_seen)
@@ -73,6 +74,8 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         .arg(EVENTS_KEPT)
         .arg(writing.channel)
         .arg(writing.news)
+        .arg(of.facets())
+        .arg(facets(&commit.facets))
         .arg(commit.entries.len())
         .arg(commit.changes.len());
     for entry in &commit.entries {
@@ -82,6 +85,7 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
             }
             SealedEntry::Updated(state) => script.arg("U").arg(state.seq).arg(written(state)),
             SealedEntry::Evidence { place, entry } => script.arg("E").arg(evidence(commit.expected + 1, *place, entry)),
+            SealedEntry::Note(note) => script.arg("N").arg(note.number).arg(&note.sealed),
             SealedEntry::Proof(line) => script.arg("L").arg(line.seq).arg(&line.signature).arg(&line.proof),
         };
     }
@@ -97,6 +101,11 @@ pub async fn commit(mut wire: Wire, writing: Writing<'_>, commit: SealedCommit) 
         2 => Committed::KeyTaken(redis::from_redis_value(next())?),
         _ => Committed::Yes { newest: redis::from_redis_value(next())? },
     })
+}
+
+/// What a conversation is found by, a space before each.
+pub fn facets(facets: &[i64]) -> String {
+    facets.iter().map(|facet| format!(" {}", keys::facet(*facet))).collect()
 }
 
 /// What of a message never changes.

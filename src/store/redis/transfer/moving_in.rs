@@ -12,7 +12,7 @@ use redis::{AsyncCommands, AsyncIter};
 use super::super::super::copy::{Item, Moved, Origin, Reached, Remembered, Target, TargetState};
 use super::super::super::ledger::{AuditLine, Line, List};
 use super::super::super::record::{self, nanoseconds};
-use super::super::super::sealed::{Cipher, SealedRow, State, change_code};
+use super::super::super::sealed::{Cipher, SealedRow, State, change_code, facets_of};
 use super::super::copied::{Copied, Finished, written_last_commit};
 use super::super::keys::{self, Of, sortable, sortable_time};
 use super::super::ledger;
@@ -255,6 +255,10 @@ impl Transfer {
                 let sealed = self.cipher.ring.seal(&Cipher::post(look_up, 1), &record::write_post(key, post));
                 vec![b"W".to_vec(), keys::hex(look_up).into(), sealed]
             }
+            Item::Note(key, note) => {
+                let sealed = self.cipher.seal_note(lookups.conversation(key), note);
+                vec![b"N".to_vec(), conversation(key), sealed]
+            }
             Item::DeadLetter(letter) => {
                 let plain = record::write_letter(letter.at, &letter.reason, &letter.raw);
                 vec![self.cipher.ring.seal(&Cipher::dead_letter(), &plain)]
@@ -279,6 +283,7 @@ impl Transfer {
             summary.last.map(|seq| seq.0.to_string()).unwrap_or_default().into(),
             self.cipher.ring.seal(&Cipher::ends(look_up), &record::write_key(key)),
             self.cipher.ring.seal(&identity, &record::write_conversation(&stored.conversation)),
+            writes::facets(&facets_of(&self.cipher, &stored.conversation)).into(),
         ]
     }
 

@@ -5,6 +5,7 @@ use super::super::super::copy::{Item, Kind, Letter, Moved, Page, Place};
 use super::super::super::ledger::{AuditLine, List, Sealer};
 use super::super::super::record;
 use super::super::super::sealed::{Cipher, change_of};
+use super::super::desk;
 use super::super::keys::{self, Of, sortable};
 use super::super::ledger::{self, Written};
 use super::super::reads::{self, number, unreadable};
@@ -50,7 +51,7 @@ impl Transfer {
             Kind::Proofs => count("LLEN", of.ledger()),
             Kind::Audit => count("LLEN", of.audit()),
             Kind::Posts => count("HLEN", of.posts()),
-            Kind::Messages | Kind::Evidence => return self.count_in_conversations(kind, practice).await,
+            Kind::Messages | Kind::Evidence | Kind::Notes => return self.count_in_conversations(kind, practice).await,
             Kind::Answers => return self.count_answers(practice).await,
             Kind::DeadLetters => unreachable!("a dead letter is of no practice"),
         };
@@ -68,7 +69,7 @@ impl Transfer {
         match kind {
             Kind::Records => self.records(practice, after, limit).await,
             Kind::Conversations => self.conversations(practice, after, limit).await,
-            Kind::Messages | Kind::Evidence => self.in_conversations(kind, practice, after, limit).await,
+            Kind::Messages | Kind::Evidence | Kind::Notes => self.in_conversations(kind, practice, after, limit).await,
             Kind::Answers => self.answers(practice, after, limit).await,
             Kind::Occurrences => self.occurrences(practice, after, limit).await,
             Kind::Meters => self.meter(practice, after).await,
@@ -172,18 +173,19 @@ impl Transfer {
             for look_up in &look_ups {
                 match kind {
                     Kind::Evidence => question.cmd("LLEN").arg(Of(practice).journal(*look_up)),
+                    Kind::Notes => question.cmd("LLEN").arg(Of(practice).notes(*look_up)),
                     _ => question.cmd("HLEN").arg(Of(practice).thread(*look_up)),
                 };
             }
             let lengths: Vec<u64> = self.ask_together(question).await?;
             // A message is two fields of its thread.
-            let each = if kind == Kind::Evidence { 1 } else { 2 };
+            let each = if kind == Kind::Messages { 2 } else { 1 };
             count += lengths.iter().map(|length| length.div_ceil(each)).sum::<u64>();
             first += look_ups.len() as u64;
         }
     }
 
-    /// Messages, or evidence: the place is that of the conversation, and how many of its places were read.
+    /// Messages, evidence or notes: the place is that of the conversation, and how many of its places were read.
     async fn in_conversations(
         &self,
         kind: Kind,
@@ -217,6 +219,7 @@ impl Transfer {
             let next = if *end == talk.length { (talk.index + 1, 0) } else { (talk.index, *end) };
             let items = match kind {
                 Kind::Evidence => self.evidence(practice, &wanted).await?,
+                Kind::Notes => self.notes(practice, &wanted).await?,
                 _ => self.messages(practice, &wanted).await?,
             };
             page.items.extend(items);
@@ -238,7 +241,7 @@ impl Transfer {
         let mut question = redis::pipe();
         for look_up in &look_ups {
             question.cmd("HMGET").arg(of.conversation(*look_up)).arg(&["id", "ends", "last"]);
-            question.cmd("LLEN").arg(of.journal(*look_up));
+            question.cmd("LLEN").arg(if kind == Kind::Notes { of.notes(*look_up) } else { of.journal(*look_up) });
         }
         let found: Vec<redis::Value> = self.ask_together(question).await?;
         let mut talks = Vec::new();
@@ -252,7 +255,7 @@ impl Transfer {
             };
             let key = reads::ends(&self.cipher, look_up, &ends).map_err(|error| at_conversation(error, index))?;
             let messages = if last.is_empty() { 0 } else { number(&last)? };
-            let length = if kind == Kind::Evidence { entries } else { messages };
+            let length = if kind == Kind::Messages { messages } else { entries };
             talks.push(Talk { index, look_up, id: ConversationId(number(&id)?), key, length });
         }
         Ok(talks)
@@ -299,6 +302,23 @@ impl Transfer {
             for written in entries {
                 let item = evidence(&self.cipher, talk, &written);
                 items.push(item.map_err(|error| at_conversation(error, talk.index))?);
+            }
+        }
+        Ok(items)
+    }
+
+    async fn notes(&self, practice: &PracticeId, wanted: &[(&Talk, u64, u64)]) -> Read<Vec<Item>> {
+        let mut question = redis::pipe();
+        let some = |wanted: &&(&Talk, u64, u64)| wanted.1 < wanted.2;
+        for (talk, begin, end) in wanted.iter().filter(some) {
+            question.cmd("LRANGE").arg(Of(practice).notes(talk.look_up)).arg(*begin).arg(end - 1);
+        }
+        let found: Vec<Vec<Vec<u8>>> = self.ask_together(question).await?;
+        let mut items = Vec::new();
+        for ((talk, begin, _), notes) in wanted.iter().filter(some).zip(found) {
+            for (index, sealed) in (*begin..).zip(notes) {
+                let note = desk::note_at(&self.cipher, talk.look_up, talk.id, index, &sealed);
+                items.push(Item::Note(talk.key.clone(), note.map_err(|error| at_conversation(error, talk.index))?));
             }
         }
         Ok(items)
