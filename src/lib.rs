@@ -62,6 +62,7 @@
 //! - No constructor of [`domain::Cleared`] outside the consent gate, and no carrier that takes anything else.
 //! - No clock in [`domain`], and no serde: what is stored has a written form of its own, in [`store`].
 //! - No retry of what may have gone out.
+//! - No call that changes or removes an entry of the audit ([`domain::audit`]), in which every call of the API is.
 //! - No way to take a change of consent back out: [`domain::ledger`] holds what proves each, and `assent audit verify` finds gaps.
 //! - No `Display` on a phone or a text: whoever wants the words asks for `expose()`.
 //!

@@ -102,7 +102,7 @@ async fn start_carrier() -> Result<Simulator, Failure> {
 
 fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {
     Config {
-        http: Http { listen, requests_per_second: REQUESTS_PER_SECOND },
+        http: Http { listen, requests_per_second: REQUESTS_PER_SECOND, origins: Vec::new() },
         store: Store::in_directory(data),
         auth: Auth { operator_token: random_token() },
         log: Log { filter: "warn".into() },

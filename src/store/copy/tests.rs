@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::note::NoteText;
+use crate::domain::audit::{Audited, By, Ended, Subject};
 use crate::domain::policy::BootId;
 use crate::domain::{
     Body, Conversation, ConversationId, ConversationKey, DayBudget, Days, Draft, Draw, Event, Fingerprint, Form,
@@ -284,6 +285,12 @@ async fn fill(store: &Arc<dyn Store>) {
     for serial in 0..5 {
         let key = WebhookKey { practice: policy.practice.id.clone(), serial };
         store.keep(&key, Version(0), &post(serial)).await.unwrap();
+    }
+    for number in 0..5 {
+        let about = Subject { other: Some(format!("t{number}")), ..Subject::default() };
+        let (at, by, action) = (StoppedClock.now(), By::Operator(None), "revoke_token".to_owned());
+        let practice = policy.practice.id.clone();
+        store.enter(Audited { practice, at, by, action, about, ended: Ended::Done }).await.unwrap();
     }
 }
 
