@@ -139,7 +139,8 @@ impl Call {
         let headers = response.headers().clone();
         let media_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap());
         let status = response.status().as_u16();
-        Exchange { method: method.as_str(), path: &path, asked: None, status, media_type, answered: None }.hold();
+        let (method, headers) = (method.as_str(), &headers);
+        Exchange { method, path: &path, asked: None, status, media_type, headers, answered: None }.hold();
         response
     }
 
@@ -157,7 +158,8 @@ impl Call {
         let answer = Answer { status, headers, body, text };
         let answered = (!answer.body.is_null()).then_some(&answer.body);
         let media_type = answer.header("content-type");
-        Exchange { method: method.as_str(), path: &path, asked: asked.as_ref(), status, media_type, answered }.hold();
+        let (method, asked, headers) = (method.as_str(), asked.as_ref(), &answer.headers);
+        Exchange { method, path: &path, asked, status, media_type, headers, answered }.hold();
         answer
     }
 }

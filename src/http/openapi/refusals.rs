@@ -39,10 +39,12 @@ pub fn refusals(route: &Route) -> Vec<Code> {
     if is_of_practice(route.resource) {
         codes.insert(Code::NotFound);
     }
+    // Fields may be wrong.
     if takes_body(route) {
         codes.extend(WITH_BODY);
     }
-    if !route.operation.query.is_empty() {
+    // So may a parameter, and a tag that is none.
+    if !route.operation.query.is_empty() || codes.contains(&Code::ChangedMeanwhile) {
         codes.insert(Code::Invalid);
     }
     codes.into_iter().collect()
