@@ -152,8 +152,9 @@ export class Conversation {
         break;
       case "message.received":
       case "message.updated":
+        // What becomes of an older text says nothing about who types now.
+        if (!open.messages.has(data.message.id)) this.presence.sent(data.message.staff);
         take(open, data.message, this.#tick);
-        if (data.message.staff) this.presence.sent(data.message.staff);
         // There is none before anything was said.
         if (!open.row) this.#refreshRow(open);
         break;
