@@ -16,8 +16,8 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::note::NoteText;
 use crate::domain::audit::{Audited, By, Ended, Subject};
+use crate::domain::note::NoteText;
 use crate::domain::policy::BootId;
 use crate::domain::{
     Body, Conversation, ConversationId, ConversationKey, DayBudget, Days, Draft, Draw, Event, Fingerprint, Form,
