@@ -26,17 +26,23 @@ async function answered(request) {
   throw new Problem({ title: response.statusText, ...told, status: response.status });
 }
 
-export async function callJson(method, url, { body, headers = {} } = {}) {
+export async function callJson(method, url, asked) {
+  return (await callTagged(method, url, asked)).body;
+}
+
+// What is answered, and the tag of the version that it is.
+async function callTagged(method, url, { body, headers = {} } = {}) {
   const response = await answered(fetch(url, {
     method,
     headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   }));
   const text = await response.text();
-  return text === "" ? null : JSON.parse(text);
+  return { body: text === "" ? null : JSON.parse(text), etag: response.headers.get("ETag") };
 }
 
-// One staff member at one practice. `obtain` gets a token; it is asked again when the token has run out.
+// One staff member at one practice. `obtain` gets a token, or null where the browser has it in a cookie; it is asked again
+// when that has run out.
 export class Session {
   #token = null;
 
@@ -49,10 +55,21 @@ export class Session {
   get(path) { return this.call("GET", path); }
   post(path, body, headers) { return this.call("POST", path, { body, headers }); }
   put(path, body) { return this.call("PUT", path, { body }); }
+  delete(path) { return this.call("DELETE", path); }
 
-  call(method, path, { body, headers } = {}) {
+  // What two people may change at one time comes with the tag of its version, and is changed only if that still stands.
+  read(path) { return this.#tagged("GET", path, {}); }
+  patch(path, body, etag) { return this.#tagged("PATCH", path, { body, headers: etag ? { "If-Match": etag } : {} }); }
+  remove(path, etag) { return this.#tagged("DELETE", path, { headers: etag ? { "If-Match": etag } : {} }); }
+  replace(path, body, etag) { return this.#tagged("PUT", path, { body, headers: etag ? { "If-Match": etag } : {} }); }
+
+  async call(method, path, asked) {
+    return (await this.#tagged(method, path, asked)).body;
+  }
+
+  #tagged(method, path, { body, headers } = {}) {
     return this.#authorized((authorization) =>
-      callJson(method, this.base + path, { body, headers: { ...authorization, ...headers } }));
+      callTagged(method, this.base + path, { body, headers: { ...authorization, ...headers } }));
   }
 
   events(lastEventId, signal) {
@@ -73,7 +90,8 @@ export class Session {
 
   async #attempt(request, token) {
     try {
-      return await request({ Authorization: `Bearer ${await token}` });
+      const shown = await token;
+      return await request(shown === null ? {} : { Authorization: `Bearer ${shown}` });
     } catch (problem) {
       if (problem.code === "not-patient-text-administrator") this.onForbidden(problem);
       throw problem;

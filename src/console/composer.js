@@ -3,6 +3,7 @@
 import { freshId } from "./api.js";
 import { $, setAttribute, setText } from "./dom.js";
 import { Later } from "./later.js";
+import { Picker } from "./picker.js";
 import { Preview } from "./preview.js";
 
 // A text that was on its way when the page was closed is asked for again by itself within this time, with the same key. Later
@@ -17,12 +18,14 @@ export class Composer {
   #drafts = new Map();
   #preview = new Preview();
   #later;
+  #picker;
 
   // `onSent` hears of a text that was taken, `onTyping` that somebody writes.
   constructor({ onSent, onTyping }) {
     this.onSent = onSent;
     this.onTyping = onTyping;
     this.#later = new Later({ onChanged: (later) => this.#change({ later }) });
+    this.#picker = new Picker({ onChosen: (words) => this.#insert(words) });
     $("draft").addEventListener("input", () => {
       this.#change({ text: $("draft").value });
       if ($("draft").value !== "") this.onTyping();
@@ -38,7 +41,8 @@ export class Composer {
     this.#kept = kept;
     this.#open = null;
     this.#preview.use(session);
-    this.#drafts = new Map([...kept.all()].map(([id, draft]) => [id, { problem: "", sending: false, ...draft }]));
+    this.#picker.use(session);
+    this.#drafts = new Map([...kept.all()].filter(([, draft]) => "asked" in draft).map(([id, draft]) => [id, { problem: "", sending: false, ...draft }]));
     for (const [id, draft] of this.#drafts) {
       if (draft.asked && Date.now() - draft.asked.at < ASKED_AGAIN_MS) this.#send(id, draft, session);
     }
@@ -50,21 +54,19 @@ export class Composer {
     const draft = this.#draft();
     $("draft").value = draft.text;
     this.#later.show(draft.later);
+    this.#picker.show(open);
     this.render();
+  }
+
+  // Whether something for this patient is written and not sent.
+  hasDraft({ id }) {
+    return Boolean(this.#drafts.get(id)?.text.trim());
   }
 
   // What stood in the way of this patient's draft is over.
   clearProblem() {
     this.#draft().problem = "";
     this.render();
-  }
-
-  // Puts words where the caret is, in place of what is selected.
-  insert(words) {
-    const box = $("draft");
-    box.setRangeText(words, box.selectionStart, box.selectionEnd, "end");
-    this.#change({ text: box.value });
-    box.focus();
   }
 
   render() {
@@ -88,6 +90,14 @@ export class Composer {
     Object.assign(draft, what);
     if (this.#open?.patient) this.#keep(this.#open.patient.id, draft);
     this.render();
+  }
+
+  // Puts words where the caret is, in place of what is selected.
+  #insert(words) {
+    const box = $("draft");
+    box.setRangeText(words, box.selectionStart, box.selectionEnd, "end");
+    this.#change({ text: box.value });
+    box.focus();
   }
 
   #keep(id, { text, later, asked }) {

@@ -38,6 +38,7 @@ export class Console {
     }) : null;
     this.prm = new Prm({
       practice,
+      people,
       onPatients: (patients) => this.handset?.know(patients),
       onOpened: (phone, patients) => phone && this.handset?.follow(phone, patients),
       onAddPatient: (phone) => { this.#select("patients"); this.patients.prefill(phone); },
@@ -46,7 +47,10 @@ export class Console {
       onAdded: (patient) => { this.handset?.know([patient]); this.#reload(); },
       onOpen: (patient) => { this.#select("prm"); this.prm.openPatient(patient); },
     });
-    this.settings = new Settings({ onChanged: (staff) => this.#permissionsChanged(staff) });
+    this.settings = new Settings({
+      onStaffChanged: (staff) => this.#permissionsChanged(staff),
+      staffName: (id) => this.#nameOf(id),
+    });
 
     for (const tab of TABS) $(`tab-${tab}`).addEventListener("click", () => this.#select(tab));
     document.querySelector("[role=tablist]").addEventListener("keydown", (event) => this.#tabKey(event));
@@ -64,7 +68,9 @@ export class Console {
   async signIn(staff) {
     this.#living.abort();
     this.#staff = staff;
-    this.#session = this.sessionOf(staff, () => this.#forbidden());
+    // What whoever was here before is refused is answered late, and is not about whoever is here now.
+    const session = this.sessionOf(staff, () => { if (session === this.#session) this.#forbidden(); });
+    this.#session = session;
     this.#permitted = false;
     setAttribute($("stride"), "aria-busy", "true");
     this.#useInPrm();
@@ -75,7 +81,7 @@ export class Console {
   }
 
   #useInPrm() {
-    this.prm.use(this.#session, (id) => this.#nameOf(id), new Kept(this.practice.id, this.#staff));
+    this.prm.use(this.#session, { me: this.#staff, staffName: (id) => this.#nameOf(id), kept: new Kept(this.practice.id, this.#staff) });
   }
 
   // The permission is whatever the API says now: it is asked, never assumed.
@@ -219,7 +225,7 @@ export class Console {
       setAttribute($(`tab-${each}`), "tabindex", isChosen ? "0" : "-1");
       $(`panel-${each}`).hidden = !isChosen;
     }
-    if (tab === "settings" && (before !== tab || $("staff-list").childElementCount === 0)) this.settings.open();
+    if (tab === "settings" && before !== tab) this.settings.open();
   }
 
   #tabKey(event) {

@@ -1,39 +1,47 @@
 // The open conversation: who it is with, whether they agreed to texts, what was said, and the draft.
 
 import { Composer } from "./composer.js";
-import { $, el, holdBottom, keepPlaceBelow, setAttribute, setText } from "./dom.js";
+import { Desk } from "./desk.js";
+import { $, holdBottom, keepPlaceBelow, setText } from "./dom.js";
+import { Head } from "./head.js";
 import { Hold } from "./hold.js";
-import { Thread, markOf } from "./thread.js";
-import { birthWords, consentWords, inOrder, moment, nameOf, phoneWords } from "./words.js";
+import { Linking } from "./linking.js";
+import { Notes } from "./notes.js";
+import { opened, take, takeConsent } from "./opened.js";
+import { conversationPath, messagesPath, patientPath } from "./paths.js";
+import { Presence } from "./presence.js";
+import { ReadMarks } from "./readmarks.js";
+import { Thread } from "./thread.js";
+import { nameOf, phoneWords } from "./words.js";
 
 const PAGE = 50;
 
 export class Conversation {
   #session = null;
-  // { patient or null, phone, consent, shares, messages, marks, next, loaded, problem }, or null when nothing is open.
+  // What is open, as opened.js makes it, or null.
   #open = null;
   #tick = 0;
-  #reading = false;
   #toBottom;
-  #hold;
-  #composer;
-  #thread;
 
-  constructor({ practice, unreadOf, onRead, onOpenPatient, onAddPatient, onClosed }) {
-    this.practice = practice;
-    this.unreadOf = unreadOf;
-    this.onRead = onRead;
-    this.onOpenPatient = onOpenPatient;
-    this.onClosed = onClosed;
-
+  constructor({ practice, people, unreadOf, onRead, onRow, onOpenPatient, onAddPatient, onClosed }) {
+    Object.assign(this, { unreadOf, onRow, onOpenPatient, onClosed });
     $("earlier").addEventListener("click", () => this.#loadEarlier());
     $("back").addEventListener("click", () => this.#back());
     $("mark-unread").addEventListener("click", () => this.#markUnread());
     $("unknown-add").addEventListener("click", () => onAddPatient(this.#open.phone));
 
-    this.#hold = new Hold({ onConsent: (open, consent) => this.#settled(open, consent) });
-    this.#composer = new Composer({ onSent: (open, message) => this.#sent(open, message), onTyping: () => {} });
-    this.#thread = new Thread({
+    this.head = new Head({ practice, onOpenPatient: (patient) => this.#openOther(patient) });
+    this.hold = new Hold({ onConsent: (open, consent) => this.#settled(open, consent) });
+    this.desk = new Desk({ people, onRow: (row) => { onRow(row); this.#render(); } });
+    this.notes = new Notes({ onChanged: () => { this.#render(); this.#toBottom(); } });
+    this.presence = new Presence();
+    this.readMarks = new ReadMarks({ unreadOf, onRead });
+    this.linking = new Linking({
+      onLinked: (patient, phone) => onOpenPatient(patient, phone),
+      onUnlinked: (open) => this.#unlinked(open),
+    });
+    this.composer = new Composer({ onSent: (open, message) => this.#sent(open, message), onTyping: () => this.presence.type() });
+    this.thread = new Thread({
       onDecide: (message, action) => this.#decide(message, action),
       onShowAll: (message) => this.#showAll(message),
     });
@@ -48,19 +56,24 @@ export class Conversation {
 
   get phone() { return this.#open?.phone ?? null; }
 
-  use(session, staffName, kept) {
+  use(session, { me, staffName, kept }) {
     this.#session = session;
-    this.#thread.staffName = staffName;
-    this.#composer.use(session, kept);
+    for (const part of [this.thread, this.desk, this.presence]) Object.assign(part, { me, staffName });
+    this.composer.use(session, kept);
+    this.notes.use(session, kept);
+    this.presence.use(session);
+    this.readMarks.use(session);
     this.#show(null);
   }
 
-  async openPatient(patient, onLoaded) {
-    this.#show(opened({ patient, phone: patient.mobile_phone }));
+  // With a patient, at their own phone or at another that is linked to them.
+  async openPatient(patient, phone, onLoaded) {
+    this.#show(opened({ patient, phone, isLinked: phone !== patient.mobile_phone }));
     $("draft").focus();
     await this.reload();
-    if (this.#open?.patient?.id !== patient.id) return;
-    onLoaded(this.#open.phone, [this.#open.patient, ...this.#open.shares]);
+    const open = this.#open;
+    if (open?.patient?.id !== patient.id) return;
+    onLoaded(open.phone, [open.patient, ...open.shares]);
     this.#markRead();
   }
 
@@ -77,12 +90,11 @@ export class Conversation {
     if (!open) return;
     const since = this.#tick;
     try {
-      const [patient, page] = await Promise.all([
-        open.patient ? this.#session.get(patientPath(open.patient)) : null,
-        this.#session.get(`${messagesPath(open)}?limit=${PAGE}`),
-      ]);
+      const loading = open.patient ? this.#loadPatient(open, since) : null;
+      const page = await this.#session.get(`${messagesPath(open)}?limit=${PAGE}`);
+      // There is no conversation before anything was said.
+      await Promise.all([loading, page.messages.length > 0 ? this.#loadRow(open) : null]);
       if (open !== this.#open) return;
-      if (patient) this.#takePatient(open, patient, since);
       // After a long silence the newest page may not reach what is shown: then start over from it.
       const reaches = page.messages.some(({ id }) => open.messages.get(id)?.tick <= since);
       if (!reaches) {
@@ -98,40 +110,89 @@ export class Conversation {
     }
   }
 
+  async #loadPatient(open, since) {
+    const { consent, shares_phone_with, ...record } = await this.#session.get(patientPath(open.patient));
+    open.patient = record;
+    // The consent of a patient is that of their own phone.
+    if (open.isLinked) return;
+    open.phone = record.mobile_phone;
+    open.shares = shares_phone_with ?? [];
+    if (open === this.#open && (open.consentTick ?? 0) <= since) this.#setConsent(consent);
+  }
+
+  // What staff made of the conversation.
+  async #loadRow(open) {
+    const since = this.#tick;
+    const [{ body, etag }] = await Promise.all([this.#session.read(conversationPath(open)), this.notes.load(open)]);
+    Object.assign(open, { row: body, etag });
+    if (since === this.#tick) this.onRow(body);
+    if (open !== this.#open) return;
+    // The record of a patient says it of their own phone.
+    if ((open.isLinked || !open.patient) && (open.consentTick ?? 0) <= since) this.#setConsent(body.consent);
+    this.presence.take(body);
+  }
+
+  async #refreshRow(open) {
+    try {
+      await this.#loadRow(open);
+      if (open === this.#open) this.#render();
+    } catch (problem) {
+      this.#failed(open, problem);
+    }
+  }
+
   onEvent(type, data) {
     const open = this.#open;
     if (!open || data.phone !== open.phone) return;
     this.#tick += 1;
-    if (type === "consent.changed") {
-      open.consentTick = this.#tick;
-      this.#setConsent(data.consent);
-    } else if (type === "message.received" || type === "message.updated") {
-      take(open, data.message, this.#tick);
+    switch (type) {
+      case "consent.changed":
+        open.consentTick = this.#tick;
+        this.#setConsent(data.consent);
+        break;
+      case "message.received":
+      case "message.updated":
+        // What becomes of an older text says nothing about who types now.
+        if (!open.messages.has(data.message.id)) this.presence.sent(data.message.staff);
+        take(open, data.message, this.#tick);
+        // There is none before anything was said.
+        if (!open.row) this.#refreshRow(open);
+        break;
+      case "note.added":
+        this.notes.onEvent(open, data);
+        break;
+      case "typing":
+        return this.presence.onEvent(data);
+      case "conversation.updated":
+      case "unread.changed":
+        this.#refreshRow(open);
+        break;
+      default:
+        return;
     }
     this.#render();
   }
 
   #show(open) {
     this.#open = open;
-    this.#composer.show(open);
+    this.composer.show(open);
+    this.notes.show(open);
+    this.presence.show(open);
     this.#render();
     this.#toBottom();
   }
 
-  #takePatient(open, { consent, shares_phone_with, ...record }, since) {
-    open.patient = record;
-    open.phone = record.mobile_phone;
-    open.shares = shares_phone_with ?? [];
-    if ((open.consentTick ?? 0) <= since) this.#setConsent(consent);
+  // Somebody else who has the same phone.
+  #openOther(patient) {
+    this.onOpenPatient({ ...patient, mobile_phone: this.phone }, this.phone);
+  }
+
+  #unlinked({ phone, consent }) {
+    this.openUnknown({ phone, consent });
   }
 
   #setConsent(consent) {
-    const open = this.#open;
-    const isBack = open.consent?.state === "opted_out" && consent.state === "opted_in";
-    if (isBack) this.#composer.clearProblem();
-    open.consent = consent;
-    const mark = markOf(consent);
-    if (mark) open.marks.set(mark.id, mark);
+    if (takeConsent(this.#open, consent).isBack) this.composer.clearProblem();
   }
 
   // An event may have told it already, and what has happened since.
@@ -152,6 +213,7 @@ export class Conversation {
     try {
       const page = await this.#session.get(`${messagesPath(open)}?before=${encodeURIComponent(open.next)}&limit=${PAGE}`);
       if (open !== this.#open) return;
+      await this.notes.loadEarlier(open);
       page.messages.forEach((message) => take(open, message, 0));
       open.next = page.next;
       keepPlaceBelow($("thread-scroll"), () => this.#render());
@@ -164,7 +226,7 @@ export class Conversation {
   async #showAll(message) {
     const open = this.#open;
     try {
-      const whole = await this.#session.get(`${patientPath(open.patient)}/messages/${encodeURIComponent(message.id)}`);
+      const whole = await this.#session.get(`${messagesPath(open)}/${encodeURIComponent(message.id)}`);
       if (open !== this.#open) return;
       open.messages.set(whole.id, { ...whole, tick: open.messages.get(whole.id)?.tick ?? 0 });
       keepPlaceBelow($("thread-scroll"), () => this.#render());
@@ -176,7 +238,7 @@ export class Conversation {
   async #decide(message, { method, path, body }) {
     const open = this.#open;
     try {
-      const answer = await this.#session.call(method, `${patientPath(open.patient)}/messages/${encodeURIComponent(message.id)}${path}`, { body });
+      const answer = await this.#session.call(method, `${messagesPath(open)}/${encodeURIComponent(message.id)}${path}`, { body });
       take(open, answer, 0);
       open.problem = "";
     } catch (problem) {
@@ -188,31 +250,19 @@ export class Conversation {
 
   async #markRead() {
     const open = this.#open;
-    if (!open || this.#reading || !this.#hasUnread()) return;
-    this.#reading = true;
+    if (!open) return;
     try {
-      // A text that arrives meanwhile stays unread: nobody has seen it.
-      const seen = [...open.messages.values()].sort(inOrder).at(-1);
-      const upTo = seen ? `?up_to=${encodeURIComponent(seen.id)}` : "";
-      await this.#session.post(`${conversationPath(open)}/read${upTo}`);
-      this.onRead(open.phone);
+      await this.readMarks.read(open);
+      this.#render();
     } catch (problem) {
       this.#failed(open, problem);
     }
-    this.#reading = false;
-    this.#render();
-  }
-
-  // The inbox may not reach down to this conversation: then any text of the patient counts as unread.
-  #hasUnread() {
-    const known = this.unreadOf(this.#open.phone);
-    return known === undefined ? [...this.#open.messages.values()].some((message) => message.direction === "inbound") : known > 0;
   }
 
   async #markUnread() {
     const open = this.#open;
     try {
-      await this.#session.post(`${conversationPath(open)}/unread`);
+      await this.readMarks.unread(open);
       this.#back();
     } catch (problem) {
       this.#failed(open, problem);
@@ -236,22 +286,17 @@ export class Conversation {
     $("panel-prm").dataset.open = open !== null;
     $("conversation").hidden = open === null;
     $("nothing-open").hidden = open !== null;
-    this.#hold.render(open, this.#session);
+    this.hold.render(open, this.#session);
+    this.desk.render(open, this.#session);
+    this.linking.render(open, this.#session);
     if (open === null) return $("thread").replaceChildren();
 
     const { patient, consent } = open;
     const who = patient ? nameOf(patient) : phoneWords(open.phone);
-    setText($("who"), who);
-    setText($("who-details"), patient
-      ? [phoneWords(open.phone), patient.date_of_birth ? `born ${birthWords(patient.date_of_birth)}` : ""].filter(Boolean).join(" · ")
-      : "Unknown number");
-    setText($("consent-words"), consentWords(consent, this.practice.number));
-    $("consent").hidden = $("consent-words").textContent === "";
-    setAttribute($("consent"), "data-state", consent?.state ?? null);
-    this.#renderShares();
-
-    const { messages } = this.#thread.render(open, { who, unreadCount: this.unreadOf(open.phone) ?? 0 });
+    this.head.render(open, who);
+    const { messages } = this.thread.render(open, { who, unreadCount: this.unreadOf(open.phone) ?? 0 });
     $("earlier").hidden = open.next === null;
+    $("note-open").hidden = open.row === null;
     $("mark-unread").hidden = !messages.some((message) => message.direction === "inbound");
     $("thread-empty").hidden = messages.length > 0;
     setText($("thread-empty"), open.loaded ? firstWords(consent) : "Loading…");
@@ -260,50 +305,12 @@ export class Conversation {
     $("unknown").hidden = patient !== null;
     $("draft-form").hidden = patient === null;
     if (patient) setText($("draft-label"), `Draft a message to ${who}`);
-    this.#composer.render();
+    this.composer.render();
   }
-
-  #renderShares() {
-    const { shares } = this.#open;
-    $("shares").hidden = shares.length === 0;
-    const buttons = shares.map((other) =>
-      el("button", { type: "button", class: "plain", onclick: () => this.onOpenPatient({ ...other, mobile_phone: this.phone }) }, nameOf(other)));
-    const words = shares.map((other) => other.id).join(" ");
-    if ($("shares").dataset.who === words) return;
-    $("shares").dataset.who = words;
-    $("shares").replaceChildren("Same phone, same thread: ", ...buttons);
-  }
-}
-
-function opened({ patient, phone, consent = null, messages = new Map() }) {
-  return { patient, phone, consent, shares: [], messages, marks: new Map(), next: null, loaded: false, problem: "" };
-}
-
-// A message changes many times within a second; what an event said is never replaced by an older answer.
-function take(open, message, tick) {
-  const known = open.messages.get(message.id);
-  if (known) {
-    const [before, after] = [moment(known.updated_at), moment(message.updated_at)];
-    if (after < before || (after === before && tick === 0)) return;
-  }
-  open.messages.set(message.id, { ...message, tick });
 }
 
 function firstWords(consent) {
   return consent?.state === "none"
     ? "No texts yet. Your first message waits until the patient answers the invitation with YES."
     : "No texts yet.";
-}
-
-function patientPath({ id }) {
-  return `/patients/${encodeURIComponent(id)}`;
-}
-
-function conversationPath({ phone }) {
-  return `/conversations/${encodeURIComponent(phone)}`;
-}
-
-// The thread of a patient is there before anything was said; that of a number only then.
-function messagesPath(open) {
-  return `${open.patient ? patientPath(open.patient) : conversationPath(open)}/messages`;
 }

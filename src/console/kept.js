@@ -15,6 +15,10 @@ export class Kept {
     return new Map(names.map((name) => [name.slice(this.#prefix.length), JSON.parse(sessionStorage.getItem(name))]));
   }
 
+  read(id) {
+    return JSON.parse(sessionStorage.getItem(this.#prefix + id));
+  }
+
   keep(id, draft) {
     try {
       sessionStorage.setItem(this.#prefix + id, JSON.stringify(draft));

@@ -5,8 +5,8 @@ import { $, el, patch, setAttribute, setText } from "./dom.js";
 import { consentMarkWords, inOrder, kindWords, markWords, statusWords, timeWords } from "./words.js";
 
 export class Thread {
+  me = null;
   staffName = (id) => id;
-  #open = null;
 
   // `onDecide` hears which action was chosen for which message, `onShowAll` which message is to be read to its end.
   constructor({ onDecide, onShowAll }) {
@@ -16,21 +16,32 @@ export class Thread {
 
   // `unreadCount` are the newest texts of the patient that nobody has read, `who` is the patient.
   render(open, { who, unreadCount }) {
-    this.#open = open;
     const messages = [...open.messages.values()].sort(inOrder);
     const inbound = messages.filter((message) => message.direction === "inbound");
     const unread = new Set(inbound.slice(Math.max(0, inbound.length - unreadCount)).map((message) => message.id));
     const oldest = messages[0]?.created_at;
     const marks = [...open.marks.values()].filter(({ created_at }) => open.next === null || created_at >= oldest);
-    patch($("thread"), [...messages, ...marks].sort(inOrder), {
+    const notes = [...open.notes.values()].filter(({ created_at }) => open.next === null || created_at >= oldest);
+    const readers = readersOf(open.row);
+    patch($("thread"), [...messages, ...marks, ...notes].sort(inOrder), {
       key: (item) => item.id,
-      make: (item) => (item.consent ? makeMark(item) : makeMessage(item)),
+      make: (item) => (item.consent ? makeMark() : item.isNote ? makeNote() : makeMessage(item)),
       update: (node, item) => {
-        if (item.consent) updateMark(node, item, this.staffName);
-        else this.#updateMessage(node, item, who, unread.has(item.id));
+        if (item.consent) return updateMark(node, item, this.staffName);
+        if (item.isNote) return updateNote(node, item, this.staffName);
+        this.#updateReaders(node, readers.get(item.id) ?? []);
+        this.#updateMessage(node, item, who, unread.has(item.id));
       },
     });
     return { messages };
+  }
+
+  #updateReaders(node, readers) {
+    const others = readers.filter(({ staff }) => staff !== this.me);
+    const words = others.map(({ staff, at }) => `${this.staffName(staff)}, ${timeWords(at)}`);
+    const line = node.querySelector(".message-readers");
+    line.hidden = words.length === 0;
+    setText(line, words.length > 0 ? `Read up to here by ${words.join("; ")}` : "");
   }
 
   #updateMessage(node, message, who, isUnread) {
@@ -46,13 +57,13 @@ export class Thread {
     setText(node.querySelector(".message-status"), message.direction === "inbound" ? markWords(message) : statusWords(message) + segments);
     this.#updateActions(node.querySelector(".message-actions"), message);
     const all = node.querySelector(".message-all");
-    all.hidden = !message.marks?.includes("shortened") || this.#open.patient === null;
+    all.hidden = !message.marks?.includes("shortened");
     all.onclick = () => this.onShowAll(message);
     node.querySelector(".message-new").hidden = !isUnread;
   }
 
   #updateActions(node, message) {
-    const actions = this.#open.patient ? actionsOn(message) : [];
+    const actions = actionsOn(message);
     const names = actions.map(({ name }) => name).join();
     if (node.dataset.names === names) return;
     node.dataset.names = names;
@@ -67,6 +78,29 @@ export class Thread {
 export function markOf(consent) {
   if (!consent?.since || !["opted_in", "opted_out"].includes(consent.state)) return null;
   return { id: `consent ${consent.state} ${consent.since}`, created_at: consent.since, consent };
+}
+
+// Who has read up to which message.
+function readersOf(row) {
+  const readers = new Map();
+  for (const reader of row?.readers ?? []) readers.set(reader.message, [...(readers.get(reader.message) ?? []), reader]);
+  return readers;
+}
+
+function makeNote() {
+  return el("li", { class: "note" },
+    el("p", { class: "message-head" },
+      el("span", { class: "note-mark" }, "Internal note"),
+      el("span", { class: "message-author" }),
+      el("time", {})),
+    el("p", { class: "note-text" }));
+}
+
+function updateNote(node, note, staffName) {
+  setText(node.querySelector(".message-author"), staffName(note.staff));
+  setText(node.querySelector("time"), timeWords(note.created_at));
+  setAttribute(node.querySelector("time"), "datetime", note.created_at);
+  setText(node.querySelector(".note-text"), note.text);
 }
 
 function makeMark() {
@@ -90,5 +124,6 @@ function makeMessage(message) {
     el("p", { class: "message-text" }),
     el("p", { class: "message-status" }),
     el("p", { class: "message-actions" }),
+    el("p", { class: "message-readers", hidden: true }),
     el("button", { type: "button", class: "plain message-all", hidden: true }, "Show all of it"));
 }

@@ -102,6 +102,37 @@ export function previewWords({ encoding, segments, segments_max: most, replaced 
   return words.join(" ");
 }
 
+const SILENCE = {
+  "address-not-allowed": "its address is private, which whoever runs Assent has not allowed",
+  "name-not-found": "its name is not known",
+  unreachable: "it can’t be reached",
+  "tls-failed": "its certificate can’t be trusted",
+  timeout: "it took too long to answer",
+  "no-answer": "it gave no answer",
+  "nothing-to-tell": "what it was about is not there any more",
+  "crowded-out": "too much waited for it",
+};
+
+// Why a webhook was not heard of.
+export function silenceWords(error) {
+  return SILENCE[error] ?? error;
+}
+
+const LANGUAGE = { en: "English", es: "Spanish" };
+
+export function languageWords(code) {
+  return LANGUAGE[code] ?? code;
+}
+
+// "opt_out_confirmation" as "Opt-out confirmation", and what has no name of its own as it is called.
+export function occasionWords(occasion) {
+  return KIND[occasion] ?? occasion.charAt(0).toUpperCase() + occasion.slice(1).replaceAll("_", " ");
+}
+
+export function dayWords(day) {
+  return day.charAt(0).toUpperCase() + day.slice(1);
+}
+
 export function unreadWords(count) {
   return count === 1 ? "1 unread text" : `${count} unread texts`;
 }

@@ -43,6 +43,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("conversations", "The inbox"),
     ("events", "What happens, as it happens"),
     ("webhooks", "What happens, posted to a system that can't listen"),
+    ("audit", "Who called what of a practice"),
     ("service", "The daemon itself"),
 ];
 
@@ -92,6 +93,12 @@ fn describe_all(routes: &[Route]) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "assent_session",
+                    "description": "A session that POST /v1/session put into a browser. It counts from our own page, and from those of http.origins.",
+                },
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
@@ -127,7 +134,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> Value {
         "description": about.trim(),
         "parameters": parameters,
         "responses": responses,
-        "security": if route.permission == Permission::Anyone { json!([]) } else { json!([{"token": []}]) },
+        "security": if route.permission == Permission::Anyone { json!([]) } else { json!([{"token": []}, {"session": []}]) },
     });
     if let Some(shape) = takes {
         described["requestBody"] =
@@ -141,6 +148,7 @@ fn who_may(permission: Permission) -> &'static str {
         Permission::Anyone => "For anyone.",
         Permission::Token => "For every valid token.",
         Permission::Operator => "For the operator.",
+        Permission::Session => "For the session of one member of staff.",
         Permission::PracticeToken => "For the practice's token and the operator's.",
         Permission::SiteAdministrator => "For staff with the permission Site Administrator, and the operator.",
         Permission::PatientTextAdministrator => {

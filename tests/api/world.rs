@@ -33,6 +33,8 @@ const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
 pub const NUMBER: &str = "+13035550100";
+/// The origin of the one other page that may call.
+pub const INBOX: &str = "https://inbox.example";
 pub const JANE: &str = "+13035550123";
 /// Where nobody listens.
 pub const NOBODY: &str = "http://127.0.0.1:9/";
@@ -262,13 +264,15 @@ impl World {
         let courier = Courier::new(allowed, None).unwrap();
         let webhooks = Webhooks::new(store.clone(), records.clone(), as_clock.clone(), boot, courier);
         let state = http::State {
-            inbox: Inbox::new(store, conversations.clone()),
+            inbox: Inbox::new(store.clone(), conversations.clone()),
             webhooks: webhooks.clone(),
             records: records.clone(),
             directory: conversations.clone(),
             clock: as_clock,
             operator_token: SecretString::from(OPERATOR),
             requests_per_second,
+            origins: http::Origins::new([INBOX]),
+            audits: store,
             readiness: Arc::new(move || {
                 let is_ready = readiness.load(Ordering::SeqCst);
                 Box::pin(async move { if is_ready { Ok(()) } else { Err(vec!["no carrier link is bound".into()]) } })

@@ -19,7 +19,7 @@ export async function accessible(page, where) {
 
 export async function fits(page, { width }) {
   const sticksOut = await page.evaluate((width) => {
-    const isSeen = (node) => node.checkVisibility() && !node.closest(".visually-hidden, .skip") && node.getBoundingClientRect().width > 1;
+    const isSeen = (node) => node.checkVisibility() && !node.closest(".visually-hidden, .skip, .table-scroll > *") && node.getBoundingClientRect().width > 1;
     const wide = [...document.body.querySelectorAll("*")].filter((node) => isSeen(node) && node.getBoundingClientRect().right > width + 0.5);
     const scrolls = [document.documentElement, ...document.body.querySelectorAll(".panel, .prm-side, .thread-scroll, .phone-scroll")]
       .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth);

@@ -66,3 +66,19 @@ export function newestIsInSight(page) {
 export function statusIs(page, message, words) {
   return sees(page.locator("#thread .ours", { hasText: message }).locator(".message-status").filter({ hasText: words }));
 }
+
+export async function openedFromInbox(page, name) {
+  await page.locator("#inbox li", { hasText: name }).getByRole("button").click();
+  await sees(page.getByRole("heading", { name }));
+}
+
+// Chooses which conversations the inbox shows.
+export function shows(page, name) {
+  return page.getByLabel("Show conversations").selectOption({ label: name });
+}
+
+// A part of the settings.
+export async function part(page, name) {
+  await page.getByRole("tab", { name: "Settings" }).click();
+  await page.getByRole("navigation", { name: "Settings" }).getByRole("button", { name }).click();
+}

@@ -37,8 +37,8 @@ export async function play(stage, step) {
     await desk.getByLabel("Send at").fill(`${at}T14:30`);
     await desk.getByRole("button", { name: "Schedule" }).click();
     await statusIs(desk, "Your visit is today.", new RegExp(`^Scheduled for [A-Z][a-z]{2} \\d+, (${year}|${year + 1}), 2:30 PM$`));
-    assert.equal(await draft(desk, ROSA.name).inputValue(), "");
     await gone(desk.getByLabel("Send at"));
+    assert.equal(await draft(desk, ROSA.name).inputValue(), "");
     assert.equal(await bubble(desk, "Your visit is today.").count(), 0);
     await picture(desk, "scheduled");
   });

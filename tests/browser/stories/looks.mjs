@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { accessible, faintText, fits } from "../looks.mjs";
 import { JAMES, LINDA, ROSA, opens, optedIn } from "../scene.mjs";
 import { NARROW, WIDE, picture } from "../stage.mjs";
-import { consentIs, newestIsInSight, sees, statusIs, write } from "../words.mjs";
+import { consentIs, newestIsInSight, part, prmTab, sees, signIn, statusIs, write } from "../words.mjs";
+
+// What the README shows.
+const KEPT = new Set(["360-light-thread", "1440-dark-thread"]);
 
 export async function play(stage, step) {
   await optedIn(stage, ROSA, "Are you there?");
@@ -28,12 +31,18 @@ export async function play(stage, step) {
     await statusIs(desk, "This is your physical therapist.", /^Held/);
   });
 
+  const office = await stage.desk();
+  await signIn(office, "Alex Morgan", { texting: false });
+
   for (const [width, viewport] of [["360", NARROW], ["1440", WIDE]]) {
     for (const colorScheme of ["light", "dark"]) {
       await step(`everything fits, can be read, and keeps to WCAG 2.2 AA at ${width} pixels in the ${colorScheme}`, async () => {
-        await desk.setViewportSize(viewport);
-        await desk.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        for (const page of [desk, office]) {
+          await page.setViewportSize(viewport);
+          await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        }
         await walk(desk, viewport, `${width}-${colorScheme}`);
+        await walkSettings(office, viewport, `${width}-${colorScheme}`);
       });
     }
   }
@@ -46,6 +55,7 @@ export async function play(stage, step) {
   });
 
   await step("the sign-in keeps to it too", async () => {
+    stage.mishaps.isSignedOut = true;
     await desk.route("**/demo.json", (route) => route.fulfill({ json: null }));
     await desk.reload();
     await sees(desk.getByRole("heading", { name: "Sign in to Stride" }));
@@ -63,28 +73,38 @@ async function walk(page, viewport, name) {
     await looks(page, viewport, `${name}-phone`);
     await page.getByRole("button", { name: /^Stride/ }).click();
   }
-  for (const tab of ["patients", "settings", "prm"]) {
-    await page.locator(`#tab-${tab}`).click();
-    await sees(page.locator(`#panel-${tab}`));
-    await looks(page, viewport, `${name}-${tab}`);
-  }
-  if (isNarrow) {
-    await page.getByRole("button", { name: "Back to conversations" }).click();
-    await sees(page.getByRole("heading", { name: "Patient Texting" }));
-    await looks(page, viewport, `${name}-inbox`);
-  }
+  await page.locator("#tab-patients").click();
+  await looks(page, viewport, `${name}-patients`);
+  await prmTab(page).click();
+  if (isNarrow) await page.getByRole("button", { name: "Back to conversations" }).click();
+  await looks(page, viewport, `${name}-inbox`);
   for (const [who, state] of [[/Linda Chen/, "pending"], [/James Okafor/, "opted-out"], [/555-0188/, "unknown"], [/Rosa Garcia/, "thread"]]) {
     await page.locator("#inbox").getByRole("button", { name: who }).click();
     await sees(page.getByRole("heading", { name: who, level: 2 }));
-    await looks(page, viewport, `${name}-${state}`);
+    await sees(page.locator("#desk"));
     await newestIsInSight(page);
+    if (state === "unknown") await page.getByRole("button", { name: "Link to a patient…" }).click();
+    if (state === "pending") await page.getByRole("button", { name: "Send later…" }).click();
+    if (state === "opted-out") await page.getByRole("button", { name: "Add note…" }).click();
+    await looks(page, viewport, `${name}-${state}`);
+    if (state === "pending") await page.getByRole("button", { name: "Send now instead" }).click();
+    if (state === "opted-out") await page.locator("#note-back").click();
     if (isNarrow && state !== "thread") await page.getByRole("button", { name: "Back to conversations" }).click();
+  }
+}
+
+// The settings, as whoever administers the practice sees them.
+async function walkSettings(page, viewport, name) {
+  for (const each of ["Staff", "Practice", "Templates"]) {
+    await part(page, each);
+    await page.waitForLoadState("networkidle");
+    await looks(page, viewport, `${name}-${each.toLowerCase()}`);
   }
 }
 
 async function looks(page, viewport, name) {
   await fits(page, viewport);
-  await picture(page, name);
+  await picture(page, name, { isKept: KEPT.has(name) });
   assert.deepEqual(await page.evaluate(faintText), [], name);
   await accessible(page, name);
 }

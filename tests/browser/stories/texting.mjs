@@ -115,7 +115,7 @@ export async function play(stage, step) {
       await page.waitForFunction(() => /^\(\d+\) \d+ unread texts? · /.test(document.title), null, { timeout: WAIT_MS });
       await sees(page.locator("#tab-icon[href='/console/icon-unread.svg']"), "attached");
     }
-    await picture(desk, "red-dot");
+    await picture(desk, "page", { isKept: true });
   });
 
   await step("nobody without the permission sees the red dot", async () => {

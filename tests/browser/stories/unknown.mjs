@@ -69,4 +69,13 @@ export async function play(stage, step) {
     const after = await desk.locator(`#thread li[data-key="${key}"]`).boundingBox();
     assert.ok(Math.abs(after.y - before.y) < 60, `the text that was read moved from ${before.y} to ${after.y}`);
   });
+
+  await step("whoever reads older texts is not moved by a new one", async () => {
+    const scroller = desk.locator("#thread-scroll");
+    await scroller.evaluate((node) => { node.scrollTop = 400; });
+    const before = await scroller.evaluate((node) => node.scrollTop);
+    await stage.phoneSays("+13035550188", "A new one, far below");
+    await sees(desk.locator("#thread .theirs", { hasText: "A new one, far below" }), "attached");
+    assert.equal(await scroller.evaluate((node) => node.scrollTop), before);
+  });
 }
