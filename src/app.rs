@@ -25,12 +25,15 @@ use crate::ports::{Carrier, Clock, Meters, Practices, Store, StoreError};
 use crate::records::Records;
 use crate::store::{Durability, KeySource, Location, OpenError, Plaintext};
 use crate::throttle::MeteredThrottle;
+use crate::webhooks::{Allowed, Courier, CourierError, Webhooks};
 use crate::{console, http, service, store, telemetry};
 
 /// How often the store is asked who is due.
 const WAKE_TICK: Duration = Duration::from_secs(1);
 /// How long requests that are under way may take to finish when the daemon stops.
 const HTTP_DRAIN: Duration = Duration::from_secs(10);
+/// How long it may take to hear and write down what webhooks last answered.
+const WEBHOOKS_DRAIN: Duration = Duration::from_secs(5);
 /// How long it may take to write down the carriers' last answers.
 const ANSWERS_DRAIN: Duration = Duration::from_secs(5);
 /// What is left for an answer to travel after the carrier's time to give it is over.
@@ -61,6 +64,8 @@ pub enum StartError {
     Carrier { name: String, source: LinkConfigError },
     #[error("can't listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Webhooks(#[from] CourierError),
     #[error("can't start the threads of the conversations: {0}")]
     Threads(io::Error),
 }
@@ -75,6 +80,7 @@ pub struct Daemon {
     links: Arc<Links>,
     intake: CancellationToken,
     server: JoinHandle<io::Result<()>>,
+    webhooks: JoinHandle<()>,
     /// Wakes, news of other daemons, watchdog, figures: what runs beside and ends with the daemon.
     beside: JoinSet<()>,
 }
@@ -94,6 +100,9 @@ impl Daemon {
             config::writings(config.traffic()),
         )
         .await?;
+
+        let courier = Courier::new(Allowed::new(config.webhooks.allow.clone()), config.webhooks.ca_file.as_deref())?;
+        let webhooks = Webhooks::new(Arc::clone(&store), Arc::clone(&records), Arc::clone(&clock), boot, courier);
 
         let directory = Directory::start(Doors {
             store: Arc::clone(&store),
@@ -116,6 +125,7 @@ impl Daemon {
         let state = http::State {
             records: Arc::clone(&records),
             inbox: Arc::clone(&inbox),
+            webhooks: Arc::clone(&webhooks),
             directory: Arc::clone(&directory),
             clock,
             operator_token: config.auth.operator_token.clone(),
@@ -124,8 +134,9 @@ impl Daemon {
             metrics: Arc::new(|| figures.render()),
             stopping: intake.clone(),
         };
-        let router = http::router(state, console::router().merge(extra));
+        let (router, teller) = http::router(state, console::router().merge(extra));
         let server = tokio::spawn(http::serve(listener, router, intake.clone()));
+        let webhooks = tokio::spawn(webhooks.run(teller, Arc::clone(&directory), intake.clone()));
 
         let mut beside = JoinSet::new();
         beside.spawn(Arc::clone(&directory).wake_the_due(WAKE_TICK));
@@ -135,7 +146,7 @@ impl Daemon {
         beside.spawn(report_figures(Arc::clone(&store), Arc::clone(&directory)));
         beside.spawn(service::tell_status(address, links.changes()));
         tracing::info!(%address, store = %location, links = config.traffic().count(), "daemon started");
-        Ok(Self { address, store, records, inbox, directory, links, intake, server, beside })
+        Ok(Self { address, store, records, inbox, directory, links, intake, server, webhooks, beside })
     }
 
     /// Where the API listens.
@@ -169,6 +180,9 @@ impl Daemon {
         self.beside.shutdown().await;
         if tokio::time::timeout(HTTP_DRAIN, &mut self.server).await.is_err() {
             self.server.abort();
+        }
+        if tokio::time::timeout(WEBHOOKS_DRAIN, &mut self.webhooks).await.is_err() {
+            self.webhooks.abort();
         }
         self.links.shutdown().await;
         let Self { store, records, inbox, directory, links, .. } = self;

@@ -38,6 +38,7 @@
 //! | [`carrier`] | the wire: SMPP links, texts and receipts |
 //! | [`simulator`] | a simulated carrier, for the demo and for tests |
 //! | [`http`] | the API; its route table is the table of contents |
+//! | [`webhooks`] | posts what happens to whoever wants it elsewhere: signed, tried again, never to where it must not go |
 //! | [`export`] | what was said and what proves consent, as one document |
 //! | [`import`] | a list of opt-outs from an earlier vendor, row by row |
 //! | [`console`] | the page |
@@ -86,3 +87,4 @@ pub mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod throttle;
+pub mod webhooks;

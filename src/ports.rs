@@ -237,6 +237,28 @@ pub enum Changed {
 }
 
 impl Changed {
+    /// Every event that is told.
+    pub const EVENTS: [&str; 6] = [
+        "message.received",
+        "message.updated",
+        "consent.changed",
+        "unread.changed",
+        "conversation.updated",
+        "note.added",
+    ];
+
+    /// What it is called where it is told.
+    pub const fn event(self) -> &'static str {
+        match self {
+            Self::MessageReceived(_) => Self::EVENTS[0],
+            Self::MessageUpdated(_) => Self::EVENTS[1],
+            Self::Consent => Self::EVENTS[2],
+            Self::Unread => Self::EVENTS[3],
+            Self::Desk => Self::EVENTS[4],
+            Self::Note(_) => Self::EVENTS[5],
+        }
+    }
+
     /// What a journal tells those who are looking.
     pub fn of(journal: &[Entry]) -> Vec<Self> {
         let mut changes: Vec<Self> = Vec::new();

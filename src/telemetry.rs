@@ -79,6 +79,7 @@ fn describe() {
     describe_counter!("assent_store_unreadable_total", "Stored records that could not be read");
     describe_counter!("assent_conversation_panics_total", "Panics while deciding");
     describe_counter!("assent_postponed_total", "Texts that the day's budget was too small for, by practice");
+    describe_counter!("assent_webhook_attempts_total", "Events posted to webhooks, by outcome");
     describe_gauge!("assent_store_up", "1 while the store takes what it is given");
     describe_gauge!("assent_segments_today", "Segments sent since midnight US Pacific, by practice, when last drawn");
     describe_counter!("assent_listener_refused_total", "Connections of carriers that got no session, by link");

@@ -6,15 +6,22 @@
 #[path = "support/faulty_store.rs"]
 #[allow(dead_code)]
 mod faulty_store;
+#[path = "support/receiver.rs"]
+#[allow(dead_code)]
+mod receiver;
 #[path = "support/shared_store.rs"]
 #[allow(dead_code)]
 mod shared_store;
 #[path = "support/specification.rs"]
 mod specification;
+#[path = "support/tls.rs"]
+#[allow(dead_code)]
+mod tls;
 
 mod api {
     mod access;
     mod consent;
+    mod courier;
     mod daemons;
     mod decisions;
     mod desk;
@@ -34,5 +41,6 @@ mod api {
     mod specification;
     mod templates;
     mod texts;
+    mod webhooks;
     mod world;
 }

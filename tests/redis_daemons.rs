@@ -9,6 +9,10 @@
 #[allow(dead_code)]
 mod daemon;
 
+#[path = "support/receiver.rs"]
+#[allow(dead_code)]
+mod receiver;
+
 #[path = "support/redis.rs"]
 #[allow(dead_code)]
 mod servers;
@@ -25,8 +29,9 @@ mod crash {
 
 mod daemons {
     mod sharing;
+    mod webhooks;
 
-    use super::{crash, daemon, servers};
+    use super::{crash, daemon, receiver, servers};
 }
 
 use std::time::Duration;

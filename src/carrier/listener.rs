@@ -29,12 +29,12 @@ use super::drive::Drive;
 use super::ended::Ended;
 use super::frame::status;
 use super::link::{Link, LinkState};
-use super::prefix::Prefix;
 use super::seats::{Seat, Seats};
 use super::server_tls::ServerTls;
 use super::timers::Rate;
 use super::tls::{TlsFileError, TlsRefusal};
 use super::{LinkConfig, LinkConfigError};
+use crate::domain::Prefix;
 
 /// How long a visitor may take to ask for a bind, TLS included.
 const BIND: Duration = Duration::from_secs(10);

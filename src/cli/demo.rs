@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::carrier::Binds;
-use crate::config::{Auth, Carrier, Config, Http, Log, Store, Traffic};
+use crate::config::{Auth, Carrier, Config, Http, Log, Store, Traffic, Webhooks};
 use crate::domain::{
-    Consent, ConversationKey, Kind, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_DAY_DEFAULT,
-    SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
+    Consent, ConversationKey, InternalHost, Kind, Patient, PatientId, Phone, Practice, PracticeId, Prefix,
+    SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
@@ -104,6 +104,8 @@ fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr
         store: Store::in_directory(data),
         auth: Auth { operator_token: random_token() },
         log: Log { filter: "warn".into() },
+        // Whoever tries webhooks has their receiver on this machine.
+        webhooks: Webhooks { allow: Prefix::LOOPBACK.map(InternalHost::Prefix).to_vec(), ca_file: None },
         carriers: vec![Carrier {
             name: "simulated".into(),
             address: carrier.to_string(),

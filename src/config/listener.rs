@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use super::reader::{Reader, Section};
 use super::traffic::{self, Traffic};
-use crate::carrier::{Prefix, ServerTls};
+use crate::carrier::ServerTls;
+use crate::domain::Prefix;
 
 /// Prefixes that one listener may name.
 const ALLOW_MAX: usize = 1_000;

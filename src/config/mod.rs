@@ -7,6 +7,7 @@ mod profile;
 mod reader;
 mod store;
 mod traffic;
+mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use self::profile::writings;
 use self::reader::{Reader, Section, environment, overlay};
 pub use self::store::{Durability, Store, StoreFiles};
 pub use self::traffic::Traffic;
+pub use self::webhooks::Webhooks;
 
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
@@ -35,6 +37,7 @@ pub struct Config {
     pub store: Store,
     pub auth: Auth,
     pub log: Log,
+    pub webhooks: Webhooks,
     /// In order of preference among those of one priority.
     pub carriers: Vec<Carrier>,
     /// After the carriers, in the same way.
@@ -119,6 +122,9 @@ impl Config {
         let filter = reader.text(&mut log, "filter").unwrap_or_else(|| "info".into());
         reader.finish(log);
 
+        let webhooks = reader.section(&mut root, "webhooks");
+        let webhooks = Webhooks::read(&mut reader, webhooks);
+
         let sections = reader.sections(&mut root, "carrier");
         let carriers: Vec<Carrier> = sections.into_iter().map(|section| Carrier::read(&mut reader, section)).collect();
         let sections = reader.sections(&mut root, "listener");
@@ -151,6 +157,7 @@ impl Config {
             store,
             auth: Auth { operator_token },
             log: Log { filter },
+            webhooks,
             carriers,
             listeners,
         };

@@ -217,6 +217,8 @@ impl WebhookHost {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -277,6 +279,20 @@ mod tests {
         assert_eq!(WebhookUrl::parse(&long), Err(UrlError::TooLong));
         let url = WebhookUrl::parse("https://hooks.example/?token=hush").unwrap();
         assert_eq!(format!("{url:?} {:?}", WebhookSecret::new([7; 32])), "WebhookUrl(…) WebhookSecret(…)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_apart_or_refused(
+            text in "(?i:https?)?(://)?[a-zA-Z0-9.@:/?#\\[\\]_-]{0,40}",
+            other in any::<String>(),
+        ) {
+            for text in [&text, &other] {
+                let Ok(url) = WebhookUrl::parse(text) else { continue };
+                prop_assert!(text.contains(url.authority()));
+                prop_assert!(url.target().starts_with('/') && !url.authority().is_empty() && url.port() > 0);
+            }
+        }
     }
 
     #[test]

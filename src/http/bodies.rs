@@ -7,8 +7,8 @@
 use schemars::JsonSchema;
 
 use super::forms::{
-    Day, LINE_PATTERN, LanguageCode, Opening, PatientIdentifier, PhoneNumber, StaffIdentifier, TEXT_PATTERN, Time,
-    TimeOfDay, TimeZoneName, Wording,
+    Day, EventName, LINE_PATTERN, LanguageCode, Opening, PatientIdentifier, PhoneNumber, StaffIdentifier, TEXT_PATTERN,
+    Time, TimeOfDay, TimeZoneName, Wording,
 };
 use crate::domain::{SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT};
 
@@ -239,6 +239,26 @@ pub struct TagBody(#[schemars(length(min = 1, max = 40), regex(pattern = LINE_PA
 pub struct NoteBody {
     #[schemars(length(min = 1, max = 2000), regex(pattern = TEXT_PATTERN), example = &"Her son answers the phone after five.")]
     text: String,
+}
+
+/// Where the events of a practice are posted to.
+#[derive(JsonSchema)]
+#[schemars(rename = "WebhookToPut", deny_unknown_fields)]
+pub struct WebhookBody {
+    /// `https`, to a public address; the server's configuration may allow others.
+    #[schemars(length(min = 1, max = 2048), example = &"https://hooks.example/assent")]
+    url: String,
+    /// Those that are posted; `null` is all of them, and those that are yet to be invented.
+    #[schemars(length(min = 1), example = serde_json::json!(["message.received"]))]
+    events: Option<Vec<EventName>>,
+    /// What happens while it is `false` is posted once it is `true`, as far as it is kept.
+    #[serde(default = "yes")]
+    #[schemars(example = true)]
+    enabled: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn per_minute() -> u32 {

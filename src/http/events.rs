@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::extract::State as Given;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, Sse};
@@ -26,6 +27,7 @@ use super::views::{ConsentView, ConversationView, MessageView, NoteView, PersonV
 use crate::domain::{ConversationKey, Practice, PracticeId};
 use crate::inbox::Told;
 use crate::ports::{Changed, InboxRow, Occurrence, OccurrenceId, StoreError, Typing};
+use crate::webhooks::Teller;
 
 /// Open streams of one practice: every member of staff, in a few windows each.
 pub const STREAMS_MAX: usize = 100;
@@ -169,43 +171,49 @@ impl Events {
     }
 }
 
-/// Reads what an occurrence is about, as it stands.
+/// An occurrence as an event of the stream.
 async fn tell(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<Event>, StoreError> {
+    let data = told(api, practice, occurrence).await?;
+    let event = Event::default().event(occurrence.change.event()).id(occurrence.id.0.to_string());
+    Ok(data.map(|data| event.data(data)))
+}
+
+#[async_trait]
+impl Teller for Api {
+    async fn tell(&self, practice: &PracticeId, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
+        let Some(practice) = self.records.practice(practice) else { return Ok(None) };
+        told(self, &practice, occurrence).await
+    }
+}
+
+/// Reads what an occurrence is about, as it stands; in JSON.
+async fn told(api: &Api, practice: &Practice, occurrence: &Occurrence) -> Result<Option<String>, StoreError> {
     let key = ConversationKey { practice: practice.id.clone(), phone: occurrence.phone.clone() };
     let inbox = &api.inbox;
-    let (name, change) = match occurrence.change {
+    let change = match occurrence.change {
         Changed::MessageReceived(seq) | Changed::MessageUpdated(seq) => {
             let Some(message) = inbox.message_at(&key, seq).await? else { return Ok(None) };
-            let name = match occurrence.change {
-                Changed::MessageReceived(_) => "message.received",
-                Changed::MessageUpdated(_) | Changed::Consent | Changed::Unread | Changed::Desk | Changed::Note(_) => {
-                    "message.updated"
-                }
-            };
-            (name, Change::Message { message: MessageView::one(api, practice, &key, &message).await })
+            Change::Message { message: MessageView::one(api, practice, &key, &message).await }
         }
-        Changed::Consent => {
-            ("consent.changed", Change::Consent { consent: ConsentView::read(api, practice, &key).await? })
-        }
+        Changed::Consent => Change::Consent { consent: ConsentView::read(api, practice, &key).await? },
         Changed::Unread => {
             let unread = UnreadView::of(inbox.unread(&key.practice).await?);
             let conversation_unread = inbox.conversation(&key).await?.map_or(0, |found| found.unread);
-            ("unread.changed", Change::Unread { unread, conversation_unread })
+            Change::Unread { unread, conversation_unread }
         }
         Changed::Desk => {
             let Some(conversation) = inbox.conversation(&key).await? else { return Ok(None) };
             let last = inbox.message_at(&key, conversation.last).await?;
             let row = InboxRow::of(conversation, last, 0);
             let conversation = Box::new(ConversationView::of(api, practice, &row));
-            ("conversation.updated", Change::Conversation { conversation })
+            Change::Conversation { conversation }
         }
         Changed::Note(number) => {
             let Some(note) = inbox.note(&key, number).await? else { return Ok(None) };
-            ("note.added", Change::Note { note: NoteView::of(&note) })
+            Change::Note { note: NoteView::of(&note) }
         }
     };
-    let data = data(api, &key, change);
-    Ok(Some(Event::default().event(name).id(occurrence.id.0.to_string()).data(data)))
+    Ok(Some(data(api, &key, change)))
 }
 
 fn data(api: &Api, key: &ConversationKey, change: Change) -> String {

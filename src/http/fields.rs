@@ -111,12 +111,17 @@ impl Fields {
 
     /// `true` or `false`; left out it is `false`.
     pub fn flag(&mut self, name: &str) -> bool {
+        self.flag_or(name, false)
+    }
+
+    /// `true` or `false`, which may be left out.
+    pub fn flag_or(&mut self, name: &str, default: bool) -> bool {
         match self.take(name) {
             Some(Value::Bool(flag)) => return flag,
             Some(_) => self.errors.push(error(name, "must be true or false")),
             None => {}
         }
-        false
+        default
     }
 
     /// `true` or `false`, which may be left out.
@@ -170,6 +175,15 @@ impl Fields {
         };
         let read: Result<Vec<T>, String> = values.into_iter().map(read_one).collect();
         read.map_err(|wrong| self.errors.push(error(name, &wrong))).ok()
+    }
+
+    /// A list of texts or `null`, which may be left out and means the same.
+    pub fn texts_or_null<T, E: fmt::Display>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        if self.take_null(name) { None } else { self.texts(name, read) }
     }
 
     /// Tells that a field can't be what it was read as.

@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::domain::texts::WORDING_CHARS_MAX;
 use crate::domain::{Mark, Status};
+use crate::ports::{Changed, Silence};
+use crate::webhooks;
 
 /// One form: its name, and its JSON Schema.
 macro_rules! form {
@@ -34,6 +36,7 @@ macro_rules! form {
 pub const ID_PATTERN: &str = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$";
 pub const PHONE_PATTERN: &str = "^\\+[1-9][0-9]{7,14}$";
 pub const MESSAGE_PATTERN: &str = "^[0-9a-f]{16}-[0-9]+$";
+pub const DELIVERY_PATTERN: &str = "^msg_[0-9a-f]{32}$";
 /// No control characters but line ends.
 pub const TEXT_PATTERN: &str = "^[^\\u0000-\\u0009\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]*$";
 /// One line.
@@ -67,6 +70,33 @@ form! {
 form! {
     /// The name of a zone in the IANA database.
     TimeZoneName, json_schema!({"type": "string", "examples": ["America/Denver"]})
+}
+form! {
+    /// The id of something that was posted to a webhook.
+    DeliveryIdentifier,
+    json_schema!({"type": "string", "pattern": DELIVERY_PATTERN, "examples": ["msg_5f0c2a9e7b1d4c3f8a6e0d2b4c6f8a1e"]})
+}
+form! {
+    /// The id of a webhook.
+    WebhookIdentifier, json_schema!({"type": "string", "pattern": ID_PATTERN, "examples": ["ehr"]})
+}
+form! {
+    /// What happens in a practice.
+    EventName, json_schema!({"type": "string", "enum": Changed::EVENTS, "examples": ["message.received"]})
+}
+form! {
+    /// What is posted to a webhook.
+    PostedName, {
+        let names = Changed::EVENTS.into_iter().chain([webhooks::RESET, webhooks::TEST]);
+        json_schema!({"type": "string", "enum": names.collect::<Vec<_>>(), "examples": ["message.received"]})
+    }
+}
+form! {
+    /// Why nothing was heard of a receiver.
+    SilenceName, {
+        let names = Silence::ALL.map(super::webhooks::silence_in_words);
+        json_schema!({"type": "string", "enum": names, "examples": ["timeout"]})
+    }
 }
 form! {
     /// The place where a list goes on.

@@ -34,6 +34,7 @@ mod staff;
 mod templates;
 mod texts;
 mod views;
+mod webhooks;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ use crate::conversations::Directory;
 use crate::inbox::Inbox;
 use crate::ports::Clock;
 use crate::records::Records;
+use crate::webhooks::{Teller, Webhooks};
 pub use auth::{Permission, Resource, STAFF_HEADER};
 pub use docs::errors_in_markdown;
 pub use door::IN_FLIGHT_MAX;
@@ -84,6 +86,7 @@ pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct State {
     pub records: Arc<Records>,
     pub inbox: Arc<Inbox>,
+    pub webhooks: Arc<Webhooks>,
     pub directory: Arc<Directory>,
     pub clock: Arc<dyn Clock>,
     pub operator_token: SecretString,
@@ -99,6 +102,7 @@ pub struct State {
 struct Api {
     records: Arc<Records>,
     inbox: Arc<Inbox>,
+    webhooks: Arc<Webhooks>,
     directory: Arc<Directory>,
     clock: Arc<dyn Clock>,
     operator_token: SecretString,
@@ -186,6 +190,15 @@ pub fn routes() -> Vec<Route> {
         route(&post,   "/v1/practices/{practice}/conversations/{phone}/hold",   Practice, Texting, consent::settle_hold, consent::SETTLE_HOLD),
         route(&get,    "/v1/practices/{practice}/unread",                       Practice, Texting, conversations::unread, conversations::UNREAD_NOW),
         route(&get,    "/v1/practices/{practice}/events",                       Practice, events::PERMISSION, events::stream, events::STREAM),
+
+        route(&put,    "/v1/practices/{practice}/webhooks/{webhook}",        Practice, SiteAdministrator, webhooks::put, webhooks::PUT),
+        route(&get,    "/v1/practices/{practice}/webhooks",                  Practice, SiteAdministrator, webhooks::list, webhooks::LIST),
+        route(&get,    "/v1/practices/{practice}/webhooks/{webhook}",        Practice, SiteAdministrator, webhooks::get, webhooks::GET),
+        route(&post,   "/v1/practices/{practice}/webhooks/{webhook}/secret", Practice, SiteAdministrator, webhooks::rotate, webhooks::ROTATE),
+        route(&post,   "/v1/practices/{practice}/webhooks/{webhook}/test",   Practice, SiteAdministrator, webhooks::test, webhooks::TEST_IT),
+        route(&get,    "/v1/practices/{practice}/webhooks/{webhook}/deliveries",                   Practice, SiteAdministrator, webhooks::deliveries, webhooks::DELIVERIES),
+        route(&post,   "/v1/practices/{practice}/webhooks/{webhook}/deliveries/{delivery}/resend", Practice, SiteAdministrator, webhooks::resend, webhooks::RESEND),
+        route(&delete, "/v1/practices/{practice}/webhooks/{webhook}",        Practice, SiteAdministrator, webhooks::remove, webhooks::REMOVE),
     ]
 }
 
@@ -205,10 +218,21 @@ where
     Route { method: method.clone(), path, resource, permission, operation, handler: on(filter, handler) }
 }
 
-/// The API, and beside it the pages that anyone may load; all of them behind the same door.
-pub fn router(state: State, pages: Router) -> Router {
-    let State { records, inbox, directory, clock, operator_token, requests_per_second, readiness, metrics, stopping } =
-        state;
+/// The API, and beside it the pages that anyone may load; all of them behind the same door. With them comes who tells
+/// webhooks what happened in the words of the API.
+pub fn router(state: State, pages: Router) -> (Router, Arc<dyn Teller>) {
+    let State {
+        records,
+        inbox,
+        webhooks,
+        directory,
+        clock,
+        operator_token,
+        requests_per_second,
+        readiness,
+        metrics,
+        stopping,
+    } = state;
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
         tags: Tags::new(&operator_token),
@@ -217,6 +241,7 @@ pub fn router(state: State, pages: Router) -> Router {
         streams: Arc::default(),
         records,
         inbox,
+        webhooks,
         directory,
         clock,
         operator_token,
@@ -224,20 +249,22 @@ pub fn router(state: State, pages: Router) -> Router {
         metrics,
         stopping,
     });
+    let teller: Arc<dyn Teller> = Arc::clone(&api) as Arc<dyn Teller>;
     let door = Arc::new(Door::new(IN_FLIGHT_MAX));
     let mut router = Router::new();
     for Route { path, resource, permission, handler, .. } in routes() {
         let guard = auth::Guard { api: Arc::clone(&api), resource, permission };
         router = router.route(path, handler.route_layer(from_fn_with_state(guard, auth::guard)));
     }
-    router
+    let router = router
         .fallback(auth::nowhere)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .with_state(api)
         .merge(pages)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(CatchPanicLayer::custom(door::panicked))
-        .layer(from_fn_with_state(door, door::pass))
+        .layer(from_fn_with_state(door, door::pass));
+    (router, teller)
 }
 
 /// Reads the `limit` of a list.

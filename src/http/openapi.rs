@@ -40,6 +40,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("consent", "What staff say about consent. No call opts anybody in"),
     ("conversations", "The inbox"),
     ("events", "What happens, as it happens"),
+    ("webhooks", "What happens, posted to a system that can't listen"),
     ("service", "The daemon itself"),
 ];
 

@@ -1,7 +1,7 @@
 //! The names in paths, and the parameters and headers that several calls share.
 
 use super::PAGE_MAX;
-use super::forms::{ID_PATTERN, MESSAGE_PATTERN, PHONE_PATTERN};
+use super::forms::{DELIVERY_PATTERN, ID_PATTERN, MESSAGE_PATTERN, PHONE_PATTERN};
 use super::operation::{Form, Parameter};
 
 /// Every name that stands in braces in a path of the route table.
@@ -47,6 +47,18 @@ pub const IN_PATHS: &[Parameter] = &[
         about: "A token, by its public id.",
         form: Form::Text { chars_max: 64 },
         example: "Q2hlY2tNZQ",
+    },
+    Parameter {
+        name: "webhook",
+        about: "A webhook, by the id that the practice chose.",
+        form: Form::Pattern(ID_PATTERN),
+        example: "ehr",
+    },
+    Parameter {
+        name: "delivery",
+        about: "A delivery, by its id: the header `webhook-id` that it was posted with.",
+        form: Form::Pattern(DELIVERY_PATTERN),
+        example: "msg_5f0c2a9e7b1d4c3f8a6e0d2b4c6f8a1e",
     },
 ];
 

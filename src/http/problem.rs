@@ -16,7 +16,10 @@ use serde_json::json;
 use crate::conversations::AskError;
 use crate::domain::{Phone, Practice, Refusal};
 use crate::ports::StoreError;
-use crate::records::{PATIENTS_LINKED_MAX, PHONES_LINKED_MAX, RecordsError, SESSIONS_MAX, TEMPLATES_MAX, TOKENS_MAX};
+use crate::records::{
+    PATIENTS_LINKED_MAX, PHONES_LINKED_MAX, RecordsError, SESSIONS_MAX, TEMPLATES_MAX, TOKENS_MAX, WEBHOOKS_MAX,
+};
+use crate::webhooks::WebhookError;
 pub use codes::{Code, Meaning};
 
 /// When it makes sense to try again after the store or the daemon could not answer.
@@ -56,6 +59,7 @@ pub enum Problem {
     TooManyTemplates,
     TooManyTokens,
     TooManySessions,
+    TooManyWebhooks,
     IdempotencyKeyReused,
     Refused(Refusal, Box<Practice>),
 
@@ -111,6 +115,7 @@ impl Problem {
             Self::TooManyTemplates => Code::TooManyTemplates,
             Self::TooManyTokens => Code::TooManyTokens,
             Self::TooManySessions => Code::TooManySessions,
+            Self::TooManyWebhooks => Code::TooManyWebhooks,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
             Self::Refused(refusal, _) => code_of(*refusal),
             Self::Unavailable | Self::TooBusy => Code::Unavailable,
@@ -167,6 +172,7 @@ impl Problem {
             Self::TooManyTemplates => format!("A practice has at most {TEMPLATES_MAX} templates. Remove one first."),
             Self::TooManyTokens => format!("A practice has at most {TOKENS_MAX} tokens. Revoke one first."),
             Self::TooManySessions => format!("A practice has at most {SESSIONS_MAX} sessions at once."),
+            Self::TooManyWebhooks => format!("A practice has at most {WEBHOOKS_MAX} webhooks. Remove one first."),
             Self::IdempotencyKeyReused => {
                 "This Idempotency-Key came with another request before. Use a fresh one.".into()
             }
@@ -343,6 +349,17 @@ impl From<AskError> for Problem {
     }
 }
 
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::Unknown => Self::NotFound,
+            WebhookError::Url(error) => Self::field("url", error.to_string()),
+            WebhookError::Records(error) => error.into(),
+            WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<RecordsError> for Problem {
     fn from(error: RecordsError) -> Self {
         match error {
@@ -362,6 +379,7 @@ impl From<RecordsError> for Problem {
             RecordsError::TooManyTemplates => Self::TooManyTemplates,
             RecordsError::TooManyTokens => Self::TooManyTokens,
             RecordsError::TooManySessions => Self::TooManySessions,
+            RecordsError::TooManyWebhooks => Self::TooManyWebhooks,
             RecordsError::Store(error) => error.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! What the practice and the operator keep: practices, staff, patients, links, templates, tokens. Read from memory, written to the store first.
+//! What the practice and the operator keep: practices, staff, patients, links, templates, tokens, webhooks. Read from memory, written to the store first.
 
 mod cache;
 mod links;
@@ -8,6 +8,7 @@ mod patients;
 mod search;
 mod templates;
 mod token;
+mod webhooks;
 
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -29,6 +30,7 @@ use others::{Backlog, Looks};
 pub use over::Over;
 pub use templates::TEMPLATES_MAX;
 use token::Presented;
+pub use webhooks::WEBHOOKS_MAX;
 
 /// Patients that one search answers with.
 pub const SEARCH_MAX: usize = 50;
@@ -101,6 +103,8 @@ pub enum RecordsError {
     TooManyTokens,
     #[error("the practice has {SESSIONS_MAX} sessions")]
     TooManySessions,
+    #[error("the practice has {WEBHOOKS_MAX} webhooks")]
+    TooManyWebhooks,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

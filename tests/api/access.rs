@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Answer, Call, JANE, OPERATOR, RIVERSIDE, World};
+use super::world::{Answer, Call, JANE, NOBODY, OPERATOR, RIVERSIDE, World};
 
 /// A route with something in the places of its names.
 struct Sample {
@@ -16,7 +16,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(route: Route, message: &str, token: &str) -> Self {
+    fn of(route: Route, message: &str, token: &str, delivery: &str) -> Self {
         let filled = |practice: &str| {
             route
                 .path
@@ -26,6 +26,8 @@ impl Sample {
                 // Whoever is opted out gets no more texts, and the others of the table need somebody who does.
                 .replace("{patient}", if route.path.ends_with("/opt-out") { "otto" } else { "jane" })
                 .replace("{message}", message)
+                .replace("{webhook}", "ehr")
+                .replace("{delivery}", delivery)
                 .replace("{template}", "reminder")
                 .replace("{phone}", &JANE.replace('+', "%2B"))
         };
@@ -39,6 +41,7 @@ impl Sample {
             ("PUT", "{patient}") => Some(json!({
                 "first_name": "Jane", "last_name": "Doe", "date_of_birth": "1985-03-04", "mobile_phone": JANE,
             })),
+            ("PUT", "{webhook}") => Some(json!({"url": NOBODY})),
             ("PUT", "{template}") => Some(json!({"name": "Reminder", "text": "See you, {first_name}"})),
             ("POST", "render") => Some(json!({"patient": "jane"})),
             ("POST", "messages" | "preview") => Some(json!({"text": "Hello"})),
@@ -72,7 +75,8 @@ async fn samples(world: &World) -> Vec<Sample> {
     // To be revoked; the world's own token is still needed.
     let spare = world.new_token("riverside").await;
     let token = spare.split('_').nth(1).unwrap();
-    routes().into_iter().map(|route| Sample::of(route, &message, token)).collect()
+    let delivery = world.a_delivery().await;
+    routes().into_iter().map(|route| Sample::of(route, &message, token, &delivery)).collect()
 }
 
 /// Somebody about to call.
@@ -379,6 +383,14 @@ fn the_table_lets_in_whom_the_interface_names() {
         "POST /{practice}/conversations/{phone}/hold: Practice, PatientTextAdministrator",
         "GET /{practice}/unread: Practice, PatientTextAdministrator",
         "GET /{practice}/events: Practice, PatientTextAdministrator",
+        "PUT /{practice}/webhooks/{webhook}: Practice, SiteAdministrator",
+        "GET /{practice}/webhooks: Practice, SiteAdministrator",
+        "GET /{practice}/webhooks/{webhook}: Practice, SiteAdministrator",
+        "POST /{practice}/webhooks/{webhook}/secret: Practice, SiteAdministrator",
+        "POST /{practice}/webhooks/{webhook}/test: Practice, SiteAdministrator",
+        "GET /{practice}/webhooks/{webhook}/deliveries: Practice, SiteAdministrator",
+        "POST /{practice}/webhooks/{webhook}/deliveries/{delivery}/resend: Practice, SiteAdministrator",
+        "DELETE /{practice}/webhooks/{webhook}: Practice, SiteAdministrator",
     ];
     assert_eq!(found, expected);
 }

@@ -9,6 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::world::{OPERATOR, World};
+use crate::receiver::{Answer, Receiver};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -47,7 +48,13 @@ async fn no_log_line_names_a_patient_a_phone_a_text_or_a_token() {
     world.receive("+13035557391", "get my xylophone number off your list").await;
     let release = json!({"decision": "release"});
     world.tex(Method::POST, "/conversations/%2B13035557391/hold").json(&release).send().await.expect(200);
+    let mut receiver = Receiver::start().await;
+    let hook = json!({"url": receiver.url});
+    let made = world.acting("ada", Method::PUT, "/v1/practices/riverside/webhooks/ehr").json(&hook).send().await;
+    let signs = made.expect(201)["secret"].as_str().unwrap()["whsec_".len()..].to_lowercase();
+    receiver.answer([Answer::Words(500, "the xylophone of Quagmire"), Answer::Status(410)]);
     world.receive("+13035557391", "STOP").await;
+    receiver.take(2).await;
     let reason = json!({"reason": "xylophone by voice"});
     world.tex(Method::POST, "/patients/canary/opt-out").json(&reason).send().await.expect(200);
     world.draft("canary", "another xylophone").await.problem(409, "opted-out");
@@ -67,7 +74,9 @@ async fn no_log_line_names_a_patient_a_phone_a_text_or_a_token() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("staff were put"), "the log is kept");
     let secret = world.token["assent_0123456789ab_".len()..].to_lowercase();
-    for private in ["zebulon", "quagmire", "5557391", "xylophone", "wrong-token", OPERATOR, &secret] {
+    for private in
+        ["zebulon", "quagmire", "5557391", "xylophone", "wrong-token", OPERATOR, &secret, "hush-8842", &signs]
+    {
         let found = log.lines().find(|line| line.to_lowercase().contains(private));
         assert_eq!(found, None, "{private}");
     }

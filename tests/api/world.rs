@@ -14,6 +14,7 @@ use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
 use assent::store::{self, KeySource, Location};
 use assent::throttle::MeteredThrottle;
+use assent::webhooks::{Allowed, Courier, Webhooks};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder};
@@ -33,6 +34,8 @@ pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
 pub const NUMBER: &str = "+13035550100";
 pub const JANE: &str = "+13035550123";
+/// Where nobody listens.
+pub const NOBODY: &str = "http://127.0.0.1:9/";
 
 /// What time it is in a test: whatever the test says.
 pub struct TestClock(Mutex<Timestamp>);
@@ -252,8 +255,13 @@ impl World {
         let stopping = CancellationToken::new();
         let is_ready = Arc::new(AtomicBool::new(true));
         let readiness = is_ready.clone();
+        // Receivers of a test are on this machine.
+        let allowed = Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        let courier = Courier::new(allowed, None).unwrap();
+        let webhooks = Webhooks::new(store.clone(), records.clone(), as_clock.clone(), boot, courier);
         let state = http::State {
             inbox: Inbox::new(store, conversations.clone()),
+            webhooks: webhooks.clone(),
             records: records.clone(),
             directory: conversations.clone(),
             clock: as_clock,
@@ -269,7 +277,9 @@ impl World {
         // Whoever connects from another loopback address is another peer.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(http::serve(listener, http::router(state, axum::Router::new()), stopping.clone()));
+        let (router, teller) = http::router(state, axum::Router::new());
+        let server = tokio::spawn(http::serve(listener, router, stopping.clone()));
+        tokio::spawn(webhooks.run(teller, conversations.clone(), stopping.clone()));
         Self {
             address,
             clock,
@@ -372,6 +382,22 @@ impl World {
         let (from, to) = (Phone::parse(from).unwrap(), Phone::parse(number).unwrap());
         let until = Instant::now() + Duration::from_secs(10);
         self.directory.reception().deliver(Delivery::Text { from, to, inbound }, until).await.unwrap();
+    }
+
+    /// Has something posted to the webhook `ehr`, at which nobody listens; its id.
+    pub async fn a_delivery(&self) -> String {
+        let path = format!("{RIVERSIDE}/webhooks/ehr");
+        let put = self.operator(Method::PUT, &path).json(&json!({"url": NOBODY})).send().await;
+        assert!([200, 201].contains(&put.status), "{}", put.text);
+        self.receive(JANE, "hello").await;
+        for _ in 0..500 {
+            let log = self.operator(Method::GET, &format!("{path}/deliveries")).send().await.expect(200);
+            if let Some(id) = log["deliveries"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nothing was to be posted");
     }
 
     pub fn advance(&self, by: SignedDuration) {

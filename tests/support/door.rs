@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use assent::carrier::bind::BindKind;
-use assent::carrier::{LinkConfig, LinkState, Links, ListenerConfig, OnOutbind, Prefix};
+use assent::carrier::{LinkConfig, LinkState, Links, ListenerConfig, OnOutbind};
+use assent::domain::Prefix;
 use assent::domain::{Answer, Inbound, Phone, Receipt};
 use assent::ports::{Carrier, Delivery};
 use smpp::CommandId;

@@ -127,6 +127,9 @@ codes! {
     TooManySessions: TOO_MANY_REQUESTS, "too-many-sessions", "The practice has too many sessions",
         cause "As many sessions of the practice are open as it may have at once.",
         remedy "Use a session until it expires instead of making one for each call, and wait for some to expire.";
+    TooManyWebhooks: CONFLICT, "too-many-webhooks", "The practice has too many webhooks",
+        cause "The practice has as many webhooks as one may have.",
+        remedy "Remove one that nobody listens at: GET, then DELETE /v1/practices/{practice}/webhooks/{webhook}.";
     IdempotencyKeyReused: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used for something else",
         cause "The key came before with another text, patient, time or member of staff.",
         remedy "Make a fresh key for each text. Use one again only to repeat the same request.";

@@ -1,4 +1,4 @@
-//! Addresses that may connect: one, or all that begin alike (RFC 4632 §3.1).
+//! Addresses that are meant together: one, or all that begin alike (RFC 4632 §3.1).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
