@@ -16,6 +16,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("composer.js", JAVASCRIPT, include_str!("composer.js")),
     ("console.js", JAVASCRIPT, include_str!("console.js")),
     ("conversation.js", JAVASCRIPT, include_str!("conversation.js")),
+    ("deliveries.js", JAVASCRIPT, include_str!("deliveries.js")),
     ("desk.js", JAVASCRIPT, include_str!("desk.js")),
     ("dom.js", JAVASCRIPT, include_str!("dom.js")),
     ("dot.js", JAVASCRIPT, include_str!("dot.js")),
@@ -44,6 +45,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("start.js", JAVASCRIPT, include_str!("start.js")),
     ("templates.js", JAVASCRIPT, include_str!("templates.js")),
     ("thread.js", JAVASCRIPT, include_str!("thread.js")),
+    ("webhooks.js", JAVASCRIPT, include_str!("webhooks.js")),
     ("words.js", JAVASCRIPT, include_str!("words.js")),
 ];
 

@@ -4,6 +4,7 @@ import { $, setAttribute } from "./dom.js";
 import { PracticeSection } from "./practice.js";
 import { Staff } from "./staff.js";
 import { Templates } from "./templates.js";
+import { Webhooks } from "./webhooks.js";
 
 export class Settings {
   #parts;
@@ -14,6 +15,7 @@ export class Settings {
       staff: new Staff({ onChanged: onStaffChanged }),
       practice: new PracticeSection(),
       templates: new Templates(),
+      webhooks: new Webhooks(),
     };
     for (const name of Object.keys(this.#parts)) $(`part-${name}`).addEventListener("click", () => this.#show(name));
   }
