@@ -32,19 +32,22 @@
 //! commit: the rounds after the first show the worst that a carrier can do, and get slower as the run gets longer.
 //! The carrier and the callers share one thread, and the processors with the daemon.
 
+#[path = "support/daemon.rs"]
+mod daemon;
 #[path = "../tests/support/redis.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod redis_server;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use assent::carrier::frame::{Frame, Framer, encode, status};
 use bytes::{Bytes, BytesMut};
+use daemon::{Daemon, OPERATOR};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use smpp::pdus::{BindTransceiverResp, DeliverSm, SubmitSmResp};
@@ -56,13 +59,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
-const OPERATOR: &str = "0123456789abcdef0123456789abcdef";
 const NUMBER: &str = "13039990100";
 const PATIENTS: usize = 1_000;
 /// How long what was accepted may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The clock of `/proc/PID/stat`, which Linux fixes for programs at 100 Hz.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -242,74 +242,6 @@ async fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         sleep(Duration::from_millis(2)).await;
-    }
-}
-
-// ----------------------------------------------------------------------------------------------- the daemon
-
-struct Daemon {
-    process: Child,
-    http: SocketAddr,
-    _directory: tempfile::TempDir,
-}
-
-impl Daemon {
-    async fn start(binary: &PathBuf, carrier: SocketAddr, redis: Option<&redis_server::Redis>) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let http = free.local_addr().expect("an address");
-        drop(free);
-        let config = directory.path().join("assent.toml");
-        let here = directory.path().join("store").display().to_string();
-        std::fs::create_dir(&here).expect("a directory");
-        let store = match redis {
-            None => format!("store.url = \"file://{here}\""),
-            Some(redis) => {
-                let keys = format!("{here}/keys");
-                std::fs::write(&keys, format!("k1:{}=\n", "A".repeat(43))).expect("the directory can be written to");
-                let url = redis.url();
-                format!("store.url = \"{url}\"\nstore.key_file = \"{keys}\"\nstore.directory = \"{here}\"")
-            }
-        };
-        let written = format!(
-            "http.listen = \"{http}\"\nhttp.requests_per_second = 1000000\n{store}\nauth.operator_token = \"{OPERATOR}\"\n\
-             log.filter = \"warn\"\n[[carrier]]\nname = \"bench\"\naddress = \"{carrier}\"\nsystem_id = \"practice\"\n\
-             password = \"secret\"\nwindow = 100\nsegments_per_second = 1000000\n",
-        );
-        std::fs::write(&config, written).expect("a configuration");
-        let process = Command::new(binary).arg("serve").arg("--config").arg(&config).spawn().expect("a daemon");
-        let daemon = Self { process, http, _directory: directory };
-        let listening = async {
-            while TcpStream::connect(http).await.is_err() {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(PATIENCE, listening).await.expect("the daemon listens");
-        daemon
-    }
-
-    fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).expect("the daemon is running")
-    }
-
-    /// User and system time, which follow the state and ten other fields.
-    fn processor_seconds(&self) -> f64 {
-        let stat = self.proc("stat");
-        let fields = stat.rsplit(") ").next().expect("fields").split(' ').skip(11).take(2);
-        fields.map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / TICKS_PER_SECOND
-    }
-
-    fn peak_mib(&self) -> f64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-        line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1_024.0
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

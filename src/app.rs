@@ -21,7 +21,7 @@ use crate::config::{self, Config};
 use crate::conversations::{Directory, Doors, Patience};
 use crate::domain::{BootId, Limits, OtherDaemons};
 use crate::inbox::Inbox;
-use crate::ports::{Carrier, Clock, Meters, Practices, Store, StoreError};
+use crate::ports::{Audits, Carrier, Clock, Meters, Practices, Store, StoreError};
 use crate::records::Records;
 use crate::store::{Durability, KeySource, Location, OpenError, Plaintext};
 use crate::throttle::MeteredThrottle;
@@ -130,6 +130,8 @@ impl Daemon {
             clock,
             operator_token: config.auth.operator_token.clone(),
             requests_per_second: config.http.requests_per_second,
+            origins: http::Origins::new(config.http.origins.iter().map(config::Origin::as_str)),
+            audits: Arc::clone(&store) as Arc<dyn Audits>,
             readiness: readiness(&store, &links),
             metrics: Arc::new(|| figures.render()),
             stopping: intake.clone(),

@@ -31,7 +31,7 @@
 //! | [`domain`] | decides: consent, the outbox, what a text means. Pure: no clock, no I/O |
 //! | [`ports`] | the doors between the core and the world |
 //! | [`conversations`] | the actor shell: commit, then reply, then act |
-//! | [`records`] | practices, staff, patients, tokens |
+//! | [`records`] | practices, staff, patients and what is linked to them, templates, tokens |
 //! | [`inbox`] | what the UI reads: threads, the list, the red dot, the event feed |
 //! | [`store`] | durable state, sealed at rest |
 //! | [`throttle`] | the practice number's rate limit: of the minute and of the day |
@@ -62,6 +62,7 @@
 //! - No constructor of [`domain::Cleared`] outside the consent gate, and no carrier that takes anything else.
 //! - No clock in [`domain`], and no serde: what is stored has a written form of its own, in [`store`].
 //! - No retry of what may have gone out.
+//! - No call that changes or removes an entry of the audit ([`domain::audit`]), in which every call of the API is.
 //! - No way to take a change of consent back out: [`domain::ledger`] holds what proves each, and `assent audit verify` finds gaps.
 //! - No `Display` on a phone or a text: whoever wants the words asks for `expose()`.
 //!

@@ -1,6 +1,7 @@
 //! The doors between the core and the world: the store, the carrier, the rate limit and the clock, and what
 //! comes in from the carrier. Traits and their words only; who implements them is decided in the composition root.
 
+mod audit;
 mod webhooks;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::domain::{
     Webhook, WebhookId,
 };
 
+pub use audit::{AuditPlace, Audits};
 pub use webhooks::{
     Delivery as WebhookDelivery, Fate, Heard, KeepError, Lease, Notice, Post, Posts, Silence, StopReason, Stopped,
     WebhookKey,
@@ -420,7 +422,7 @@ pub trait Meters: Send + Sync + 'static {
 
 /// Durable state. What it says is done is on disk.
 #[async_trait]
-pub trait Store: Meters + Posts {
+pub trait Store: Meters + Posts + Audits {
     async fn load(&self, key: &ConversationKey) -> Result<Option<Stored>, StoreError>;
 
     /// How often a conversation was written, for whoever holds it in memory to see that nobody else wrote it.

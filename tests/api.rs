@@ -20,6 +20,8 @@ mod tls;
 
 mod api {
     mod access;
+    mod audit;
+    mod bad_inputs;
     mod consent;
     mod courier;
     mod daemons;
@@ -38,6 +40,7 @@ mod api {
     mod preview;
     mod privacy;
     mod problems;
+    mod sessions;
     mod specification;
     mod templates;
     mod texts;

@@ -95,6 +95,22 @@ impl Drop for Demo {
 const ROSA: &str = "+13035550123";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_demo_has_templates_to_write_with() {
+    let data = tempfile::tempdir().unwrap();
+    let demo = Demo::start(data.path());
+    let kept = demo.maria(Method::GET, "/templates", &Value::Null).await;
+    let kept = kept["templates"].as_array().unwrap();
+    assert_eq!(kept.len(), 3);
+    for template in kept {
+        let path = format!("/templates/{}/render", template["id"].as_str().unwrap());
+        let rendered = demo.maria(Method::POST, &path, &json!({"patient": "rosa"})).await;
+        assert!(rendered["text"].as_str().unwrap().starts_with("Hi Rosa, "), "{rendered}");
+        assert_eq!((&rendered["segments"], &rendered["encoding"]), (&json!(1), &json!("gsm7")));
+    }
+    demo.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_demo_on_the_same_data_goes_on_where_the_first_stopped() {
     let data = tempfile::tempdir().unwrap();
     let first = Demo::start(data.path());

@@ -13,6 +13,8 @@ mod scene;
 #[allow(dead_code)]
 mod stage;
 
+#[path = "evidence/audit.rs"]
+mod audit;
 #[path = "evidence/commands.rs"]
 mod commands;
 #[path = "evidence/directories.rs"]

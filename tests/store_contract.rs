@@ -26,9 +26,9 @@ use assent::domain::{
     Consent, DayBudget, Days, Draw, Event, Kind, Limits, Rate, Seq, StaffId, Status, Unused, Verdict,
 };
 use assent::ports::{
-    Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeepError, KeptAnswer, Looked,
-    OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Unread, Version,
-    WebhookKey,
+    AuditPlace, Changed, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxFilter, KeepError, KeptAnswer,
+    Looked, OccurrenceId, Occurrences, PutError, Record, RecordKey, RecordsVersion, Stamp, Store, StoreError, Unread,
+    Version, WebhookKey,
 };
 use assent::store::{KeySource, Location, OpenError, open};
 use async_trait::async_trait;
@@ -157,6 +157,8 @@ stories! {
     records_are_put_replaced_and_removed
     a_record_is_put_over_what_was_found_and_nothing_else
     a_post_is_kept_by_one_of_those_who_read_it
+    what_is_audited_stays_in_its_order
+    of_many_who_are_audited_at_once_each_has_a_place
     dead_letters_are_taken
     a_number_is_held_to_its_rate_over_a_restart
     what_is_given_back_can_be_drawn_again
@@ -750,6 +752,40 @@ async fn a_post_is_kept_by_one_of_those_who_read_it(home: impl Home) {
     assert!(matches!(of_before, Err(KeepError::Conflict { .. })), "who had it before it was removed writes nothing");
 }
 
+async fn what_is_audited_stays_in_its_order(home: impl Home) {
+    let store = home.open().await;
+    let us = practice("riverside");
+    assert_eq!(store.audited(&us, AuditPlace(0), 9).await.unwrap(), []);
+    for number in 1..=20 {
+        store.enter(some_audited("riverside", number)).await.unwrap();
+    }
+    store.enter(some_audited("lakeside", 7)).await.unwrap();
+    drop(store);
+
+    let store = home.open().await;
+    store.enter(some_audited("riverside", 21)).await.unwrap();
+    let all: Vec<_> = (1..=21).map(|number| (AuditPlace(number), some_audited("riverside", number))).collect();
+    assert_eq!(store.audited(&us, AuditPlace(0), usize::MAX).await.unwrap(), all);
+    assert_eq!(store.audited(&us, AuditPlace(4), 3).await.unwrap(), all[4..7]);
+    assert_eq!(store.audited(&us, AuditPlace(20), 3).await.unwrap(), all[20..]);
+    for (after, limit) in [(21, 3), (u64::MAX >> 1, 3), (0, 0)] {
+        assert_eq!(store.audited(&us, AuditPlace(after), limit).await.unwrap(), [], "{after}");
+    }
+    let others = store.audited(&practice("lakeside"), AuditPlace(0), 9).await.unwrap();
+    assert_eq!(others, [(AuditPlace(1), some_audited("lakeside", 7))]);
+}
+
+async fn of_many_who_are_audited_at_once_each_has_a_place(home: impl Home) {
+    let store = home.open().await;
+    let entered = join_all((1..=200).map(|number| store.enter(some_audited("riverside", number)))).await;
+    entered.into_iter().for_each(Result::unwrap);
+    let found = store.audited(&practice("riverside"), AuditPlace(0), usize::MAX).await.unwrap();
+    assert!(found.iter().map(|(place, _)| place.0).eq(1..=200));
+    let mut times: Vec<_> = found.iter().map(|(_, entry)| entry.at).collect();
+    times.sort_unstable();
+    assert!(times.into_iter().eq((1..=200).map(at)), "each of them once");
+}
+
 async fn dead_letters_are_taken(home: impl Home) {
     let store = home.open().await;
     for number in 0..3 {
@@ -956,10 +992,10 @@ async fn a_store_of_a_newer_assent_or_of_something_else_is_refused() {
     drop(home.open().await);
     let database = home.path().join("assent.db");
     let change = |sql: &str| rusqlite::Connection::open(&database).unwrap().execute_batch(sql).unwrap();
-    change("PRAGMA user_version = 6");
+    change("PRAGMA user_version = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
-    assert!(matches!(error, OpenError::Newer { found: 6, known: 5, .. }), "{error}");
-    change("PRAGMA user_version = 5; PRAGMA application_id = 7");
+    assert!(matches!(error, OpenError::Newer { found: 7, known: 6, .. }), "{error}");
+    change("PRAGMA user_version = 6; PRAGMA application_id = 7");
     let error = home.try_open(KeySource::InDirectory).await.err().unwrap();
     assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
 }
@@ -974,7 +1010,7 @@ async fn a_store_from_before_the_meters_gets_them_and_keeps_what_it_has() {
         .unwrap()
         .execute_batch(
             "DROP TABLE meters; DROP TABLE ledger; DROP INDEX journal_of_conversation; DROP TABLE posts;
-             DROP TABLE facets; DROP TABLE notes; PRAGMA user_version = 1",
+             DROP TABLE audited; DROP TABLE facets; DROP TABLE notes; PRAGMA user_version = 1",
         )
         .unwrap();
 

@@ -213,6 +213,6 @@ async fn a_store_on_which_a_daemon_runs_is_not_copied() {
     daemon.terminate().await;
     let (code, told, _) = said(&command.output().unwrap());
     assert_eq!(code, Some(0));
-    assert_eq!(told.lines().filter(|line| line.ends_with("  0  ok")).count(), 11, "{told}");
+    assert_eq!(told.lines().filter(|line| line.ends_with("  0  ok")).count(), 12, "{told}");
     assert!(told.contains("run a daemon on one of the two only"), "{told}");
 }

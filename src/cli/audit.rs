@@ -9,7 +9,7 @@ use super::progress::Progress;
 use crate::app;
 use crate::config::{self, StoreFiles};
 use crate::domain::PracticeId;
-use crate::store::{self, Finding, Verified};
+use crate::store::{self, AuditVerified, Finding, Verified};
 use crate::telemetry;
 
 /// Work on the evidence of consent
@@ -31,7 +31,7 @@ enum Action {
 /// practice's list. This reads all of it, and the state of every conversation, and changes nothing. Daemons may go on meanwhile.
 ///
 /// It prints one line for each thing that is wrong, with the number of the entry and the id of the conversation, and never a
-/// phone or a text. The last line names the newest entry and its seal: whoever writes that down elsewhere can show later that
+/// phone or a text. The audit of the practice, who called what, is verified in the same way. The last line names the newest entry and its seal: whoever writes that down elsewhere can show later that
 /// nothing before it was changed since.
 ///
 /// Exit status: 0 when everything is as it was written, 1 when something is not, 2 when the configuration has mistakes.
@@ -72,11 +72,44 @@ impl Verify {
         .await;
         progress.finish();
         let verified = verified.map_err(Failure::Unreadable)?;
+        let audit = store::verify_audit(&mut *archive, &self.practice).await.map_err(Failure::Unreadable)?;
+        print_audit(&audit);
         print(&verified);
-        match verified.findings.len() {
+        match verified.findings.len() + audit.findings.len() {
             0 => Ok(()),
             findings => Err(Failure::Altered { findings }),
         }
+    }
+}
+
+/// Nothing of an audit that has no entry, and that nobody has seen one of.
+fn print_audit(audit: &AuditVerified) {
+    let AuditVerified { entries, unsealed, anchor, newest, findings } = audit;
+    for Finding { entry, conversation: _, flaw } in findings {
+        match entry {
+            Some(entry) => println!("audit entry {entry}: {flaw}"),
+            None => println!("audit: {flaw}"),
+        }
+    }
+    if *entries == 0 && findings.is_empty() {
+        return;
+    }
+    let verdict = if findings.is_empty() { "complete and unaltered" } else { "NOT as they were written" };
+    println!("{} of the audit, {verdict}", counted_as(*entries, "entry", "entries"));
+    if *unsealed > 0 {
+        println!(
+            "{} at the end not sealed yet: a daemon does that within a minute",
+            counted_as(*unsealed, "entry", "entries")
+        );
+    }
+    match anchor {
+        Some(place) => println!("this machine has seen the audit as far as entry {}", HumanCount(*place)),
+        None => {
+            println!("this machine has seen nothing of the audit before: an end that was cut off would not show here")
+        }
+    }
+    if let Some((place, seal)) = newest {
+        println!("newest of the audit: entry {place}, seal {seal}");
     }
 }
 
@@ -105,6 +138,10 @@ fn print(verified: &Verified) {
     if let Some((place, seal)) = newest {
         println!("newest: entry {place}, seal {seal}");
     }
+}
+
+fn counted_as(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", HumanCount(count), if count == 1 { one } else { many })
 }
 
 fn counted(count: u64, what: &str) -> String {

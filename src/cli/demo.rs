@@ -16,9 +16,11 @@ use super::Failure;
 use crate::app::{Daemon, SystemClock};
 use crate::carrier::Binds;
 use crate::config::{Auth, Carrier, Config, Http, Log, Store, Traffic, Webhooks};
+use crate::domain::keyword::Language;
+use crate::domain::template::Words;
 use crate::domain::{
     Consent, ConversationKey, InternalHost, Kind, Patient, PatientId, Phone, Practice, PracticeId, Prefix,
-    SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status,
+    SEGMENTS_PER_DAY_DEFAULT, SEGMENTS_PER_MINUTE_DEFAULT, StaffId, StaffMember, Status, Template, TemplateId,
 };
 use crate::inbox::Inbox;
 use crate::ports::{InboxFilter, StoreError};
@@ -100,7 +102,7 @@ async fn start_carrier() -> Result<Simulator, Failure> {
 
 fn configuration(listen: SocketAddr, data: &std::path::Path, carrier: SocketAddr) -> Config {
     Config {
-        http: Http { listen, requests_per_second: REQUESTS_PER_SECOND },
+        http: Http { listen, requests_per_second: REQUESTS_PER_SECOND, origins: Vec::new() },
         store: Store::in_directory(data),
         auth: Auth { operator_token: random_token() },
         log: Log { filter: "warn".into() },
@@ -149,6 +151,9 @@ async fn set_up(records: &Arc<Records>) -> Result<String, DemoError> {
         }
         for patient in patients() {
             records.put_patient(&id, patient, Over::Anything).await?;
+        }
+        for template in templates() {
+            records.put_template(&id, template, Over::Anything).await?;
         }
     }
     for old in records.tokens(&id).into_iter().filter(|token| token.name == TOKEN_NAME) {
@@ -201,6 +206,24 @@ fn staff() -> [StaffMember; 3] {
         member("maria", "Maria Lopez", false, true),
         member("sam", "Sam Chen", false, true),
     ]
+}
+
+fn templates() -> [Template; 3] {
+    [
+        ("reminder", "Reminder", "Hi {first_name}, see you tomorrow at {practice_name}. Questions? {practice_contact}"),
+        (
+            "running-late",
+            "Running late",
+            "Hi {first_name}, we are running about 15 minutes late today. Thank you for waiting.",
+        ),
+        ("missed-you", "Missed you", "Hi {first_name}, we missed you today. Call {practice_contact} for another time."),
+    ]
+    .map(|(id, name, words)| Template {
+        id: TemplateId::parse(id).expect("the ids of the demo are ids"),
+        name: name.into(),
+        words: Words::parse(words).expect("the demo's templates have fields that there are"),
+        language: Language::English,
+    })
 }
 
 fn patients() -> [Patient; 3] {

@@ -3,6 +3,7 @@
 
 mod carrier;
 mod listener;
+mod origin;
 mod profile;
 mod reader;
 mod store;
@@ -19,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::carrier::{Carrier, Tls};
 pub use self::listener::{BindBack, Listener, OnOutbind};
+pub use self::origin::{Origin, OriginError};
 pub use self::profile::writings;
 use self::reader::{Reader, Section, environment, overlay};
 pub use self::store::{Durability, Store, StoreFiles};
@@ -27,6 +29,8 @@ pub use self::webhooks::Webhooks;
 
 /// The most requests that a token may be allowed: more than one machine answers.
 const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
+/// Origins that may be named: more than a practice has programs.
+const ORIGINS_MAX: usize = 64;
 /// The shortest operator token that is taken: 128 bits in hexadecimal.
 const OPERATOR_TOKEN_CHARS_MIN: usize = 32;
 
@@ -51,6 +55,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Requests that each token may make; for a moment as many as two seconds allow.
     pub requests_per_second: NonZeroU32,
+    /// Pages of other origins that may call the API from a browser.
+    pub origins: Vec<Origin>,
 }
 
 /// Who the operator is.
@@ -105,6 +111,7 @@ impl Config {
         let mut http = reader.section(&mut root, "http");
         let listen = reader.parsed(&mut http, "listen", SocketAddr::from(([127, 0, 0, 1], 8080)));
         let requests_per_second = reader.number(&mut http, "requests_per_second", 100, REQUESTS_PER_SECOND_MAX);
+        let origins = reader.list(&mut http, "origins", "origins", ORIGINS_MAX).unwrap_or_default();
         reader.finish(http);
 
         let store = reader.section(&mut root, "store");
@@ -153,7 +160,11 @@ impl Config {
         reader.finish(root);
 
         let config = Self {
-            http: Http { listen, requests_per_second: NonZeroU32::new(requests_per_second).unwrap_or(NonZeroU32::MIN) },
+            http: Http {
+                listen,
+                requests_per_second: NonZeroU32::new(requests_per_second).unwrap_or(NonZeroU32::MIN),
+                origins,
+            },
             store,
             auth: Auth { operator_token },
             log: Log { filter },
@@ -221,6 +232,7 @@ mod tests {
             listen = "8080"
             prot = 1
             requests_per_second = 0
+            origins = ["https://inbox.example", "http://inbox.example", "*"]
             [store]
             url = 7
             durability = "perhaps"
@@ -246,6 +258,8 @@ mod tests {
         let expected = [
             "http.listen: invalid socket address syntax",
             "http.requests_per_second: must be a whole number from 1 to 1000000",
+            "http.origins[1]: must be https, because whoever is on the way could write the page; http is for this machine alone",
+            "http.origins[2]: must be an origin, such as https://inbox.example: a scheme, a host in small letters, and no path",
             "http.prot: unknown key",
             "store.url: must be a text",
             "store.durability: must be \"enforced\" or \"attested\"",

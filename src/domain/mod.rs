@@ -3,6 +3,7 @@
 //! Nothing here awaits, logs, or looks at a clock: [`Conversation::handle`] is given the event, the time and the
 //! [`Policy`], and answers with a [`Decision`].
 
+pub mod audit;
 mod consent;
 mod conversation;
 pub mod desk;

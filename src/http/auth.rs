@@ -1,27 +1,21 @@
 //! Decides who is calling, and whether they may: before anything else about a request is looked at.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State as Given};
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{Extensions, HeaderMap, Method};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Api;
 use super::problem::Problem;
-use crate::domain::{Practice, PracticeId, StaffId, StaffMember};
+use super::{Api, session};
+use crate::domain::{PracticeId, StaffId, StaffMember};
 use crate::ports::{CaughtUp, TokenRecord};
 use crate::records::Records;
-
-/// Names who acts, in calls with a practice's token.
-pub const STAFF_HEADER: &str = "assent-staff";
 
 /// What a route is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +38,15 @@ pub enum Permission {
     Operator,
     /// The practice's backend, or the operator; not a member of staff on their own.
     PracticeToken,
+    /// The token of one member of staff.
+    Session,
     SiteAdministrator,
     PatientTextAdministrator,
 }
 
 /// Whose token was shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Credential {
+pub(super) enum Credential {
     Operator,
     Token { id: String, practice: PracticeId, session_of: Option<StaffId> },
 }
@@ -58,7 +54,7 @@ enum Credential {
 /// Who is calling.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    credential: Credential,
+    pub(super) credential: Credential,
     /// The member of staff who acts.
     pub staff: Option<StaffId>,
 }
@@ -69,6 +65,22 @@ impl Caller {
         match &self.credential {
             Credential::Operator => None,
             Credential::Token { practice, .. } => Some(practice),
+        }
+    }
+
+    /// Whose session it is, and of which practice; `None` where it is none.
+    pub fn session(&self) -> Option<(&PracticeId, &StaffId)> {
+        match &self.credential {
+            Credential::Operator => None,
+            Credential::Token { practice, session_of, .. } => Some((practice, session_of.as_ref()?)),
+        }
+    }
+
+    /// The public part of the token.
+    pub fn token_id(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Operator => None,
+            Credential::Token { id, .. } => Some(id),
         }
     }
 
@@ -103,116 +115,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Stands before a handler.
-#[derive(Clone)]
-pub struct Guard {
-    pub api: Arc<Api>,
-    pub resource: Resource,
-    pub permission: Permission,
-}
-
-/// Lets a request through to its handler, with the caller and the practice in its extensions.
-pub async fn guard(
-    Given(guard): Given<Guard>,
-    params: Result<RawPathParams, axum::extract::rejection::RawPathParamsRejection>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    if guard.permission == Permission::Anyone {
-        return next.run(request).await;
-    }
-    let practice = params.as_ref().ok().and_then(|params| {
-        let mut named = params.iter().filter(|(name, _)| *name == "practice");
-        named.next().map(|(_, value)| value)
-    });
-    match guard.admit(practice, request.headers(), request.extensions()).await {
-        Ok(admitted) => {
-            request.extensions_mut().insert(admitted.caller);
-            if let Some(practice) = admitted.practice {
-                request.extensions_mut().insert(practice);
-            }
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
-    }
-}
-
-/// Nothing is here, which only those with a token get to hear.
-pub async fn nowhere(Given(api): Given<Arc<Api>>, request: Request) -> Problem {
-    match authenticate(&api, request.headers(), request.extensions()).await {
-        Ok(_) => Problem::NotFound,
-        Err(problem) => problem,
-    }
-}
-
-struct Admitted {
-    caller: Caller,
-    practice: Option<Arc<Practice>>,
-}
-
-impl Guard {
-    async fn admit(
-        &self,
-        named: Option<&str>,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Result<Admitted, Problem> {
-        let credential = authenticate(&self.api, headers, extensions).await?;
-        let practice = self.practice(&credential, named)?;
-        let staff = self.who_acts(&credential, practice.as_deref(), headers)?;
-        permits(self.permission, &credential, staff.as_ref())?;
-        let caller = Caller { credential, staff: staff.map(|member| member.id) };
-        Ok(Admitted { caller, practice })
-    }
-
-    fn practice(&self, credential: &Credential, named: Option<&str>) -> Result<Option<Arc<Practice>>, Problem> {
-        let id = match self.resource {
-            Resource::Service => return Ok(None),
-            Resource::Practice | Resource::PracticeToBe => named.and_then(|text| PracticeId::parse(text).ok()),
-        };
-        let known = id.filter(|id| credential.may_see(id)).and_then(|id| self.api.records.practice(&id));
-        let may_create = self.resource == Resource::PracticeToBe && *credential == Credential::Operator;
-        if known.is_none() && !may_create { Err(Problem::NotFound) } else { Ok(known) }
-    }
-
-    fn who_acts(
-        &self,
-        credential: &Credential,
-        practice: Option<&Practice>,
-        headers: &HeaderMap,
-    ) -> Result<Option<StaffMember>, Problem> {
-        let mut given = headers.get_all(STAFF_HEADER).iter();
-        let named = match (given.next(), given.next()) {
-            (None, _) => None,
-            (Some(one), None) => {
-                let id = one.to_str().ok().and_then(|text| StaffId::parse(text).ok());
-                Some(id.ok_or(Problem::UnknownStaff)?)
-            }
-            (Some(_), Some(_)) => return Err(Problem::UnknownStaff),
-        };
-        let id = match (credential, named) {
-            (Credential::Token { session_of: Some(own), .. }, Some(named)) if named != *own => {
-                return Err(Problem::OtherStaff);
-            }
-            (Credential::Token { session_of: Some(own), .. }, _) => own.clone(),
-            (_, Some(named)) => named,
-            (_, None) => return Ok(None),
-        };
-        if self.resource == Resource::Service && *credential == Credential::Operator {
-            // Staff are staff of a practice, and here is none.
-            return Ok(None);
-        }
-        let practice = practice.map(|practice| &practice.id).or(match credential {
-            Credential::Operator => None,
-            Credential::Token { practice, .. } => Some(practice),
-        });
-        let member = practice.and_then(|practice| self.api.records.staff_member(practice, &id));
-        member.map(Some).ok_or(Problem::UnknownStaff)
-    }
-}
-
 impl Credential {
-    fn may_see(&self, id: &PracticeId) -> bool {
+    pub fn may_see(&self, id: &PracticeId) -> bool {
         match self {
             Self::Operator => true,
             Self::Token { practice, .. } => practice == id,
@@ -221,7 +125,11 @@ impl Credential {
 }
 
 /// A member of staff has their own permissions, whoever's token names them. The operator on their own may do everything.
-fn permits(permission: Permission, credential: &Credential, staff: Option<&StaffMember>) -> Result<(), Problem> {
+pub(super) fn permits(
+    permission: Permission,
+    credential: &Credential,
+    staff: Option<&StaffMember>,
+) -> Result<(), Problem> {
     let of_staff = |has: fn(&StaffMember) -> bool| match (staff, credential) {
         (Some(member), _) => has(member),
         (None, Credential::Operator) => true,
@@ -233,6 +141,10 @@ fn permits(permission: Permission, credential: &Credential, staff: Option<&Staff
         Permission::PracticeToken => {
             let is_session = matches!(credential, Credential::Token { session_of: Some(_), .. });
             (!is_session, Problem::NotPracticeToken)
+        }
+        Permission::Session => {
+            let is_session = matches!(credential, Credential::Token { session_of: Some(_), .. });
+            (is_session, Problem::NotSession)
         }
         Permission::SiteAdministrator => (of_staff(|one| one.site_administrator), Problem::NotSiteAdministrator),
         Permission::PatientTextAdministrator => {
@@ -251,8 +163,13 @@ const OPERATOR: &str = "operator";
 /// Whatever another daemon was told before this request came is known from here on: a permission that was withdrawn there is
 /// gone here, and a phone that a patient gave up is not written to. An address that has shown as many wrong tokens as it
 /// may has the store asked for none: a token that another daemon has just made is known from the news in a moment.
-async fn authenticate(api: &Api, headers: &HeaderMap, extensions: &Extensions) -> Result<Credential, Problem> {
-    let Some(token) = bearer(headers) else { return Err(Problem::NotAuthenticated) };
+pub(super) async fn authenticate(
+    api: &Api,
+    method: &Method,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Credential, Problem> {
+    let token = shown(api, method, headers)?;
     let peer = peer(extensions);
     let mut credential = recognize(api, token);
     match &credential {
@@ -290,7 +207,18 @@ fn within_allowance(api: &Api, credential: &Credential) -> Result<(), Problem> {
     api.allowances.count(token).map_err(|retry_after_s| Problem::TooManyRequests { retry_after_s })
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token that came with a request: in the header, or in a browser's cookie, which is sent along whoever asks.
+fn shown<'a>(api: &Api, method: &Method, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
+    if headers.contains_key(AUTHORIZATION) {
+        return bearer(headers).ok_or(Problem::NotAuthenticated);
+    }
+    let token = session::token(headers).ok_or(Problem::NotAuthenticated)?;
+    api.origins.admit(method, headers)?;
+    Ok(token)
+}
+
+/// The token in the header `Authorization`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (Some(one), None) = (given.next(), given.next()) else { return None };
     let (scheme, token) = one.to_str().ok()?.split_once(' ')?;

@@ -31,7 +31,7 @@ pub const REARRANGE: Operation = Operation {
     about: "A text of the patient reopens it.",
     headers: CONDITIONS,
     takes: body::<RearrangementBody>(),
-    answers: &[ok::<WholeConversationView>("The conversation from then on")],
+    answers: &[ok::<WholeConversationView>("The conversation from then on").tagged()],
     refuses: &[Code::ChangedMeanwhile],
     ..OPERATION
 };
@@ -80,7 +80,7 @@ pub const GET: Operation = Operation {
     id: "get_conversation",
     group: "conversations",
     summary: "A conversation, who has read it, and who is writing",
-    answers: &[ok::<WholeConversationView>("The conversation")],
+    answers: &[ok::<WholeConversationView>("The conversation").tagged()],
     ..OPERATION
 };
 pub async fn get(

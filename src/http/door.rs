@@ -33,14 +33,21 @@ impl Door {
 }
 
 pub async fn pass(Given(door): Given<Arc<Door>>, request: Request, next: Next) -> Response {
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let contradicts_itself = is_chunked && request.headers().contains_key(header::CONTENT_LENGTH);
     let mut response = match door.in_flight.try_acquire() {
         Err(_) => Problem::TooBusy.into_response(),
+        Ok(_) if contradicts_itself => Problem::MalformedBody.into_response(),
         Ok(_place) => match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
             Ok(response) => response,
             Err(_) => Problem::TooSlow.into_response(),
         },
     };
     metrics::counter!("assent_http_requests_total", "status" => response.status().as_str().to_owned()).increment(1);
+    if is_chunked {
+        // Where a proxy and we might see another end of such a body, nothing after it is taken for a request (RFC 9112 §11.2).
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     for (name, value) in SECURITY {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -261,7 +261,7 @@ pub mod read {
     use jiff::civil::Date;
     use jiff::tz::TimeZone;
 
-    use crate::domain::{Phone, PhoneError};
+    use crate::domain::Phone;
 
     /// A name in one line.
     pub fn line(max: usize) -> impl Fn(&str) -> Result<String, String> {
@@ -274,8 +274,13 @@ pub mod read {
         }
     }
 
-    pub fn phone(text: &str) -> Result<Phone, PhoneError> {
-        Phone::parse(text)
+    pub fn phone(text: &str) -> Result<Phone, String> {
+        let phone = Phone::parse(text).map_err(|error| error.to_string())?;
+        // NANP keeps the area code 900 for numbers that charge whoever reaches them: nobody's mobile phone.
+        if text.starts_with("+1900") {
+            return Err("is a premium-rate number, which takes no texts".into());
+        }
+        Ok(phone)
     }
 
     /// The name of a time zone, as the IANA database spells it.

@@ -31,6 +31,9 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// How far ahead a text may be written.
 const SEND_AT_DAYS_MAX: i64 = 366;
+/// How long a time may be past, and the text then goes at once: whoever repeats a request gets the same answer for as long as
+/// its key is kept. One that is past for longer is a mistake.
+const SEND_AT_PAST_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 const IDEMPOTENCY: Parameter = Parameter {
     name: "Idempotency-Key",
@@ -93,7 +96,10 @@ pub async fn send(
         }
     };
     let view = MessageView::one(&api, &the.practice, &conversation, &message).await;
-    Ok(answer::accepted(location(&the, &message), view))
+    let mut response = answer::accepted(location(&the, &message), view);
+    // For the audit.
+    response.extensions_mut().insert(message.id);
+    Ok(response)
 }
 
 /// The word for a reply in the figures.
@@ -217,7 +223,11 @@ fn read_send_at(now: Timestamp) -> impl Fn(&str) -> Result<Timestamp, String> {
     move |text| {
         let at: Timestamp = text.parse().map_err(|_| "must be a time such as 2026-03-04T15:00:00Z".to_owned())?;
         let is_too_far = at.duration_since(now) > SignedDuration::from_hours(24 * SEND_AT_DAYS_MAX);
-        if is_too_far { Err(format!("must be within {SEND_AT_DAYS_MAX} days from now")) } else { Ok(at) }
+        let is_long_past = now.duration_since(at) > SEND_AT_PAST_MAX;
+        if is_too_far || is_long_past {
+            return Err(format!("must be within {SEND_AT_DAYS_MAX} days from now"));
+        }
+        Ok(at)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod allowance;
 mod answer;
+mod audit;
 mod auth;
 mod bodies;
 mod consent;
@@ -18,6 +19,7 @@ mod extract;
 mod failures;
 mod fields;
 mod forms;
+mod guard;
 mod health;
 mod hours;
 mod links;
@@ -25,11 +27,13 @@ mod listen;
 mod messages;
 mod openapi;
 mod operation;
+mod origin;
 mod parameters;
 mod patients;
 mod practices;
 mod preview;
 mod problem;
+mod session;
 mod staff;
 mod templates;
 mod texts;
@@ -52,18 +56,20 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::conversations::Directory;
 use crate::inbox::Inbox;
-use crate::ports::Clock;
+use crate::ports::{Audits, Clock};
 use crate::records::Records;
 use crate::webhooks::{Teller, Webhooks};
-pub use auth::{Permission, Resource, STAFF_HEADER};
+pub use auth::{Permission, Resource};
 pub use docs::errors_in_markdown;
 pub use door::IN_FLIGHT_MAX;
 pub use events::{STREAMS_IN_ALL_MAX, STREAMS_MAX};
 pub use extract::BODY_MAX;
 pub use failures::FAILURES_MAX;
+pub use guard::STAFF_HEADER;
 pub use listen::{CONNECTIONS_MAX, serve};
 pub use openapi::{document, written};
 pub use operation::Operation;
+pub use origin::Origins;
 pub use problem::{Code, Meaning, Problem};
 
 use allowance::Allowances;
@@ -92,6 +98,9 @@ pub struct State {
     pub operator_token: SecretString,
     /// What each token may ask for.
     pub requests_per_second: NonZeroU32,
+    /// Other pages that may call from a browser.
+    pub origins: Origins,
+    pub audits: Arc<dyn Audits>,
     pub readiness: Readiness,
     pub metrics: Metrics,
     /// Ends the event streams; requests that are under way are finished.
@@ -111,6 +120,8 @@ struct Api {
     stopping: CancellationToken,
     cursors: Cursors,
     tags: Tags,
+    origins: Arc<Origins>,
+    audits: Arc<dyn Audits>,
     allowances: Allowances,
     failures: Failures,
     streams: Arc<Streams>,
@@ -129,7 +140,7 @@ pub struct Route {
 /// Every call of the API.
 #[rustfmt::skip]
 pub fn routes() -> Vec<Route> {
-    use Permission::{Anyone, Operator, PatientTextAdministrator as Texting, PracticeToken, SiteAdministrator, Token};
+    use Permission::{Anyone, Operator, PatientTextAdministrator as Texting, PracticeToken, Session, SiteAdministrator, Token};
     use Resource::{Practice, PracticeToBe, Service};
     let (get, put, post, patch, delete) = (Method::GET, Method::PUT, Method::POST, Method::PATCH, Method::DELETE);
     vec![
@@ -140,6 +151,10 @@ pub fn routes() -> Vec<Route> {
         route(&get,    "/docs",           Service, Anyone, docs::calls,  docs::CALLS),
         route(&get,    "/docs/errors",    Service, Anyone, docs::errors, docs::ERRORS),
         route(&get,    "/docs/style.css", Service, Anyone, docs::style,  docs::STYLE),
+
+        route(&post,   "/v1/session", Service, Session, session::create, session::CREATE),
+        route(&get,    "/v1/session", Service, Session, session::get, session::GET),
+        route(&delete, "/v1/session", Service, Session, session::delete, session::DELETE),
 
         route(&get,    "/v1/practices",            Service,      Token,    practices::list, practices::LIST),
         route(&put,    "/v1/practices/{practice}", PracticeToBe, Operator, practices::put, practices::PUT),
@@ -199,6 +214,8 @@ pub fn routes() -> Vec<Route> {
         route(&get,    "/v1/practices/{practice}/webhooks/{webhook}/deliveries",                   Practice, SiteAdministrator, webhooks::deliveries, webhooks::DELIVERIES),
         route(&post,   "/v1/practices/{practice}/webhooks/{webhook}/deliveries/{delivery}/resend", Practice, SiteAdministrator, webhooks::resend, webhooks::RESEND),
         route(&delete, "/v1/practices/{practice}/webhooks/{webhook}",        Practice, SiteAdministrator, webhooks::remove, webhooks::REMOVE),
+
+        route(&get,    "/v1/practices/{practice}/audit", Practice, SiteAdministrator, audit::list, audit::LIST),
     ]
 }
 
@@ -229,13 +246,18 @@ pub fn router(state: State, pages: Router) -> (Router, Arc<dyn Teller>) {
         clock,
         operator_token,
         requests_per_second,
+        origins,
+        audits,
         readiness,
         metrics,
         stopping,
     } = state;
+    let origins = Arc::new(origins);
     let api = Arc::new(Api {
         cursors: Cursors::new(&operator_token),
         tags: Tags::new(&operator_token),
+        origins: Arc::clone(&origins),
+        audits,
         allowances: Allowances::new(requests_per_second),
         failures: Failures::default(),
         streams: Arc::default(),
@@ -252,17 +274,18 @@ pub fn router(state: State, pages: Router) -> (Router, Arc<dyn Teller>) {
     let teller: Arc<dyn Teller> = Arc::clone(&api) as Arc<dyn Teller>;
     let door = Arc::new(Door::new(IN_FLIGHT_MAX));
     let mut router = Router::new();
-    for Route { path, resource, permission, handler, .. } in routes() {
-        let guard = auth::Guard { api: Arc::clone(&api), resource, permission };
-        router = router.route(path, handler.route_layer(from_fn_with_state(guard, auth::guard)));
+    for Route { path, resource, permission, operation, handler, .. } in routes() {
+        let before = guard::Guard { api: Arc::clone(&api), resource, permission, action: operation.id };
+        router = router.route(path, handler.route_layer(from_fn_with_state(before, guard::guard)));
     }
     let router = router
-        .fallback(auth::nowhere)
+        .fallback(guard::nowhere)
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .with_state(api)
         .merge(pages)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(CatchPanicLayer::custom(door::panicked))
+        .layer(from_fn_with_state(origins, origin::cross))
         .layer(from_fn_with_state(door, door::pass));
     (router, teller)
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::SchemaGenerator;
 use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::auth::{Permission, Resource};
-use super::operation::{Answer, Content, Form, OPERATION, Operation, Parameter, Shape, text};
+use super::operation::{
+    Answer, Content, Form, Header, OPERATION, Operation, Parameter, RETRY_AFTER, Shape, WWW_AUTHENTICATE, text,
+};
 use super::parameters::{ASSENT_STAFF, IN_PATHS};
 use super::problem::{Code, Written};
 use super::{Route, routes};
@@ -41,6 +43,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("conversations", "The inbox"),
     ("events", "What happens, as it happens"),
     ("webhooks", "What happens, posted to a system that can't listen"),
+    ("audit", "Who called what of a practice"),
     ("service", "The daemon itself"),
 ];
 
@@ -90,6 +93,12 @@ fn describe_all(routes: &[Route]) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "assent_session",
+                    "description": "A session that POST /v1/session put into a browser. It counts from our own page, and from those of http.origins.",
+                },
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
@@ -125,7 +134,7 @@ fn described(route: &Route, schemas: &mut Schemas) -> Value {
         "description": about.trim(),
         "parameters": parameters,
         "responses": responses,
-        "security": if route.permission == Permission::Anyone { json!([]) } else { json!([{"token": []}]) },
+        "security": if route.permission == Permission::Anyone { json!([]) } else { json!([{"token": []}, {"session": []}]) },
     });
     if let Some(shape) = takes {
         described["requestBody"] =
@@ -139,6 +148,7 @@ fn who_may(permission: Permission) -> &'static str {
         Permission::Anyone => "For anyone.",
         Permission::Token => "For every valid token.",
         Permission::Operator => "For the operator.",
+        Permission::Session => "For the session of one member of staff.",
         Permission::PracticeToken => "For the practice's token and the operator's.",
         Permission::SiteAdministrator => "For staff with the permission Site Administrator, and the operator.",
         Permission::PatientTextAdministrator => {
@@ -176,24 +186,33 @@ fn parameter(one: &Parameter, place: &str, required: bool) -> Value {
 }
 
 fn answered(answer: &Answer, schemas: &mut Schemas) -> Value {
+    let mut described = json!({"description": answer.about});
     match answer.content {
-        Content::Nothing => json!({"description": answer.about}),
-        Content::Json(shape) => {
-            json!({"description": answer.about, "content": {"application/json": {"schema": schemas.given(shape)}}})
-        }
-        Content::Text("application/json") => {
-            json!({"description": answer.about, "content": {"application/json": {"schema": {"type": "object"}}}})
-        }
+        Content::Nothing => {}
+        Content::Json(shape) => described["content"] = json!({"application/json": {"schema": schemas.given(shape)}}),
         Content::Text(media_type) => {
-            json!({"description": answer.about, "content": {media_type: {"schema": {"type": "string"}}}})
+            let kind = if media_type == "application/json" { "object" } else { "string" };
+            described["content"] = json!({media_type: {"schema": {"type": kind}}});
         }
         Content::Events(shape) => {
             // OpenAPI 3.1 has no words for the data of an event.
             let data = schemas.given(shape);
-            let content = json!({"text/event-stream": {"schema": {"type": "string"}, "x-event-data": data}});
-            json!({"description": answer.about, "content": content})
+            described["content"] = json!({"text/event-stream": {"schema": {"type": "string"}, "x-event-data": data}});
         }
     }
+    if !answer.headers.is_empty() {
+        described["headers"] = with_headers(answer.headers);
+    }
+    described
+}
+
+fn with_headers(headers: &[Header]) -> Value {
+    let described = headers.iter().map(|Header { name, about, example }| {
+        let described =
+            json!({"description": about, "required": true, "schema": {"type": "string"}, "example": example});
+        ((*name).to_owned(), described)
+    });
+    Value::Object(described.collect())
 }
 
 fn by_status(codes: Vec<Code>) -> BTreeMap<String, Vec<Code>> {
@@ -209,11 +228,19 @@ fn refused(codes: &[Code], schemas: &mut Schemas) -> Value {
         codes.iter().map(|code| code.meaning()).map(|one| format!("`{}`: {}", one.name, one.title)).collect();
     let names: Vec<&str> = codes.iter().map(|code| code.meaning().name).collect();
     let schema = schemas.given(Shape::of::<Written<'_>>());
-    json!({
+    let mut described = json!({
         "description": told.join(". ") + ".",
         "content": {"application/problem+json": {"schema": schema}},
         "x-codes": names,
-    })
+    });
+    match codes[0].meaning().status {
+        StatusCode::UNAUTHORIZED => described["headers"] = with_headers(&[WWW_AUTHENTICATE]),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            described["headers"] = with_headers(&[RETRY_AFTER]);
+        }
+        _ => {}
+    }
+    described
 }
 
 /// Whether a call with this method has a body in the description.

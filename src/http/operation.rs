@@ -13,6 +13,7 @@
 //!        query: &[LIMIT, BEFORE], answers: &[ok::<Notes>("A page of notes")], refuses: &[Code::BadCursor], ..OPERATION
 //!    };
 //!    ```
+//!    An answer with an ETag is `ok::<Note>("…").tagged()`.
 //! 4. A new name in a path has a line in `parameters.rs`, a new code an entry in `problem/codes.rs`.
 //! 5. `ASSENT_WRITE_DOCS=1 cargo test --locked --test api -- specification`, and commit `docs/`.
 //!
@@ -89,7 +90,40 @@ pub struct Answer {
     pub status: StatusCode,
     pub about: &'static str,
     pub content: Content,
+    /// Headers that it always has, besides those of every answer.
+    pub headers: &'static [Header],
 }
+
+impl Answer {
+    /// The same, with the tag of what is shown.
+    pub const fn tagged(self) -> Self {
+        Self { headers: &[ETAG], ..self }
+    }
+}
+
+/// A header of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Header {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub example: &'static str,
+}
+
+const ETAG: Header = Header {
+    name: "ETag",
+    about: "What is shown, as a tag: If-Match takes it.",
+    example: "\"uPpk5yVQYhPXSQ6-_7gX2A\"",
+};
+const LOCATION: Header = Header {
+    name: "Location",
+    about: "Where the message is to be found.",
+    example: "/v1/practices/riverside/patients/rosa/messages/4f1c0a52b7d93e68-2",
+};
+/// With 429 and 503.
+pub const RETRY_AFTER: Header = Header { name: "Retry-After", about: "When to try again, in seconds.", example: "5" };
+/// With 401.
+pub const WWW_AUTHENTICATE: Header =
+    Header { name: "WWW-Authenticate", about: "What is asked for.", example: "Bearer" };
 
 #[derive(Debug, Clone, Copy)]
 pub enum Content {
@@ -111,19 +145,19 @@ pub const fn created<T: JsonSchema>(about: &'static str) -> Answer {
 
 /// Taken, and durable, but not done.
 pub const fn accepted<T: JsonSchema>(about: &'static str) -> Answer {
-    json::<T>(StatusCode::ACCEPTED, about)
+    Answer { headers: &[LOCATION], ..json::<T>(StatusCode::ACCEPTED, about) }
 }
 
 pub const fn nothing(about: &'static str) -> Answer {
-    Answer { status: StatusCode::NO_CONTENT, about, content: Content::Nothing }
+    Answer { status: StatusCode::NO_CONTENT, about, content: Content::Nothing, headers: &[] }
 }
 
 pub const fn text(media_type: &'static str, about: &'static str) -> Answer {
-    Answer { status: StatusCode::OK, about, content: Content::Text(media_type) }
+    Answer { status: StatusCode::OK, about, content: Content::Text(media_type), headers: &[] }
 }
 
 pub const fn events<T: JsonSchema>(about: &'static str) -> Answer {
-    Answer { status: StatusCode::OK, about, content: Content::Events(Shape::of::<T>()) }
+    Answer { status: StatusCode::OK, about, content: Content::Events(Shape::of::<T>()), headers: &[] }
 }
 
 /// What a call takes in its body.
@@ -132,5 +166,5 @@ pub const fn body<T: JsonSchema>() -> Option<Shape> {
 }
 
 const fn json<T: JsonSchema>(status: StatusCode, about: &'static str) -> Answer {
-    Answer { status, about, content: Content::Json(Shape::of::<T>()) }
+    Answer { status, about, content: Content::Json(Shape::of::<T>()), headers: &[] }
 }

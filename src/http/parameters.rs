@@ -74,18 +74,21 @@ pub const BEFORE: Parameter = Parameter {
     form: Form::Text { chars_max: 200 },
     example: "",
 };
+/// `*`, or tags in quotes (RFC 9110 §13.1).
+const TAGS_PATTERN: &str = "^\\*$|^(W/)?\"[!#-~]*\"(, ?(W/)?\"[!#-~]*\")*$";
+
 /// Where two people may change one thing.
 pub const CONDITIONS: &[Parameter] = &[
     Parameter {
         name: "If-Match",
         about: "The ETag of what the caller has seen: it is changed only if it is still that. Left out, it is changed anyhow.",
-        form: Form::Text { chars_max: 1_000 },
+        form: Form::Pattern(TAGS_PATTERN),
         example: "",
     },
     Parameter {
         name: "If-None-Match",
         about: "`*` creates, and replaces nothing.",
-        form: Form::Text { chars_max: 1_000 },
+        form: Form::Pattern(TAGS_PATTERN),
         example: "",
     },
 ];

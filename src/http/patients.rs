@@ -31,7 +31,10 @@ pub const PUT: Operation = Operation {
     about: "The id is the caller's own. A number that was suspended is the patient's again when it is put once more.",
     headers: CONDITIONS,
     takes: body::<PatientBody>(),
-    answers: &[ok::<PatientView<'_>>("The patient was changed"), created::<PatientView<'_>>("The patient was created")],
+    answers: &[
+        ok::<PatientView<'_>>("The patient was changed").tagged(),
+        created::<PatientView<'_>>("The patient was created").tagged(),
+    ],
     refuses: &[Code::ChangedMeanwhile],
     ..OPERATION
 };
@@ -139,7 +142,7 @@ pub const GET: Operation = Operation {
     id: "get_patient",
     group: "patients",
     summary: "A patient, with the consent that the phone has given",
-    answers: &[ok::<Whole<'_>>("The patient")],
+    answers: &[ok::<Whole<'_>>("The patient").tagged()],
     ..OPERATION
 };
 pub async fn get(Given(api): Given<Arc<Api>>, the: ThePatient) -> Result<Response, Problem> {

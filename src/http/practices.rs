@@ -37,7 +37,10 @@ pub const PUT: Operation = Operation {
     about: "What is left out is as by default, whatever it was before. A practice keeps its number.",
     headers: CONDITIONS,
     takes: body::<PracticeBody>(),
-    answers: &[ok::<PracticeView<'_>>("It was changed"), created::<PracticeView<'_>>("It was created")],
+    answers: &[
+        ok::<PracticeView<'_>>("It was changed").tagged(),
+        created::<PracticeView<'_>>("It was created").tagged(),
+    ],
     refuses: &[Code::NumberFixed, Code::NumberTaken, Code::ChangedMeanwhile],
     ..OPERATION
 };
@@ -119,7 +122,7 @@ pub const GET: Operation = Operation {
     id: "get_practice",
     group: "practices",
     summary: "A practice, every text in force as its patients get it, and what its number has sent today",
-    answers: &[ok::<PracticeTodayView<'_>>("The practice")],
+    answers: &[ok::<PracticeTodayView<'_>>("The practice").tagged()],
     ..OPERATION
 };
 pub async fn get(Given(api): Given<Arc<Api>>, InPractice(practice): InPractice) -> Response {

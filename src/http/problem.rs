@@ -45,6 +45,8 @@ pub enum Problem {
     TooManyRequests { retry_after_s: u64 },
     NotOperator,
     NotPracticeToken,
+    NotSession,
+    OriginNotAllowed,
     NotSiteAdministrator,
     NotPatientTextAdministrator,
     UnknownStaff,
@@ -103,6 +105,8 @@ impl Problem {
             Self::TooManyRequests { .. } => Code::TooManyRequests,
             Self::NotOperator => Code::NotOperator,
             Self::NotPracticeToken => Code::NotPracticeToken,
+            Self::NotSession => Code::NotSession,
+            Self::OriginNotAllowed => Code::OriginNotAllowed,
             Self::NotSiteAdministrator => Code::NotSiteAdministrator,
             Self::NotPatientTextAdministrator => Code::NotPatientTextAdministrator,
             Self::UnknownStaff => Code::UnknownStaff,
@@ -147,6 +151,10 @@ impl Problem {
             }
             Self::NotOperator => "This call takes the operator's token.".into(),
             Self::NotPracticeToken => "This call takes the practice's token, or the operator's.".into(),
+            Self::NotSession => "This call takes the token of one member of staff.".into(),
+            Self::OriginNotAllowed => {
+                "A session's cookie counts from Assent's own page and from those of http.origins.".into()
+            }
             Self::NotSiteAdministrator => {
                 "Name in Assent-Staff a member of staff who has the permission Site Administrator.".into()
             }
@@ -321,6 +329,8 @@ impl IntoResponse for Problem {
         if let Self::NotAuthenticated = self {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // For the audit.
+        response.extensions_mut().insert(self.code());
         response
     }
 }

@@ -30,7 +30,10 @@ pub const PUT: Operation = Operation {
     about: "A permission that is taken away is gone at once, on open event streams too.",
     headers: CONDITIONS,
     takes: body::<StaffBody>(),
-    answers: &[ok::<StaffView<'_>>("The member was changed"), created::<StaffView<'_>>("The member was created")],
+    answers: &[
+        ok::<StaffView<'_>>("The member was changed").tagged(),
+        created::<StaffView<'_>>("The member was created").tagged(),
+    ],
     refuses: &[Code::ChangedMeanwhile],
     ..OPERATION
 };
@@ -65,7 +68,7 @@ pub const GET: Operation = Operation {
     id: "get_staff",
     group: "staff",
     summary: "A member of staff",
-    answers: &[ok::<StaffView<'_>>("The member")],
+    answers: &[ok::<StaffView<'_>>("The member").tagged()],
     ..OPERATION
 };
 pub async fn get(

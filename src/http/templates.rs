@@ -109,7 +109,10 @@ pub const PUT: Operation = Operation {
     about: "What could not be sent to a patient whose names have twenty plain letters each is refused.",
     headers: CONDITIONS,
     takes: body::<TemplateBody>(),
-    answers: &[ok::<TemplateView<'_>>("It was changed"), created::<TemplateView<'_>>("It was created")],
+    answers: &[
+        ok::<TemplateView<'_>>("It was changed").tagged(),
+        created::<TemplateView<'_>>("It was created").tagged(),
+    ],
     refuses: &[Code::ChangedMeanwhile, Code::TooManyTemplates],
     ..OPERATION
 };
@@ -165,7 +168,7 @@ pub const GET: Operation = Operation {
     id: "get_template",
     group: "templates",
     summary: "One template",
-    answers: &[ok::<TemplateView<'_>>("The template")],
+    answers: &[ok::<TemplateView<'_>>("The template").tagged()],
     ..OPERATION
 };
 pub async fn get(

@@ -319,6 +319,15 @@ impl Records {
         self.forget_token(practice.clone(), id.to_owned()).await
     }
 
+    /// Ends a session before its time.
+    pub async fn end_session(self: &Arc<Self>, practice: &PracticeId, id: &str) -> Result<(), RecordsError> {
+        let is_of = |token: &TokenRecord| token.practice == *practice && token.staff.is_some();
+        if !self.read().tokens.get(id).is_some_and(is_of) {
+            return Err(RecordsError::UnknownToken);
+        }
+        self.forget_token(practice.clone(), id.to_owned()).await
+    }
+
     /// Whose token it is. The time it takes does not tell how much of a wrong one was right.
     pub fn authenticate(&self, token: &str) -> Option<TokenRecord> {
         let presented = Presented::parse(token)?;

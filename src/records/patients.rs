@@ -155,6 +155,11 @@ mod tests {
             let mut expected: Vec<String> =
                 everybody.iter().filter(|one| alone(one)).map(|one| one.id.to_string()).collect();
             let mut found = found(&patients, query, usize::MAX);
+            for page in [1, 5, 50] {
+                let first = patients.search(&Query::parse(query), page);
+                let first: Vec<String> = first.iter().map(|one| one.id.to_string()).collect();
+                assert_eq!(first, found[..page.min(found.len())], "{query}: a page is the beginning of all");
+            }
             expected.sort();
             found.sort();
             assert_eq!(found, expected, "{query}");

@@ -1,6 +1,7 @@
 //! The store of one machine: SQLite, one writer, a few readers.
 
 mod archive;
+mod audit;
 mod desk;
 mod directory;
 mod ledger;

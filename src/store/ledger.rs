@@ -7,6 +7,7 @@
 //! store: whoever can write to the store alone makes none.
 
 mod archive;
+mod audit;
 mod finding;
 mod kept;
 mod verify;
@@ -21,8 +22,9 @@ use crate::domain::ledger::{Link, Proof};
 use crate::ports::StoreError;
 
 pub use archive::{Archive, Head, Heads, Placed, open_archive};
+pub use audit::{AuditLine, AuditPlaced, AuditVerified, verify_audit};
 pub use finding::{Finding, Flaw, Verified, VerifyStep};
-pub use kept::{Anchor, Kept, KeptError};
+pub use kept::{Anchor, Kept, KeptError, List};
 pub use verify::verify;
 
 /// A signature or a seal: made with the key of this id, which must be in the ring to check it.
@@ -105,8 +107,15 @@ impl Line {
             Some(_) | None => Err(unreadable("a proof of the ledger is not the one that was signed")),
         }
     }
+}
 
-    /// What its seal covers: the practice, its place, whose it is, its signature, and the seal before it.
+/// What stands in a list of a practice, and has a seal over its place.
+pub trait Placeable {
+    /// What the seal covers: the practice, the place, what stands there, and the seal before it.
+    fn sealed_part(&self, practice: i64, place: u64, before: &str) -> Identity;
+}
+
+impl Placeable for Line {
     fn sealed_part(&self, practice: i64, place: u64, before: &str) -> Identity {
         Identity::of("ledger line")
             .with(&practice.to_be_bytes())
@@ -145,7 +154,7 @@ impl Sealer {
         Self { practice, next: sealed + 1, before: before.unwrap_or_default() }
     }
 
-    pub fn seal(&mut self, ring: &super::cipher::KeyRing, line: &Line) -> String {
+    pub fn seal(&mut self, ring: &super::cipher::KeyRing, line: &impl Placeable) -> String {
         let (key, mac) = ring.authenticate(&line.sealed_part(self.practice, self.next, &self.before));
         let seal = Tag { key: key.to_owned(), mac }.to_string();
         self.next += 1;
@@ -154,7 +163,7 @@ impl Sealer {
     }
 
     /// Whether the next line bears the seal that it must; goes on after it in any case.
-    pub fn check(&mut self, ring: &super::cipher::KeyRing, line: &Line, seal: &str) -> bool {
+    pub fn check(&mut self, ring: &super::cipher::KeyRing, line: &impl Placeable, seal: &str) -> bool {
         let part = line.sealed_part(self.practice, self.next, &self.before);
         let tag: Option<Tag> = seal.parse().ok();
         self.next += 1;

@@ -29,7 +29,7 @@ use crate::ports::{Clock, Store};
 pub use check::{Checked, check};
 pub use cipher::KeyRingError;
 pub use copy::{Compared, CopyError, Digest, Done, Kind, Step, Watch, copy};
-pub use ledger::{Archive, Finding, Flaw, Verified, VerifyStep, open_archive, verify};
+pub use ledger::{Archive, AuditVerified, Finding, Flaw, Verified, VerifyStep, open_archive, verify, verify_audit};
 pub use redis::{AcceptError, Accepted, Loss};
 
 /// Where the keys come from that seal what is at rest.

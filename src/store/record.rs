@@ -3,6 +3,7 @@
 //! A record is one octet that names its form, then JSON. JSON, because a form that outlives the code that wrote it should
 //! be readable without it. A field or a variant is only ever added; anything else is a new form beside the old one.
 
+mod audit;
 mod consent;
 mod conversation;
 mod desk;
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::audit::Audited;
 use crate::domain::ledger::Proof;
 use crate::domain::{Conversation, ConversationId, ConversationKey, Message, MessageId, Phone, PracticeId, Seq};
 use crate::ports::{Post, Record, RecordKey, WebhookKey};
@@ -31,6 +33,7 @@ pub use kept::{
 };
 pub use message::{failure_code, failure_of, status_code, status_of};
 
+use audit::AuditedV1;
 use consent::{ConsentV1, HoldV1, SuspensionV1};
 use message::{MessageV1, SaidV1};
 
@@ -180,6 +183,14 @@ pub fn read_proof(octets: &[u8]) -> Result<Proof, ReadError> {
 }
 
 // --------------------------------------------------------------------------------------- posts of webhooks
+
+pub fn write_audited(entry: &Audited) -> Vec<u8> {
+    write(&AuditedV1::of(entry))
+}
+
+pub fn read_audited(practice: &PracticeId, octets: &[u8]) -> Result<Audited, ReadError> {
+    read::<AuditedV1>(octets)?.read(practice)
+}
 
 pub fn write_post(key: &WebhookKey, post: &Post) -> Vec<u8> {
     write(&webhook::PostV1::of(key, post))

@@ -7,6 +7,7 @@
 mod accept;
 mod address;
 mod archive;
+mod audit;
 mod copied;
 mod desk;
 mod keys;

@@ -69,6 +69,11 @@ impl Cipher {
         Identity::of("record key").with(&lookup.0)
     }
 
+    /// An entry of the audit of a practice, by its number.
+    pub fn audited(practice: i64) -> Identity {
+        Identity::of("audited").with(&practice.to_be_bytes())
+    }
+
     pub fn audit() -> Identity {
         Identity::of("audit")
     }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::world::{Answer, Call, JANE, NOBODY, OPERATOR, RIVERSIDE, World};
 
 /// A route with something in the places of its names.
-struct Sample {
-    route: Route,
-    path: String,
+pub(super) struct Sample {
+    pub(super) route: Route,
+    pub(super) path: String,
     absent: String,
     body: Option<Value>,
 }
@@ -56,7 +56,7 @@ impl Sample {
         Self { route, path, absent, body }
     }
 
-    fn call(&self, call: impl Fn(Method, &str) -> Call, path: &str) -> Call {
+    pub(super) fn call(&self, call: impl Fn(Method, &str) -> Call, path: &str) -> Call {
         let call = call(self.route.method.clone(), path);
         match &self.body {
             Some(body) => call.json(body),
@@ -69,7 +69,7 @@ impl Sample {
     }
 }
 
-async fn samples(world: &World) -> Vec<Sample> {
+pub(super) async fn samples(world: &World) -> Vec<Sample> {
     world.put_patient("otto", "Otto", "Outis", "+13035550177").await;
     let message = world.draft("jane", "hello").await.expect(202)["id"].as_str().unwrap().to_owned();
     // To be revoked; the world's own token is still needed.
@@ -83,7 +83,7 @@ async fn samples(world: &World) -> Vec<Sample> {
 type Caller<'a> = Box<dyn Fn(Method, &str) -> Call + 'a>;
 
 /// The answer's head; an event stream has no end to wait for.
-async fn head(call: Call) -> Answer {
+pub(super) async fn head(call: Call) -> Answer {
     let response = call.stream().await;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let is_stream = headers.get("content-type").is_some_and(|value| value == "text/event-stream");
@@ -154,7 +154,7 @@ async fn another_practices_path_is_an_absent_one_whatever_else_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_asks_for_its_permission() {
-    use Permission::{Anyone, Operator, PatientTextAdministrator, PracticeToken, SiteAdministrator, Token};
+    use Permission::{Anyone, Operator, PatientTextAdministrator, PracticeToken, Session, SiteAdministrator, Token};
     let world = World::start().await;
     for sample in samples(&world).await {
         let session = world.new_session("amy").await;
@@ -187,6 +187,7 @@ async fn every_route_asks_for_its_permission() {
                 ],
             ),
             Operator => ("not-operator", &["operator", "operator as nil"]),
+            Session => ("not-session", &["session of amy", "session of nil"]),
             PracticeToken => {
                 ("not-practice-token", &["operator", "operator as nil", "practice", "amy", "tex", "ada", "nil"])
             }
@@ -211,6 +212,64 @@ async fn every_route_asks_for_its_permission() {
             // Who may decide about a text of which nobody knows is told that this one is not such a text.
             let is_let_in = is_success(&answer) || answer.body["code"] == "not-unconfirmed";
             assert!(is_let_in, "{who}: {}: {}", sample.name(), answer.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_a_cookie_from_another_page_and_one_that_changes_something_a_cookie_from_nowhere() {
+    let world = World::start().await;
+    for sample in samples(&world).await {
+        if sample.route.permission == Permission::Anyone {
+            continue;
+        }
+        let cookie = format!("assent_session={}", world.new_session("amy").await);
+        let from = |path: &str, headers: &[(&str, &str)]| {
+            let with = |method, path: &str| world.call(method, path).header("Cookie", &cookie);
+            headers.iter().fold(sample.call(with, path), |call, (name, value)| call.header(name, value))
+        };
+        for path in [&sample.path, &sample.absent] {
+            for headers in [
+                [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")],
+                [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-origin")],
+                [("Origin", "null"), ("Sec-Fetch-Site", "none")],
+            ] {
+                let answer = head(from(path, &headers)).await;
+                assert_eq!(answer.body["code"], "origin-not-allowed", "{}: {}", sample.name(), answer.text);
+                answer.problem(403, "origin-not-allowed");
+            }
+            if sample.route.method != Method::GET {
+                head(from(path, &[])).await.problem(403, "origin-not-allowed");
+            }
+        }
+        // The same cookie from our own page is amy's token.
+        let own = format!("http://{}", world.address);
+        let answer = head(from(&sample.path, &[("Origin", &own)])).await;
+        assert_ne!(answer.body["code"], "origin-not-allowed", "{}", sample.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_is_closed_to_what_was_revoked_or_ran_out() {
+    let world = World::start().await;
+    let samples = samples(&world).await;
+    let revoked = world.new_token("riverside").await;
+    let path = format!("{RIVERSIDE}/tokens/{}", revoked.split('_').nth(1).unwrap());
+    world.operator(Method::DELETE, &path).send().await.expect(204);
+    let expired = world.new_session("amy").await;
+    world.advance(SignedDuration::from_mins(15));
+    let cookie = format!("assent_session={expired}");
+    let own = format!("http://{}", world.address);
+    for sample in samples.iter().filter(|sample| sample.route.permission != Permission::Anyone) {
+        let callers: [Caller<'_>; 3] = [
+            Box::new(|m, p: &str| world.call_from_elsewhere(m, p).token(&revoked).staff("amy")),
+            Box::new(|m, p: &str| world.call_from_elsewhere(m, p).token(&expired)),
+            Box::new(|m, p: &str| world.call_from_elsewhere(m, p).header("Cookie", &cookie).header("Origin", &own)),
+        ];
+        for caller in callers {
+            let answer = head(sample.call(caller, &sample.path)).await;
+            assert_eq!(answer.status, 401, "{}: {}", sample.name(), answer.text);
+            answer.problem(401, "not-authenticated");
         }
     }
 }
@@ -341,6 +400,9 @@ fn the_table_lets_in_whom_the_interface_names() {
         "GET /docs: Service, Anyone",
         "GET /docs/errors: Service, Anyone",
         "GET /docs/style.css: Service, Anyone",
+        "POST /v1/session: Service, Session",
+        "GET /v1/session: Service, Session",
+        "DELETE /v1/session: Service, Session",
         "GET : Service, Token",
         "PUT /{practice}: PracticeToBe, Operator",
         "GET /{practice}: Practice, Token",
@@ -391,6 +453,7 @@ fn the_table_lets_in_whom_the_interface_names() {
         "GET /{practice}/webhooks/{webhook}/deliveries: Practice, SiteAdministrator",
         "POST /{practice}/webhooks/{webhook}/deliveries/{delivery}/resend: Practice, SiteAdministrator",
         "DELETE /{practice}/webhooks/{webhook}: Practice, SiteAdministrator",
+        "GET /{practice}/audit: Practice, SiteAdministrator",
     ];
     assert_eq!(found, expected);
 }

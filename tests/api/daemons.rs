@@ -134,6 +134,31 @@ async fn what_was_taken_back_at_one_daemon_is_gone_at_another_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_and_a_link_are_at_every_daemon_what_they_are_at_one() {
+    for loses_news in [false, true] {
+        let two = Two::start().await;
+        if loses_news {
+            two.lose_news();
+        }
+        let (unknown, template) =
+            ("/conversations/%2B13035550188", json!({"name": "Hello", "text": "Hi {first_name}"}));
+        two.a.receive("+13035550188", "Hi, it is Jane").await;
+        two.a.tex(Method::PUT, "/templates/hello").json(&template).send().await.expect(201);
+        two.a.tex(Method::PUT, &format!("{unknown}/patients/jane")).send().await.expect(201);
+        assert_eq!(two.b.get("/templates/hello").await["text"], "Hi {first_name}");
+        assert_eq!(two.b.get("/patients/jane").await["linked_phones"][0]["phone"], "+13035550188");
+        let there = json!({"text": "Is this you?", "phone": "+13035550188"});
+        let write = |world: &World| world.tex(Method::POST, "/patients/jane/messages").json(&there).send();
+        write(&two.b).await.expect(202);
+
+        two.b.tex(Method::DELETE, "/templates/hello").send().await.expect(204);
+        two.b.tex(Method::DELETE, &format!("{unknown}/patients/jane")).send().await.expect(204);
+        two.a.tex(Method::GET, "/templates/hello").send().await.problem(404, "not-found");
+        write(&two.a).await.problem(422, "invalid");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_draft_goes_to_the_phone_that_another_daemon_was_just_given() {
     let two = Two::start().await;
     two.lose_news();

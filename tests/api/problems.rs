@@ -105,7 +105,7 @@ async fn a_method_that_a_path_does_not_have_is_405_and_says_which_it_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_401_without_a_token_and_404_with_one() {
     let world = World::start().await;
-    for path in ["/", "/v1", "/v2/practices", "/v1/practices/riverside/audit", "/v1/practices/riverside/"] {
+    for path in ["/", "/v1", "/v2/practices", "/v1/practices/riverside/audits", "/v1/practices/riverside/"] {
         world.call(Method::GET, path).send().await.problem(401, "not-authenticated");
         world.tex(Method::GET, "/x").send().await.problem(404, "not-found");
         world.operator(Method::GET, path).send().await.problem(404, "not-found");
@@ -166,6 +166,42 @@ async fn while_the_daemon_stops_a_draft_is_503() {
     let answer = world.draft("jane", "hello").await;
     assert_eq!(answer.header("retry-after"), "5");
     answer.problem(503, "unavailable");
+}
+
+/// Everything that is answered to these octets before the connection is closed.
+async fn answered(world: &World, octets: &str) -> String {
+    let mut socket = TcpStream::connect(world.address).await.unwrap();
+    socket.write_all(octets.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// A13 of the bad inputs: nothing that hides behind a body whose end is in doubt is taken for a request.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_smuggled_in_behind_a_body() {
+    let world = World::start().await;
+    let head = format!(
+        "POST {RIVERSIDE}/patients/jane/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nAssent-Staff: tex\r\n\
+         Content-Type: application/json\r\n",
+        world.token
+    );
+    let hidden = format!("GET {RIVERSIDE}/unread HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (lengths, body) in [
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+        ("Transfer-Encoding: gzip\r\n", ""),
+        ("Transfer-Encoding: chunked, identity\r\n", ""),
+        ("Content-Length: 2\r\nContent-Length: 7\r\n", "{}"),
+        ("Content-Length: -1\r\n", "{}"),
+        ("Content-Length: 1\r\n", "{}"),
+    ] {
+        let answer = answered(&world, &format!("{head}{lengths}\r\n{body}{hidden}")).await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "{lengths}: {answer}");
+        assert!(!answer.contains("red_dot") && !answer.contains("HTTP/1.1 401"), "{lengths}: {answer}");
+    }
+    assert_eq!(world.get("/patients/jane/messages").await["messages"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,7 +91,11 @@ async fn every_example_of_the_description_is_taken() {
         if path.ends_with("/hold") {
             world.receive(JANE, "please take me off your list").await;
         }
-        let mut call = world.operator(Method::from_bytes(method.as_bytes()).unwrap(), &path);
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut call = match path.as_str() {
+            "/v1/session" => world.call(method, &path).token(&world.new_session("tex").await),
+            _ => world.operator(method, &path),
+        };
         let taken = &operation["requestBody"]["content"]["application/json"];
         if !taken.is_null() {
             call = call.json(&taken["example"]);
@@ -203,6 +207,8 @@ async fn the_pages_name_every_call_and_code_and_load_nothing_from_elsewhere() {
                 Some(("", place)) => page.contains(&format!("id=\"{place}\"")),
                 Some(("/docs/errors", place)) => errors.text.contains(&format!("id=\"{place}\"")),
                 Some(_) => false,
+                // The page, and its icon, are not part of this world.
+                None if to.starts_with("/console/") => true,
                 None => world.call(Method::GET, to).send().await.status == 200,
             };
             assert!(is_there, "{to}");

@@ -33,6 +33,8 @@ const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 pub const OPERATOR: &str = "operator-token-of-the-tests";
 pub const RIVERSIDE: &str = "/v1/practices/riverside";
 pub const NUMBER: &str = "+13035550100";
+/// The origin of the one other page that may call.
+pub const INBOX: &str = "https://inbox.example";
 pub const JANE: &str = "+13035550123";
 /// Where nobody listens.
 pub const NOBODY: &str = "http://127.0.0.1:9/";
@@ -137,7 +139,8 @@ impl Call {
         let headers = response.headers().clone();
         let media_type = headers.get("content-type").map_or("", |value| value.to_str().unwrap());
         let status = response.status().as_u16();
-        Exchange { method: method.as_str(), path: &path, asked: None, status, media_type, answered: None }.hold();
+        let (method, headers) = (method.as_str(), &headers);
+        Exchange { method, path: &path, asked: None, status, media_type, headers, answered: None }.hold();
         response
     }
 
@@ -155,7 +158,8 @@ impl Call {
         let answer = Answer { status, headers, body, text };
         let answered = (!answer.body.is_null()).then_some(&answer.body);
         let media_type = answer.header("content-type");
-        Exchange { method: method.as_str(), path: &path, asked: asked.as_ref(), status, media_type, answered }.hold();
+        let (method, asked, headers) = (method.as_str(), asked.as_ref(), &answer.headers);
+        Exchange { method, path: &path, asked, status, media_type, headers, answered }.hold();
         answer
     }
 }
@@ -260,13 +264,15 @@ impl World {
         let courier = Courier::new(allowed, None).unwrap();
         let webhooks = Webhooks::new(store.clone(), records.clone(), as_clock.clone(), boot, courier);
         let state = http::State {
-            inbox: Inbox::new(store, conversations.clone()),
+            inbox: Inbox::new(store.clone(), conversations.clone()),
             webhooks: webhooks.clone(),
             records: records.clone(),
             directory: conversations.clone(),
             clock: as_clock,
             operator_token: SecretString::from(OPERATOR),
             requests_per_second,
+            origins: http::Origins::new([INBOX]),
+            audits: store,
             readiness: Arc::new(move || {
                 let is_ready = readiness.load(Ordering::SeqCst);
                 Box::pin(async move { if is_ready { Ok(()) } else { Err(vec!["no carrier link is bound".into()]) } })

@@ -91,9 +91,13 @@ async fn consent_from_before_the_ledger_is_told_as_such() {
     drop(store);
     // As the release before the ledger left it, but for the conversations: those it would have written without their part.
     let database = home.database();
-    database.execute_batch("DROP TABLE ledger; DROP INDEX journal_of_conversation; DROP TABLE posts; DROP TABLE facets; DROP TABLE notes;
+    database
+        .execute_batch(
+            "DROP TABLE ledger; DROP INDEX journal_of_conversation; DROP TABLE posts; DROP TABLE audited;
+             DROP TABLE facets; DROP TABLE notes;
              PRAGMA user_version = 2",
-        ).unwrap();
+        )
+        .unwrap();
     drop(database);
     std::fs::remove_file(home.location().directory.join("ledger.seen")).unwrap();
     let found = home.verified().await;

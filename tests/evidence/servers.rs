@@ -31,7 +31,7 @@ impl Server {
     }
 
     /// A command some of whose words are no text.
-    async fn raw<T: FromRedisValue>(&self, words: &[&[u8]]) -> T {
+    pub async fn raw<T: FromRedisValue>(&self, words: &[&[u8]]) -> T {
         let client = redis::Client::open(self.server.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut command = redis::cmd(std::str::from_utf8(words[0]).unwrap());

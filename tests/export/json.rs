@@ -1,13 +1,14 @@
 //! The document as JSON.
 
-use assent::domain::{Answer, Event, Retry};
+use assent::domain::{Answer, Event, Link, PatientId, Phone, Retry};
+use assent::ports::Record;
 use assent::store::{Done, Location, copy};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::clinic::{Clinic, WORDS, sha256};
 use crate::redis_server::Redis;
-use crate::stage::{HandClock, Talk, at, draft, key, keys_in, text};
+use crate::stage::{HandClock, Talk, at, draft, key, keys_in, practice, text};
 
 fn read(document: &str) -> Value {
     let read: Value = serde_json::from_str(document).unwrap();
@@ -194,4 +195,33 @@ async fn a_number_that_is_not_the_patients_is_told_with_what_said_so_in_every_fo
         let document = clinic.export(&["--format", format, "--patient", "new"]);
         assert!(document.contains(words) && document.contains("wrong-number"), "{format}");
     }
+}
+
+#[tokio::test]
+async fn a_patients_document_has_what_was_said_with_every_number_that_is_linked_to_them() {
+    let clinic = Clinic::told().await;
+    let link = |patient: &str, line: u32| {
+        let phone = Phone::parse(&format!("+1303555{line:04}")).unwrap();
+        Record::Link(
+            practice("riverside"),
+            Link { phone, patient: PatientId::parse(patient).unwrap(), by: None, at: at(1) },
+        )
+    };
+    let store = clinic.open().await;
+    store.put(vec![link("rosa", 300), link("rosa", 800), link("new", 100)]).await.unwrap();
+    drop(store);
+    let whose = |document: &Value| -> Vec<(String, Value)> {
+        let talks = document["conversations"].as_array().unwrap().iter();
+        talks.map(|talk| (talk["phone"].as_str().unwrap().to_owned(), talk["patients"].clone())).collect()
+    };
+    let document = read(&clinic.export(&["--format", "json", "--patient", "rosa"]));
+    let [own, linked] = [("+13035550100", json!(["rosa", "new"])), ("+13035550300", json!(["rosa"]))];
+    let [own, linked] = [own, linked].map(|(phone, patients)| (phone.to_owned(), patients));
+    assert_eq!(whose(&document), [own.clone(), linked.clone()], "the third number never wrote");
+    let patients: Vec<&Value> = document["patients"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(patients, ["rosa", "new"], "whoever shares a number is named");
+    let everybody = whose(&read(&clinic.export(&["--format", "json"])));
+    assert!(everybody.contains(&own) && everybody.contains(&linked), "{everybody:?}");
+    let fhir = clinic.export(&["--format", "fhir", "--patient", "rosa"]);
+    assert!(fhir.contains("who is this?"), "what the linked number wrote is in every format");
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use assent::domain::audit::Audited;
 use assent::domain::note::Note;
 use assent::domain::{
     BootId, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq, Standing, Unused,
 };
 use assent::ports::{
-    Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart, KeepError, KeptAnswer,
-    Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Stamp, Store,
-    StoreError, Stored, Typing, Unread, Version, WebhookKey,
+    AuditPlace, Audits, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart,
+    KeepError, KeptAnswer, Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey,
+    RecordsVersion, Stamp, Store, StoreError, Stored, Typing, Unread, Version, WebhookKey,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -117,6 +118,22 @@ impl Posts for FaultyStore {
 
     async fn forget(&self, key: &WebhookKey) -> Result<(), StoreError> {
         self.up()?.forget(key).await
+    }
+}
+
+#[async_trait]
+impl Audits for FaultyStore {
+    async fn enter(&self, entry: Audited) -> Result<(), StoreError> {
+        self.up()?.enter(entry).await
+    }
+
+    async fn audited(
+        &self,
+        practice: &PracticeId,
+        after: AuditPlace,
+        limit: usize,
+    ) -> Result<Vec<(AuditPlace, Audited)>, StoreError> {
+        self.up()?.audited(practice, after, limit).await
     }
 }
 

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use assent::domain::audit::Audited;
 use assent::domain::note::Note;
 use assent::domain::{
     BootId, Conversation, ConversationKey, Days, Draw, Drawn, Message, MessageId, OtherDaemons, PracticeId, Seq,
     Standing, Unused,
 };
 use assent::ports::{
-    Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart, KeepError, KeptAnswer,
-    Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey, RecordsVersion, Stamp, Store,
-    StoreError, Stored, Typing, Unread, Version, WebhookKey,
+    AuditPlace, Audits, Clock, Commit, CommitError, DeadLetter, IdempotencyKey, InboxCursor, InboxFilter, InboxPart,
+    KeepError, KeptAnswer, Meters, News, OccurrenceId, Occurrences, Post, Posts, PutError, Record, RecordKey,
+    RecordsVersion, Stamp, Store, StoreError, Stored, Typing, Unread, Version, WebhookKey,
 };
 use assent::store::{KeySource, Location};
 use async_trait::async_trait;
@@ -129,6 +130,22 @@ impl Posts for SharedStore {
 
     async fn forget(&self, key: &WebhookKey) -> Result<(), StoreError> {
         self.shared.inner.forget(key).await
+    }
+}
+
+#[async_trait]
+impl Audits for SharedStore {
+    async fn enter(&self, entry: Audited) -> Result<(), StoreError> {
+        self.shared.inner.enter(entry).await
+    }
+
+    async fn audited(
+        &self,
+        practice: &PracticeId,
+        after: AuditPlace,
+        limit: usize,
+    ) -> Result<Vec<(AuditPlace, Audited)>, StoreError> {
+        self.shared.inner.audited(practice, after, limit).await
     }
 }
 

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::Validator;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 /// Answered before a request is known to be one of the API: its head is too large.
 const OF_HTTP: u16 = 431;
+
+/// Headers that callers go by.
+const TOLD: [&str; 4] = ["ETag", "Location", "Retry-After", "WWW-Authenticate"];
 
 /// One call, as it went.
 pub struct Exchange<'a> {
@@ -17,6 +21,7 @@ pub struct Exchange<'a> {
     pub asked: Option<&'a Value>,
     pub status: u16,
     pub media_type: &'a str,
+    pub headers: &'a HeaderMap,
     /// The body of the answer, if it was read and is JSON.
     pub answered: Option<&'a Value>,
 }
@@ -35,6 +40,13 @@ impl Exchange<'_> {
             "{place} answered {status}, which its operation does not say: {:?}",
             self.answered
         );
+        for header in response["headers"].as_object().into_iter().flat_map(|headers| headers.keys()) {
+            assert!(self.headers.contains_key(header), "{place}: {status} is said to have {header}");
+        }
+        for header in TOLD {
+            let is_told = self.headers.contains_key(header) && !response["headers"][header].is_object();
+            assert!(!is_told, "{place}: {status} came with {header}, which its operation does not say");
+        }
         let content = &response["content"];
         if content.is_null() {
             assert_eq!(self.media_type, "", "{place}: {status} is said to have no body");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use assent::domain::audit::{Audited, By, Ended, Subject};
 use assent::domain::desk::{Rearrangement, Tag, Tags};
 use assent::domain::keyword::Language;
 use assent::domain::note::NoteText;
@@ -245,6 +246,31 @@ fn some_webhook() -> Webhook {
     }
 }
 
+/// What somebody did at a practice: another for each number.
+pub fn some_audited(practice_id: &str, number: u64) -> Audited {
+    let staff = StaffId::parse("ana").unwrap();
+    let token = format!("t{number}");
+    let key = key(practice_id, u32::try_from(number).unwrap());
+    Audited {
+        practice: key.practice.clone(),
+        at: at(i64::try_from(number).unwrap()),
+        by: match number % 4 {
+            0 => By::Operator(None),
+            1 => By::Staff { staff, token },
+            2 => By::Backend { token },
+            _ => By::Operator(Some(staff)),
+        },
+        action: "get_patient".into(),
+        about: Subject {
+            patient: number.is_multiple_of(2).then(|| PatientId::parse("x1").unwrap()),
+            phone: number.is_multiple_of(3).then_some(key.phone),
+            message: number.is_multiple_of(5).then(|| MessageId::parse("000000000000005f-12").unwrap()),
+            other: number.is_multiple_of(7).then(|| "stride".into()),
+        },
+        ended: if number.is_multiple_of(2) { Ended::Refused("not-found".into()) } else { Ended::Done },
+    }
+}
+
 /// What was posted to a webhook about the phone that ends with these digits.
 pub fn some_post(digits: u32) -> Post {
     let occurrence =
@@ -316,6 +342,10 @@ pub async fn tell_canaries(store: &Arc<dyn Store>) {
     store.put(some_records()).await.unwrap();
     let key = WebhookKey { practice: practice("riverside"), serial: 7 };
     store.keep(&key, Version(0), &some_post(4321)).await.unwrap();
+    // The third of them names a phone.
+    let mut audited = some_audited("riverside", 3);
+    audited.about.phone = Some(self::key("riverside", 4321).phone);
+    store.enter(audited).await.unwrap();
     let letter = DeadLetter { at: at(1), reason: "unknown number", raw: b"my knee hurts badly".to_vec() };
     store.set_aside(letter).await.unwrap();
 }

@@ -8,6 +8,7 @@ mod spanish;
 mod spelling;
 mod unspoken;
 mod vocabulary;
+mod welcome;
 
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub fn read(text: &str) -> Option<ProbableOptOut> {
     }
     let spelled = spelling::read(text);
     let said = spelled.meant();
-    if unspoken::is_automatic(&said) {
+    if unspoken::is_automatic(&said) || welcome::is_said(&said) {
         return None;
     }
     let (rule, range) = rules::first_that_fires(&unspoken::without_our_own_words(&said))?;
@@ -65,5 +66,5 @@ pub fn says_wrong_number(text: &str) -> bool {
 
 /// Every rule, in the order in which they are asked.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    english::RULES.iter().chain(spanish::RULES)
+    english::RULES.iter().chain(spanish::RULES).copied().flatten()
 }

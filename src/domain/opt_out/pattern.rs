@@ -9,7 +9,9 @@
 //! | `word?` | that word or nothing; as well with alternatives |
 //! | `~` | up to four words that say nothing by themselves: "any", "your", "those" |
 //! | `%` | up to four words of courtesy and impatience: "please", "ok", "already" |
+//! | `*` | one word, whichever |
 //! | `..` | up to three words, whichever |
+//! | `...` | up to eight words, none of which begins another thought: "and", "when", "can" |
 //! | `^`, `$` | nothing: the beginning of the text, its end; `$` may stand among words |
 
 use std::collections::HashMap;
@@ -21,6 +23,7 @@ use super::vocabulary::class;
 const END: &str = "$";
 const FILLERS_MAX: usize = 4;
 const GAP_MAX: usize = 3;
+const THOUGHT_MAX: usize = 8;
 
 /// One wording.
 #[derive(Debug, Clone)]
@@ -32,29 +35,41 @@ pub(super) struct Pattern {
 enum Element {
     /// One of these words.
     Word(Vec<&'static str>),
-    /// Up to so many of these words; of any, where there are none.
-    UpTo(usize, Option<Vec<&'static str>>),
+    /// Any one word.
+    Any,
+    /// Up to so many of these words.
+    UpTo(usize, Vec<&'static str>),
+    /// Up to so many words, of which none is one of these.
+    UpToExcept(usize, Vec<&'static str>),
     Start,
 }
 
 impl Pattern {
-    /// The ways in which one pattern may be tried from one word: each element that may take less multiplies them.
-    const WAYS_MAX: usize = 256;
-    /// The words that one pattern may take.
-    pub const WORDS_MAX: usize = 16;
+    /// The words that one pattern may take. Where it may have got to is kept in the bits of one number.
+    pub const WORDS_MAX: usize = 48;
 
     /// Reads the notation. The patterns are part of the program, so one that is wrong stops it, and the tests.
     pub fn parse(notation: &'static str) -> Self {
         let elements: Vec<Element> = notation.split_whitespace().map(Element::parse).collect();
-        let ways: usize = elements.iter().map(Element::ways).product();
-        assert!(ways <= Self::WAYS_MAX, "{notation:?} can be tried in too many ways");
         assert!(elements.iter().map(Element::words_max).sum::<usize>() <= Self::WORDS_MAX, "{notation:?} is too long");
         Self { elements }
     }
 
-    /// The end of what the pattern takes from `start`, if it can.
-    fn end(&self, said: &[&str], start: usize) -> Option<usize> {
-        take(&self.elements, said, start)
+    /// The ends of what the pattern may take from `start`: the nearest and the farthest, if it takes anything. All ways
+    /// are tried at once, element by element, so that none is tried twice.
+    fn ends(&self, said: &[&str], start: usize) -> Option<(usize, usize)> {
+        let mut reached = 1_u64;
+        for element in &self.elements {
+            let mut next = 0;
+            for taken in (0..=Self::WORDS_MAX).filter(|taken| reached >> taken & 1 == 1) {
+                next |= element.takes(said, start + taken) << taken;
+            }
+            if next == 0 {
+                return None;
+            }
+            reached = next;
+        }
+        Some((start + reached.trailing_zeros() as usize, start + reached.ilog2() as usize))
     }
 }
 
@@ -74,47 +89,54 @@ impl Element {
         assert!(!inner.contains('?'), "only the whole of {notation:?} can be left out");
         match notation {
             "^" => Self::Start,
-            "~" => Self::UpTo(FILLERS_MAX, Some(one_of("@fillers"))),
-            "%" => Self::UpTo(FILLERS_MAX, Some(one_of("@courtesies"))),
-            ".." => Self::UpTo(GAP_MAX, None),
+            "*" => Self::Any,
+            "~" => Self::UpTo(FILLERS_MAX, one_of("@fillers")),
+            "%" => Self::UpTo(FILLERS_MAX, one_of("@courtesies")),
+            ".." => Self::UpToExcept(GAP_MAX, Vec::new()),
+            "..." => Self::UpToExcept(THOUGHT_MAX, one_of("@breaks")),
             words => match words.strip_suffix('?') {
-                Some(words) => Self::UpTo(1, Some(one_of(words))),
+                Some(words) => Self::UpTo(1, one_of(words)),
                 None => Self::Word(one_of(words)),
             },
         }
     }
 
-    fn ways(&self) -> usize {
+    fn words_max(&self) -> usize {
         match self {
-            Self::UpTo(max, _) => max + 1,
-            Self::Word(_) | Self::Start => 1,
+            Self::Word(_) | Self::Any => 1,
+            Self::UpTo(max, _) | Self::UpToExcept(max, _) => *max,
+            Self::Start => 0,
         }
     }
 
-    fn words_max(&self) -> usize {
+    /// How many words it may take from a place on: a bit for each number of them.
+    fn takes(&self, said: &[&str], at: usize) -> u64 {
         match self {
-            Self::Word(_) => 1,
-            Self::UpTo(max, _) => *max,
-            Self::Start => 0,
+            Self::Start => u64::from(at == 0),
+            Self::Word(words) => match said.get(at) {
+                Some(word) => u64::from(words.binary_search(word).is_ok()) << 1,
+                None => u64::from(words.binary_search(&END).is_ok()),
+            },
+            // A word of ours that is left out is taken by nothing.
+            Self::Any => u64::from(said.get(at).is_some_and(|word| !word.is_empty())) << 1,
+            Self::UpTo(max, words) => up_to(*max, said, at, |word| words.binary_search(&word).is_ok()),
+            Self::UpToExcept(max, breaks) => up_to(*max, said, at, |word| breaks.binary_search(&word).is_err()),
         }
     }
 }
 
-/// Takes as few words as will do, element by element.
-fn take(elements: &[Element], said: &[&str], at: usize) -> Option<usize> {
-    let Some((first, rest)) = elements.split_first() else { return Some(at) };
-    match first {
-        Element::Start => (at == 0).then(|| take(rest, said, at))?,
-        Element::Word(words) => match said.get(at) {
-            Some(word) => words.binary_search(word).is_ok().then(|| take(rest, said, at + 1))?,
-            None => words.binary_search(&END).is_ok().then(|| take(rest, said, at))?,
-        },
-        Element::UpTo(max, words) => {
-            let may_take = |word: &&&str| words.as_ref().is_none_or(|words| words.binary_search(*word).is_ok());
-            let most = said[at..].iter().take(*max).take_while(may_take).count();
-            (0..=most).find_map(|taken| take(rest, said, at + taken))
-        }
-    }
+fn up_to(max: usize, said: &[&str], at: usize, may_take: impl Fn(&str) -> bool) -> u64 {
+    let most = said[at.min(said.len())..].iter().take(max).take_while(|word| may_take(word)).count();
+    (1 << (most + 1)) - 1
+}
+
+/// The words that a notation names, those of its classes among them.
+pub(super) fn words(notation: &'static str) -> impl Iterator<Item = &'static str> {
+    let named = notation.split([' ', '|']).map(|word| word.trim_end_matches('?'));
+    named.flat_map(|word| match word.strip_prefix('@') {
+        Some(name) => class(name).to_vec(),
+        None => vec![word],
+    })
 }
 
 /// Wordings that are looked for together, by the word that each begins with.
@@ -137,19 +159,37 @@ impl Patterns {
                     words.iter().for_each(|word| beginning_with.entry(*word).or_default().push(index));
                 }
                 Some(Element::Start) => at_start.push(index),
-                Some(Element::UpTo(..)) | None => panic!("{:?} begins with what may be nothing", notations[index]),
+                Some(Element::Any | Element::UpTo(..) | Element::UpToExcept(..)) | None => {
+                    panic!("{:?} begins with what may be nothing", notations[index])
+                }
             }
         }
         Self { patterns, beginning_with, at_start }
     }
 
-    /// What the patterns take from each place in `starts`.
+    /// What the patterns take from each place in `starts`, each as few words as will do.
     pub fn matches<'a>(&'a self, said: &'a [&str], starts: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+        self.ends(said, starts).map(|(start, nearest, _)| start..nearest)
+    }
+
+    /// What the patterns take from each place in `starts`, each as many words as it may.
+    pub fn matches_whole<'a>(
+        &'a self,
+        said: &'a [&str],
+        starts: Range<usize>,
+    ) -> impl Iterator<Item = Range<usize>> + 'a {
+        self.ends(said, starts).map(|(start, _, farthest)| start..farthest)
+    }
+
+    fn ends<'a>(&'a self, said: &'a [&str], starts: Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
         starts.flat_map(move |start| {
             let at_start: &[usize] = if start == 0 { &self.at_start } else { &[] };
             let by_word = said.get(start).and_then(|word| self.beginning_with.get(word)).map_or(&[][..], Vec::as_slice);
             let indexes = at_start.iter().chain(by_word);
-            indexes.filter_map(move |index| Some(start..self.patterns[*index].end(said, start)?))
+            indexes.filter_map(move |index| {
+                let (nearest, farthest) = self.patterns[*index].ends(said, start)?;
+                Some((start, nearest, farthest))
+            })
         })
     }
 }
@@ -179,14 +219,18 @@ mod tests {
         check("stop ~ texting", "stop at home texting", None);
         check("stop .. texting", "stop one two three texting", Some(0..5));
         check("stop .. texting", "stop one two three four texting", None);
+        check("stop * texting", "stop all texting", Some(0..3));
+        check("stop * texting", "stop texting", None);
+        check("stop ... texting", "stop one two three four five six seven eight texting", Some(0..10));
+        check("stop ... texting", "stop one and texting", None);
         check("^ % stop $", "ok please stop", Some(0..3));
         check("^ stop", "do stop", None);
         check("stop $", "stop it", None);
     }
 
     #[test]
-    #[should_panic(expected = "too many")]
-    fn a_pattern_that_could_be_slow_is_refused() {
-        Pattern::parse("a .. b .. c .. d .. e .. f");
+    #[should_panic(expected = "too long")]
+    fn a_pattern_that_could_take_more_than_is_kept_track_of_is_refused() {
+        Pattern::parse("a ... b ... c ... d ... e ... f ... g");
     }
 }

@@ -1,9 +1,10 @@
 //! What a rule is, and which one fires first.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::pattern::{Pattern, Patterns};
+use super::pattern::{self, Pattern, Patterns};
 
 /// What an opt-out may sound like. All of it is data: to teach the reader a wording, add it to a rule, and an example
 /// of it to the corpus.
@@ -11,6 +12,8 @@ use super::pattern::{Pattern, Patterns};
 pub struct Rule {
     /// Its name in the journal and the API. What is stored refers to it, so it does not change.
     pub name: &'static str,
+    /// What somebody means in whose text it fires: one sentence, for people.
+    pub means: &'static str,
     /// What fires it, each as [`Pattern`] reads it.
     pub says: &'static [&'static str],
     /// What takes it back where it shares a word with what fired: a negation before, a clinical object after.
@@ -34,6 +37,15 @@ impl From<&'static Rule> for Prepared {
     }
 }
 
+/// Whether a word is one of those that the rules look for.
+pub(super) fn is_word(word: &str) -> bool {
+    static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let patterns = super::rules().flat_map(|rule| rule.says.iter().chain(rule.unless));
+        patterns.flat_map(|notation| pattern::words(notation)).collect()
+    });
+    WORDS.contains(word)
+}
+
 /// The first rule that fires, and the words that fire it.
 pub(super) fn first_that_fires(said: &[&str]) -> Option<(&'static Rule, Range<usize>)> {
     PREPARED.iter().find_map(|prepared| Some((prepared.rule, prepared.fires(said)?)))
@@ -52,7 +64,7 @@ impl Prepared {
 
     fn is_taken_back(&self, said: &[&str], found: &Range<usize>) -> bool {
         let starts = found.start.saturating_sub(Pattern::WORDS_MAX)..found.end;
-        self.unless.matches(said, starts).any(|other| other.start < found.end && found.start < other.end)
+        self.unless.matches_whole(said, starts).any(|other| other.start < found.end && found.start < other.end)
     }
 }
 
@@ -66,7 +78,8 @@ mod tests {
         let patterns = super::super::rules().flat_map(|rule| rule.says.iter().chain(rule.unless));
         let of_rules = patterns.flat_map(|pattern| pattern.split(' ')).flat_map(|element| element.split('|'));
         let of_rules = of_rules.map(|word| word.trim_end_matches('?'));
-        let words = of_rules.filter(|word| !word.starts_with('@') && !["^", "$", "~", "%", ".."].contains(word));
+        let words =
+            of_rules.filter(|word| !word.starts_with('@') && !["^", "$", "~", "%", "*", "..", "..."].contains(word));
         let misspelt: Vec<_> =
             words.chain(vocabulary::all()).filter(|word| spelling::read(word).meant() != [*word]).collect();
         assert!(misspelt.is_empty(), "{misspelt:?}");

@@ -4,11 +4,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::WORDS_MAX;
-use super::vocabulary::{GUESSED, find_in, in_full, is_in, known_misspelling};
+use super::rules;
+use super::vocabulary::{GUESSED, JOINED, NAME, in_full, is_name, is_real, known_misspelling};
 use crate::domain::keyword;
 
-/// Letters that a word may have and be guessed at.
-const GUESSED_CHARS_MAX: usize = 16;
+/// Letters that a word may have to be guessed at. The longest that is guessed has fifteen.
+const GUESSED_CHARS_MAX: usize = 18;
+/// Letters that a word must have to be guessed at: of shorter ones, too many are near each other.
+const GUESSED_CHARS_MIN: usize = 4;
 /// Single letters in a row that are a word spelled out ("S T O P").
 const SPELLED_OUT_MIN: usize = 4;
 
@@ -16,8 +19,8 @@ const SPELLED_OUT_MIN: usize = 4;
 pub(super) struct Spelled {
     /// What stands there, case and accents folded.
     written: Vec<String>,
-    /// What is meant, with the place of what stands there: "dont" is "do" and "not".
-    meant: Vec<(Cow<'static, str>, usize)>,
+    /// What is meant, with the places of what stands there: "dont" is "do" and "not", "Mary Jones" is one name.
+    meant: Vec<(Cow<'static, str>, Range<usize>)>,
 }
 
 impl Spelled {
@@ -29,7 +32,7 @@ impl Spelled {
     pub fn written(&self, range: Range<usize>) -> String {
         let places = self.meant.get(range).unwrap_or_default();
         match (places.first(), places.last()) {
-            (Some((_, first)), Some((_, last))) => self.written[*first..=*last].join(" "),
+            (Some((_, first)), Some((_, last))) => self.written[first.start..last.end].join(" "),
             _ => String::new(),
         }
     }
@@ -38,11 +41,21 @@ impl Spelled {
 /// Reads the words of a text. Punctuation and emoji only part them: patients use them as it comes.
 pub(super) fn read(text: &str) -> Spelled {
     let written = put_together(split(text));
-    let mut meant = Vec::new();
+    let mut meant: Vec<(Cow<'static, str>, Range<usize>)> = Vec::new();
     for (place, word) in written.iter().enumerate() {
-        match in_full(word) {
-            Some(long) => meant.extend(long.split(' ').map(|word| (Cow::Borrowed(word), place))),
-            None => meant.push((right(word), place)),
+        if is_name(word) {
+            match meant.last_mut().filter(|(before, _)| before == NAME) {
+                Some((_, places)) => places.end = place + 1,
+                None => meant.push((Cow::Borrowed(NAME), place..place + 1)),
+            }
+            continue;
+        }
+        let parts = taken_apart(word).map_or_else(|| vec![word.as_str()], Vec::from);
+        for part in parts {
+            match in_full(part) {
+                Some(long) => meant.extend(long.split(' ').map(|word| (Cow::Borrowed(word), place..place + 1))),
+                None => meant.push((right(part), place..place + 1)),
+            }
         }
     }
     meant.truncate(WORDS_MAX);
@@ -59,9 +72,9 @@ fn split(text: &str) -> Vec<String> {
         for character in keyword::fold(chunk) {
             if character.is_alphanumeric() {
                 word.push(character);
-            } else if character == '#' {
-                // "Wrong #" is how many write it.
-                words.extend([std::mem::take(&mut word), "number".to_owned()]);
+            } else if let Some(sign) = sign(character) {
+                words.push(std::mem::take(&mut word));
+                words.extend(sign.split(' ').map(str::to_owned));
             } else if !is_apostrophe(character) {
                 words.push(std::mem::take(&mut word));
             }
@@ -71,6 +84,19 @@ fn split(text: &str) -> Vec<String> {
     words.retain(|word| !word.is_empty());
     words.truncate(WORDS_MAX);
     words
+}
+
+/// Signs that stand for a word: "wrong #" is how many write it.
+fn sign(character: char) -> Option<&'static str> {
+    match character {
+        '#' => Some("number"),
+        '🛑' => Some("stop"),
+        '🚫' => Some("no"),
+        '📱' | '📲' => Some("phone"),
+        '📵' => Some("no texts"),
+        '💬' => Some("texts"),
+        _ => None,
+    }
 }
 
 /// What a web address is made of says nothing.
@@ -95,19 +121,23 @@ fn put_together(words: Vec<String>) -> Vec<String> {
     together
 }
 
+/// Two words that lack the space between them: "stoptexting", "nomanden".
+fn taken_apart(word: &str) -> Option<[&str; 2]> {
+    if rules::is_word(word) || is_real(word) || known_misspelling(word).is_some() || in_full(word).is_some() {
+        return None;
+    }
+    JOINED.iter().find_map(|first| {
+        let second = word.strip_prefix(first)?;
+        let is_second = second == "me" || second.len() >= GUESSED_CHARS_MIN && rules::is_word(&right(second));
+        is_second.then_some([*first, second])
+    })
+}
+
 /// The word that a spelling stands for; itself where none is known.
 fn right(word: &str) -> Cow<'static, str> {
-    if let Some(name) = name_of(word) {
-        return Cow::Borrowed(name);
-    }
     let squeezed = squeeze(word);
     let known = known_misspelling(word).or_else(|| known_misspelling(&squeezed)).or_else(|| guess(&squeezed));
     known.map_or(Cow::Owned(squeezed), Cow::Borrowed)
-}
-
-/// A name that something belongs to: "Susans phone".
-fn name_of(word: &str) -> Option<&'static str> {
-    find_in("names", word).or_else(|| find_in("names", word.strip_suffix('s')?))
 }
 
 /// Letters that are drawn out: "stooopp", "pleaseee". No word of English or Spanish has three in a row.
@@ -121,16 +151,18 @@ fn squeeze(word: &str) -> String {
     }
 }
 
-/// A long word that one or two slips of a thumb turned into something that is no word.
+/// The word that slips of a thumb turned into something that is no word: the nearest.
 fn guess(word: &str) -> Option<&'static str> {
-    let is_right = GUESSED.iter().any(|(right, _)| *right == word);
-    if is_right || word.len() > GUESSED_CHARS_MAX || !word.is_ascii() || is_in("real", word) {
+    let may_be_guessed = word.is_ascii() && (GUESSED_CHARS_MIN..=GUESSED_CHARS_MAX).contains(&word.len());
+    if !may_be_guessed || rules::is_word(word) || is_real(word) {
         return None;
     }
-    let is_near = |(right, slips): &&(&str, usize)| {
-        right.len().abs_diff(word.len()) <= *slips && slips_between(right, word) <= *slips
+    let slips = |(right, slips_max): &(&'static str, usize)| {
+        let slips = (right.len().abs_diff(word.len()) <= *slips_max).then(|| slips_between(right, word))?;
+        (slips <= *slips_max).then_some((slips, *right))
     };
-    GUESSED.iter().find(is_near).map(|(right, _)| *right)
+    // Of two that are as near, the one that stands first: `min_by_key` keeps it.
+    GUESSED.iter().filter_map(slips).min_by_key(|(slips, _)| *slips).map(|(_, right)| right)
 }
 
 /// How many letters were left out, added, changed, or swapped with the next one.
@@ -169,6 +201,11 @@ mod tests {
         check("plz stp txting", "please stop texting");
         check("stooooop", "stop");
         check("unsubcribe", "unsubscribe");
+        check("stoptextin", "stop texting");
+        check("dontmessage me", "do not message me");
+        check("nomanden mas mensages", "no manden mas mensajes");
+        check("📵🛑", "no texts stop");
+        check("Mary Jones's phone", "(name) phone");
         check("S T O P texting", "stop texting");
         check("wrong #", "wrong number");
         check("Número, ¡más!", "numero mas");

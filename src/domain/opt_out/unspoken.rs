@@ -68,6 +68,8 @@ static AUTOMATIC: LazyLock<Patterns> = LazyLock::new(|| {
         "message was not delivered",
         "^ do not reply to this",
         "respuesta|mensaje|contestacion automatica|automatico",
+        "thank|thanks you? for texting|contacting|messaging|reaching|calling .. .. .. reply|shortly|closed|hours|member|soon|respond|touch|office",
+        "gracias por contactar|contactarnos|escribir|llamar|comunicarse .. .. responderemos|pronto|horario|cerrado|cerrados",
         "fuera de la? oficina",
         "no molestar al conducir",
     ])
@@ -76,7 +78,9 @@ static AUTOMATIC: LazyLock<Patterns> = LazyLock::new(|| {
 /// Our own words, as patients quote and forward them.
 static OURS: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
-        "reply|text|send|responda|responde|envie stop|alto to|for|para opt|cancelar|end out?",
+        "reply|text|send|respond|responda|responde|envie stop|alto|end|quit|cancel to|for|para ~ opt|cancelar|end|unsubscribe|stop|cancel|quit|terminar|no|opt|be ~ out|@texts?",
+        "to ~ stop|end|opt|cancel|unsubscribe ~ out|@texts|from|receiving|these|this? ~ reply|text|send|respond ~ with? ~ stop|end|quit|cancel",
+        "reply|text|send ~ stop ~ or|and help",
         "help stop to opt out",
         "text start to opt back in",
         "you are opted out|in and? will? get? no? more? texts?",
@@ -116,7 +120,7 @@ pub(super) fn is_automatic(said: &[&str]) -> bool {
 /// Leaves a gap, that no pattern of words takes, for each of our own phrases.
 pub(super) fn without_our_own_words<'a>(said: &[&'a str]) -> Vec<&'a str> {
     let mut rest = said.to_vec();
-    for found in OURS.matches(said, 0..said.len()) {
+    for found in OURS.matches_whole(said, 0..said.len()) {
         rest[found].fill("");
     }
     rest

@@ -128,6 +128,11 @@ fn answered(status: &str, answer: &Value) -> String {
         return format!("<tr><th>{status}</th><td>{}</td></tr>", links.collect::<Vec<_>>().join(" "));
     }
     let mut shown = prose(answer["description"].as_str().unwrap_or_default());
+    let headers = answer["headers"].as_object().into_iter().flatten();
+    for (name, header) in headers {
+        write!(shown, "; <code>{name}</code>: {}", prose(header["description"].as_str().unwrap_or_default()))
+            .expect(WRITES);
+    }
     for (media_type, content) in answer["content"].as_object().into_iter().flatten() {
         let schema = content.get("x-event-data").unwrap_or(&content["schema"]);
         write!(shown, ": <code>{media_type}</code>, {}", kind(schema)).expect(WRITES);

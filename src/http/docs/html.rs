@@ -6,7 +6,7 @@ pub fn page(title: &str, contents: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <link rel=\"stylesheet\" href=\"/docs/style.css\"></head><body>\
+         <link rel=\"stylesheet\" href=\"/docs/style.css\"><link rel=\"icon\" href=\"/console/icon.svg\"></head><body>\
          <nav aria-label=\"Contents\"><p><a href=\"/docs\">Calls</a> <a href=\"/docs/errors\">Errors</a> \
          <a href=\"/openapi.json\">openapi.json</a></p>{contents}</nav>\
          <main><h1>{title}</h1>{body}</main></body></html>\n"

@@ -16,6 +16,7 @@ const WITH_TOKEN: &[Code] = &[
     Code::TooManyRequests,
     Code::UnknownStaff,
     Code::OtherStaff,
+    Code::OriginNotAllowed,
     Code::StoreRolledBack,
 ];
 /// What a call with a body may come to.
@@ -29,6 +30,7 @@ pub fn refusals(route: &Route) -> Vec<Code> {
         Permission::Token => codes.extend(WITH_TOKEN),
         Permission::Operator => codes.extend(WITH_TOKEN.iter().chain(&[Code::NotOperator])),
         Permission::PracticeToken => codes.extend(WITH_TOKEN.iter().chain(&[Code::NotPracticeToken])),
+        Permission::Session => codes.extend(WITH_TOKEN.iter().chain(&[Code::NotSession])),
         Permission::SiteAdministrator => codes.extend(WITH_TOKEN.iter().chain(&[Code::NotSiteAdministrator])),
         Permission::PatientTextAdministrator => {
             codes.extend(WITH_TOKEN.iter().chain(&[Code::NotPatientTextAdministrator]));
@@ -37,10 +39,12 @@ pub fn refusals(route: &Route) -> Vec<Code> {
     if is_of_practice(route.resource) {
         codes.insert(Code::NotFound);
     }
+    // Fields may be wrong.
     if takes_body(route) {
         codes.extend(WITH_BODY);
     }
-    if !route.operation.query.is_empty() {
+    // So may a parameter, and a tag that is none.
+    if !route.operation.query.is_empty() || codes.contains(&Code::ChangedMeanwhile) {
         codes.insert(Code::Invalid);
     }
     codes.into_iter().collect()

@@ -86,6 +86,12 @@ codes! {
     NotOperator: FORBIDDEN, "not-operator", "Only the operator may do this",
         cause "The call takes the operator's token, and another valid one came.",
         remedy "Have whoever runs the server do it.";
+    NotSession: FORBIDDEN, "not-session", "This takes a session",
+        cause "The token is the operator's or the practice's, and this is about the session of one member of staff.",
+        remedy "Make a session first: POST /v1/practices/{practice}/staff/{staff}/sessions. Then send its token.";
+    OriginNotAllowed: FORBIDDEN, "origin-not-allowed", "The page may not call with a cookie",
+        cause "The call came with a session's cookie, and Origin or Sec-Fetch-Site names a page that is not ours; or it changes something and names none.",
+        remedy "Call from Assent's own origin, or name the page's in http.origins. A program that is no page sends its token in Authorization.";
     NotPracticeToken: FORBIDDEN, "not-practice-token", "Only the practice's own token may do this",
         cause "A session of a member of staff came where the practice's backend, or the operator, is needed.",
         remedy "Make the call from the backend, with the practice's token.";

@@ -19,10 +19,11 @@ pub struct Digest {
 #[derive(Default)]
 pub struct Digester {
     digest: Digest,
-    /// How many occurrences of each practice came so far, and how many proofs: their order does count. There are as many as
-    /// there are practices.
+    /// How many occurrences of each practice came so far, how many proofs, and how many entries of its audit: their order does
+    /// count. There are as many as there are practices.
     occurrences: HashMap<PracticeId, u64>,
     proofs: HashMap<PracticeId, u64>,
+    audited: HashMap<PracticeId, u64>,
 }
 
 impl Digester {
@@ -38,6 +39,7 @@ impl Digester {
                 Some(self.occurrences.entry(conversation.practice.clone()).or_default())
             }
             Item::Proof(proof) => Some(self.proofs.entry(proof.practice.clone()).or_default()),
+            Item::Audited(entry) => Some(self.audited.entry(entry.practice.clone()).or_default()),
             Item::Record(_)
             | Item::Conversation(_)
             | Item::Message(..)

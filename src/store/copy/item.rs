@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::record::{self, nanoseconds};
+use crate::domain::audit::Audited;
 use crate::domain::ledger::Proof;
 use crate::domain::note::Note;
 use crate::domain::{ConversationKey, Entry, Message, Meter, PracticeId, Summary};
@@ -20,13 +21,14 @@ pub enum Kind {
     Occurrences,
     Meters,
     Proofs,
+    Audit,
     Posts,
     Notes,
 }
 
 impl Kind {
     /// In the order in which they are moved: what others belong to goes first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Records,
         Self::Conversations,
         Self::Messages,
@@ -36,6 +38,7 @@ impl Kind {
         Self::Occurrences,
         Self::Meters,
         Self::Proofs,
+        Self::Audit,
         Self::Posts,
         Self::Notes,
     ];
@@ -52,6 +55,7 @@ impl Kind {
             Self::Occurrences => "occurrences",
             Self::Meters => "meters",
             Self::Proofs => "proofs",
+            Self::Audit => "audit",
             Self::Posts => "posts of webhooks",
             Self::Notes => "notes",
         }
@@ -96,6 +100,8 @@ pub enum Item {
     },
     /// One of the evidence ledger. The target signs and seals it anew, in the same order.
     Proof(Box<Proof>),
+    /// One of the audit of a practice. The target seals it anew, in the same order.
+    Audited(Box<Audited>),
     /// What was posted to a webhook. Its place in the stream is one that the target's stream is past: the receiver hears of that.
     Post(WebhookKey, Box<Post>),
     /// One that staff wrote down in a conversation.
@@ -115,6 +121,7 @@ impl Item {
             Self::Answer { kept, .. } => Some(kept.conversation.practice.clone()),
             Self::Meter { practice, .. } => Some(practice.clone()),
             Self::Proof(proof) => Some(proof.practice.clone()),
+            Self::Audited(entry) => Some(entry.practice.clone()),
             Self::Post(key, _) => Some(key.practice.clone()),
             Self::DeadLetter(_) => None,
         }
@@ -176,6 +183,7 @@ impl Item {
                 day_ends_us.to_be_bytes().to_vec(),
                 number((*spent).into()),
             ],
+            Self::Audited(entry) => vec![entry.practice.as_str().into(), record::write_audited(entry)],
             Self::Proof(proof) => vec![record::write_proof(proof), proof.link().0.to_vec()],
             Self::Post(key, post) => vec![record::write_post(key, post)],
             Self::Note(conversation, note) => {

@@ -16,6 +16,8 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::audit::{Audited, By, Ended, Subject};
+use crate::domain::note::NoteText;
 use crate::domain::policy::BootId;
 use crate::domain::{
     Body, Conversation, ConversationId, ConversationKey, DayBudget, Days, Draft, Draw, Event, Fingerprint, Form,
@@ -245,7 +247,8 @@ async fn fill(store: &Arc<dyn Store>) {
             preferences: Default::default(),
             send_at: None,
         });
-        for (version, event) in (0..).zip([draft, text("yes", line), text("stop", line + 100)]) {
+        let note = Event::Noted { text: NoteText::parse("call her son").unwrap(), staff: None };
+        for (version, event) in (0..).zip([draft, text("yes", line), text("stop", line + 100), note]) {
             let decision = now.handle(event, StoppedClock.now(), &policy);
             let message = MessageId { conversation: now.id, seq: Seq(1) };
             let kept = KeptAnswer {
@@ -282,6 +285,12 @@ async fn fill(store: &Arc<dyn Store>) {
     for serial in 0..5 {
         let key = WebhookKey { practice: policy.practice.id.clone(), serial };
         store.keep(&key, Version(0), &post(serial)).await.unwrap();
+    }
+    for number in 0..5 {
+        let about = Subject { other: Some(format!("t{number}")), ..Subject::default() };
+        let (at, by, action) = (StoppedClock.now(), By::Operator(None), "revoke_token".to_owned());
+        let practice = policy.practice.id.clone();
+        store.enter(Audited { practice, at, by, action, about, ended: Ended::Done }).await.unwrap();
     }
 }
 

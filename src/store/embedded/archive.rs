@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::super::cipher::Lookup;
-use super::super::ledger::{Anchor, Archive, Head, Heads, Kept, Placed};
+use super::super::ledger::{Anchor, Archive, AuditPlaced, Head, Heads, Kept, List, Placed};
 use super::super::record;
 use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError};
-use super::{directory, ledger, reads, schema};
+use super::{audit, directory, ledger, reads, schema};
 use crate::domain::ledger::Proof;
 use crate::domain::{ConversationKey, Entry, Message, PracticeId, Seq};
 use crate::ports::{Record, StoreError};
@@ -55,8 +55,8 @@ impl Archive for Archived {
         &self.cipher
     }
 
-    fn anchor(&self, practice: &PracticeId) -> Option<Anchor> {
-        self.kept.anchor(self.number(practice)).cloned()
+    fn anchor(&self, list: List, practice: &PracticeId) -> Option<Anchor> {
+        self.kept.anchor(list, self.number(practice)).cloned()
     }
 
     async fn records(&mut self, practice: &PracticeId) -> Read<Vec<Record>> {
@@ -81,6 +81,20 @@ impl Archive for Archived {
             lines.push(ledger::read(row)?);
         }
         Ok(lines)
+    }
+
+    async fn audit_length(&mut self, practice: &PracticeId) -> Read<u64> {
+        let sql = "SELECT count(*) FROM audited WHERE practice = ?1";
+        Ok(self.database.query_row(sql, [self.number(practice)], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
+    async fn audit_sealed(&mut self, _: &PracticeId) -> Read<u64> {
+        // Each is sealed as it is entered.
+        Ok(u64::MAX)
+    }
+
+    async fn audit_lines(&mut self, practice: &PracticeId, after: u64, limit: u64) -> Read<Vec<AuditPlaced>> {
+        Ok(audit::lines(&self.database, self.number(practice), after, limit)?)
     }
 
     async fn conversations(&mut self, practice: &PracticeId) -> Read<u64> {

@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::cipher::Lookup;
-use super::super::ledger::{Anchor, Kept, Line, Placed, Sealer};
+use super::super::ledger::{Anchor, AuditLine, Kept, Line, List, Placed, Sealer};
 use super::super::sealed::Cipher;
+use super::audit;
 
 /// How often the newest seals are written down outside of the database, at most: it is a file that is synced.
 const WRITE_DOWN_EVERY: SignedDuration = SignedDuration::from_secs(1);
@@ -46,8 +47,8 @@ pub const COLUMNS: &str = "place, look_up, conversation, seq, signature, proof, 
 pub struct Notary {
     cipher: Arc<Cipher>,
     kept: Kept,
-    /// Practices whose ledger grew since that was written down.
-    grown: BTreeSet<i64>,
+    /// Lists that grew since that was written down, by their practices.
+    grown: BTreeSet<(List, i64)>,
     written_at: Option<Timestamp>,
 }
 
@@ -59,7 +60,14 @@ impl Notary {
     /// Enters a line behind the last.
     pub fn enter(&mut self, database: &Connection, practice: i64, line: &Line) -> rusqlite::Result<()> {
         append(database, &self.cipher, practice, line)?;
-        self.grown.insert(practice);
+        self.grown.insert((List::Ledger, practice));
+        Ok(())
+    }
+
+    /// Enters something into the audit, behind the last.
+    pub fn audit(&mut self, database: &Connection, practice: i64, line: &AuditLine) -> rusqlite::Result<()> {
+        audit::append(database, &self.cipher, practice, line)?;
+        self.grown.insert((List::Audit, practice));
         Ok(())
     }
 
@@ -74,10 +82,10 @@ impl Notary {
 
     /// The same, whatever the time. What was seen stays where the ledger does not have it any more: it proves that.
     pub fn remember_now(&mut self, database: &Connection) {
-        for practice in std::mem::take(&mut self.grown) {
-            match self.newest(database, practice) {
-                Ok(Some(newest)) => self.kept.note(practice, newest),
-                Ok(None) => tracing::error!("the evidence ledger lacks what was seen of it: run assent audit verify"),
+        for (list, practice) in std::mem::take(&mut self.grown) {
+            match self.newest(database, list, practice) {
+                Ok(Some(newest)) => self.kept.note(list, practice, newest),
+                Ok(None) => tracing::error!(?list, "a sealed list lacks what was seen of it: run assent audit verify"),
                 Err(error) => tracing::warn!(%error, "the newest seal of the ledger was not read"),
             }
         }
@@ -87,19 +95,19 @@ impl Notary {
     }
 
     /// The newest place, if the one that was seen before is there.
-    fn newest(&self, database: &Connection, practice: i64) -> rusqlite::Result<Option<Anchor>> {
-        if let Some(anchor) = self.kept.anchor(practice)
-            && seal_at(database, practice, anchor.place)?.as_ref() != Some(&anchor.seal)
+    fn newest(&self, database: &Connection, list: List, practice: i64) -> rusqlite::Result<Option<Anchor>> {
+        if let Some(anchor) = self.kept.anchor(list, practice)
+            && seal_at(database, list, practice, anchor.place)?.as_ref() != Some(&anchor.seal)
         {
             return Ok(None);
         }
-        Ok(last(database, practice)?.map(|(place, seal)| Anchor { place: place.cast_unsigned(), seal }))
+        Ok(last(database, list, practice)?.map(|(place, seal)| Anchor { place: place.cast_unsigned(), seal }))
     }
 }
 
 /// Gives a line its place and its seal.
 pub fn append(database: &Connection, cipher: &Cipher, practice: i64, line: &Line) -> rusqlite::Result<()> {
-    let (last, before) = last(database, practice)?.unzip();
+    let (last, before) = last(database, List::Ledger, practice)?.unzip();
     let mut sealer = Sealer::after(practice, last.unwrap_or(0).cast_unsigned(), before);
     let place = sealer.next;
     let seal = sealer.seal(&cipher.ring, line);
@@ -121,19 +129,22 @@ pub fn append(database: &Connection, cipher: &Cipher, practice: i64, line: &Line
     Ok(())
 }
 
-fn last(database: &Connection, practice: i64) -> rusqlite::Result<Option<(i64, String)>> {
-    database
-        .prepare_cached("SELECT place, seal FROM ledger WHERE practice = ?1 ORDER BY place DESC LIMIT 1")?
-        .query_row([practice], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+/// The newest place of a list, and its seal.
+pub fn last(database: &Connection, list: List, practice: i64) -> rusqlite::Result<Option<(i64, String)>> {
+    let sql = match list {
+        List::Ledger => "SELECT place, seal FROM ledger WHERE practice = ?1 ORDER BY place DESC LIMIT 1",
+        List::Audit => "SELECT place, seal FROM audited WHERE practice = ?1 ORDER BY place DESC LIMIT 1",
+    };
+    database.prepare_cached(sql)?.query_row([practice], |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 /// The seal at a place.
-pub fn seal_at(database: &Connection, practice: i64, place: u64) -> rusqlite::Result<Option<String>> {
-    database
-        .prepare_cached("SELECT seal FROM ledger WHERE practice = ?1 AND place = ?2")?
-        .query_row((practice, place.cast_signed()), |row| row.get(0))
-        .optional()
+pub fn seal_at(database: &Connection, list: List, practice: i64, place: u64) -> rusqlite::Result<Option<String>> {
+    let sql = match list {
+        List::Ledger => "SELECT seal FROM ledger WHERE practice = ?1 AND place = ?2",
+        List::Audit => "SELECT seal FROM audited WHERE practice = ?1 AND place = ?2",
+    };
+    database.prepare_cached(sql)?.query_row((practice, place.cast_signed()), |row| row.get(0)).optional()
 }
 
 /// A line, from the columns that [`COLUMNS`] names.

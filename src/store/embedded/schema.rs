@@ -10,11 +10,11 @@ use super::super::copy::Origin;
 use super::super::record::time;
 use super::super::sealed::Cipher;
 use super::super::{KeySource, OpenError, files};
-use super::{desk, directory, ledger, posts};
+use super::{audit, desk, directory, ledger, posts};
 use crate::ports::{OccurrenceId, RecordsVersion};
 
 /// The version of the tables below. A database with a later one is not opened.
-const SCHEMA: i64 = 5;
+const SCHEMA: i64 = 6;
 /// `ASNT`, so that another program's database is told apart.
 const APPLICATION: i64 = 0x4153_4e54;
 
@@ -166,6 +166,9 @@ pub fn open(directory: &Path, keys: &KeySource) -> Result<Opened, OpenError> {
     if found.is_none_or(|found| found < 5) {
         change.execute_batch(desk::TABLES).map_err(opening.failed())?;
     }
+    if found.is_none_or(|found| found < 6) {
+        change.execute_batch(audit::TABLE).map_err(opening.failed())?;
+    }
     if found != Some(SCHEMA) {
         change.pragma_update(None, "user_version", SCHEMA).map_err(opening.failed())?;
     }
@@ -213,6 +216,9 @@ pub fn look(directory: &Path, keys: &KeySource) -> Result<Looked, OpenError> {
     let found = opening.version(&database)?.ok_or_else(|| OpenError::NoStore { directory: directory.to_owned() })?;
     if found < 3 {
         database.execute_batch(ledger::NONE).map_err(opening.failed())?;
+    }
+    if found < 6 {
+        database.execute_batch(audit::NONE).map_err(opening.failed())?;
     }
     // Everything is of the moment of the first read from here on.
     database.execute_batch("PRAGMA query_only = ON; BEGIN").map_err(opening.failed())?;

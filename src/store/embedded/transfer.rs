@@ -15,13 +15,14 @@ use super::super::cipher::Lookup;
 use super::super::copy::{
     Item, Kind, Letter, Moved, Origin, Page, Place, Reached, Remembered, Source, Target, TargetState,
 };
-use super::super::ledger::{Line, Sealer};
+use super::super::ledger::{AuditLine, Line, List, Sealer};
 use super::super::record::{self, nanoseconds, time};
 use super::super::sealed::{Cipher, SealedNote, change_code, change_of, facets_of};
 use super::super::{KeySource, OpenError};
 use super::desk;
 use super::directory::{self, Lock};
-use super::{ledger, meters, posts, reads, schema};
+use super::{audit, ledger, meters, posts, reads, schema};
+use crate::domain::audit::Audited;
 use crate::domain::ledger::Proof;
 use crate::domain::note::Note;
 use crate::domain::{ConversationKey, Message, PracticeId, Seq, Summary};
@@ -106,6 +107,7 @@ impl Transfer {
                 Ok(Item::Meter { practice, meter: meters::read(&self.database, number)? })
             }
             Kind::Proofs => self.proof(row),
+            Kind::Audit => self.audited(row),
             Kind::Posts => {
                 let sealed: Vec<u8> = row.get("post")?;
                 let look_up = Lookup(row.get("look_up")?);
@@ -166,7 +168,7 @@ impl Transfer {
     /// A proof whose signature and seal are right: what somebody did to the ledger is not signed anew.
     fn proof(&self, row: &Row<'_>) -> Read<Item> {
         let (practice, placed) = (row.get("practice")?, ledger::read(row)?);
-        let before = ledger::seal_at(&self.database, practice, placed.place.saturating_sub(1))?;
+        let before = ledger::seal_at(&self.database, List::Ledger, practice, placed.place.saturating_sub(1))?;
         let mut sealer = Sealer::after(practice, placed.place.saturating_sub(1), before);
         let mut follows = |line: &Line| sealer.check(&self.cipher.ring, line, line.seal.as_deref().unwrap_or_default());
         let Some(line) = placed.line.filter(|line| follows(line)) else {
@@ -174,6 +176,18 @@ impl Transfer {
             return Err(StoreError::Unreadable(reason.into()));
         };
         Ok(Item::Proof(Box::new(line.open(&self.cipher)?)))
+    }
+
+    /// An entry of the audit whose seal is right.
+    fn audited(&self, row: &Row<'_>) -> Read<Item> {
+        let (number, placed) = (row.get("practice")?, audit::read(row)?);
+        let before = ledger::seal_at(&self.database, List::Audit, number, placed.place.saturating_sub(1))?;
+        let mut sealer = Sealer::after(number, placed.place.saturating_sub(1), before);
+        if !sealer.check(&self.cipher.ring, &placed.line, placed.seal.as_deref().unwrap_or_default()) {
+            let reason = "it does not follow from what is before it: see `assent audit verify`";
+            return Err(StoreError::Unreadable(reason.into()));
+        }
+        Ok(Item::Audited(Box::new(placed.line.open(&self.cipher, &self.practice_of_number(number)?)?)))
     }
 
     /// The practice that has a number in the tables, which is a hash. Its record says which one it is.
@@ -207,6 +221,7 @@ impl Transfer {
                 Ok(meters::write(&self.database, self.cipher.lookups.practice(practice), *meter)?)
             }
             Item::Proof(proof) => self.write_proof(proof),
+            Item::Audited(entry) => self.write_audited(entry),
             Item::Post(key, post) => self.write_post(key, post),
             Item::Note(conversation, note) => self.write_note(conversation, note),
         }
@@ -328,6 +343,11 @@ impl Transfer {
             true => Ok(()),
             false => Err(StoreError::Unreadable("a webhook has two posts".into())),
         }
+    }
+
+    fn write_audited(&self, entry: &Audited) -> Read<()> {
+        let practice = self.cipher.lookups.practice(&entry.practice);
+        Ok(audit::append(&self.database, &self.cipher, practice, &AuditLine::of(&self.cipher, entry))?)
     }
 
     fn write_note(&self, conversation: &ConversationKey, note: &Note) -> Read<()> {
@@ -499,6 +519,7 @@ fn counted(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::Occurrences => "SELECT count(*) FROM occurrences WHERE practice != 0",
         Kind::Meters => "SELECT count(*) FROM meters",
         Kind::Proofs => "SELECT count(*) FROM ledger",
+        Kind::Audit => "SELECT count(*) FROM audited",
         Kind::Posts => "SELECT count(*) FROM posts",
         Kind::Notes => "SELECT count(*) FROM notes",
     };
@@ -551,6 +572,9 @@ fn selected(kind: Kind, answers_since: Timestamp) -> Cow<'static, str> {
         Kind::Proofs => {
             "SELECT row AS place_in_table, practice, place, look_up, conversation, seq, signature, proof, seal
              FROM ledger WHERE row > ?1 ORDER BY row LIMIT ?2"
+        }
+        Kind::Audit => {
+            "SELECT row AS place_in_table, practice, place, entry, seal FROM audited WHERE row > ?1 ORDER BY row LIMIT ?2"
         }
         Kind::Posts => {
             "SELECT row AS place_in_table, look_up, version, post FROM posts WHERE row > ?1 ORDER BY row LIMIT ?2"

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OptionalExtension, ffi};
 
 use super::super::cipher::Lookup;
+use super::super::ledger::AuditLine;
 use super::super::record::nanoseconds;
 use super::super::sealed::{Cipher, SealedCommit, SealedEntry, SealedRow, State, answers_kept_since, change_code};
 use super::super::writer::{self, Broken};
@@ -30,15 +31,39 @@ const PRUNED_MAX: i64 = 8_192;
 
 /// Something to write, sealed already: the writer's time is everybody's.
 pub enum Request {
-    Commit { practice: i64, commit: Box<SealedCommit> },
+    Commit {
+        practice: i64,
+        commit: Box<SealedCommit>,
+    },
     Put(Vec<SealedRow>),
-    PutOver { found: Stamp, row: SealedRow },
+    PutOver {
+        found: Stamp,
+        row: SealedRow,
+    },
     Remove(Lookup),
-    SetAside { at: i64, letter: Vec<u8> },
-    Draw { practice: i64, draw: Draw },
-    GiveBack { practice: i64, unused: Unused },
-    Keep { look_up: Lookup, expected: Version, sealed: Vec<u8> },
+    SetAside {
+        at: i64,
+        letter: Vec<u8>,
+    },
+    Draw {
+        practice: i64,
+        draw: Draw,
+    },
+    GiveBack {
+        practice: i64,
+        unused: Unused,
+    },
+    Keep {
+        look_up: Lookup,
+        expected: Version,
+        sealed: Vec<u8>,
+    },
     Forget(Lookup),
+    /// Into the audit.
+    Enter {
+        practice: i64,
+        line: AuditLine,
+    },
     Probe,
 }
 
@@ -284,6 +309,10 @@ impl Backend {
             }
             Request::Forget(look_up) => {
                 self.sql("DELETE FROM posts WHERE look_up = ?1")?.execute([look_up.0])?;
+                Ok(Answer::Done)
+            }
+            Request::Enter { practice, line } => {
+                self.notary.borrow_mut().audit(&self.database, *practice, line)?;
                 Ok(Answer::Done)
             }
             Request::Probe => {

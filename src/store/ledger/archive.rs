@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::super::cipher::Lookup;
 use super::super::sealed::Cipher;
 use super::super::{Location, OpenError, directory_of, embedded, redis};
-use super::{Anchor, Line};
+use super::{Anchor, AuditPlaced, Line, List};
 use crate::domain::ledger::Proof;
 use crate::domain::{ConversationKey, Entry, Message, PracticeId, Seq};
 use crate::ports::{Record, StoreError, Stored};
@@ -36,8 +36,8 @@ pub struct Heads {
 pub trait Archive: Send {
     fn cipher(&self) -> &Cipher;
 
-    /// The newest place of the practice's ledger that a daemon of this machine has seen.
-    fn anchor(&self, practice: &PracticeId) -> Option<Anchor>;
+    /// The newest place of a list of the practice that a daemon of this machine has seen.
+    fn anchor(&self, list: List, practice: &PracticeId) -> Option<Anchor>;
 
     /// Every record of the practice.
     async fn records(&mut self, practice: &PracticeId) -> Result<Vec<Record>, StoreError>;
@@ -47,6 +47,20 @@ pub trait Archive: Send {
 
     /// Lines after a place, in order.
     async fn lines(&mut self, practice: &PracticeId, after: u64, limit: u64) -> Result<Vec<Placed>, StoreError>;
+
+    /// How many entries the practice's audit has.
+    async fn audit_length(&mut self, practice: &PracticeId) -> Result<u64, StoreError>;
+
+    /// How many of them are sealed.
+    async fn audit_sealed(&mut self, practice: &PracticeId) -> Result<u64, StoreError>;
+
+    /// Entries of the audit after a place, in order.
+    async fn audit_lines(
+        &mut self,
+        practice: &PracticeId,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<AuditPlaced>, StoreError>;
 
     /// How many conversations there are.
     async fn conversations(&mut self, practice: &PracticeId) -> Result<u64, StoreError>;

@@ -1,5 +1,5 @@
-//! The newest seal of each practice's ledger that this machine has seen, in a file outside of the store: a ledger that was cut
-//! at its end, with everything that belongs to it, lacks a seal that stands here.
+//! The newest seals of each practice's ledger and audit that this machine has seen, in a file outside of the store: a list that
+//! was cut at its end, with everything that belongs to it, lacks a seal that stands here.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,6 +9,17 @@ use super::super::files;
 
 const HEADING: &str = "assent has seen of its ledger, 1";
 const NAME: &str = "ledger.seen";
+
+/// One of the sealed lists of a practice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum List {
+    /// The evidence ledger.
+    Ledger,
+    Audit,
+}
+
+/// What a line of the audit begins with in the file.
+const AUDIT: &str = "audit ";
 
 /// A place in a ledger, and the seal that stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +42,7 @@ pub struct Kept {
 struct Seen {
     store: String,
     accepted: u64,
-    anchors: BTreeMap<i64, Anchor>,
+    anchors: BTreeMap<(List, i64), Anchor>,
 }
 
 /// Why the file can't be used.
@@ -64,14 +75,14 @@ impl Kept {
         }
     }
 
-    pub fn anchor(&self, practice: i64) -> Option<&Anchor> {
-        self.seen.anchors.get(&practice)
+    pub fn anchor(&self, list: List, practice: i64) -> Option<&Anchor> {
+        self.seen.anchors.get(&(list, practice))
     }
 
     /// A newer one was seen, in a ledger that has the one that was seen before.
-    pub fn note(&mut self, practice: i64, anchor: Anchor) {
-        if self.anchor(practice) != Some(&anchor) {
-            self.seen.anchors.insert(practice, anchor);
+    pub fn note(&mut self, list: List, practice: i64, anchor: Anchor) {
+        if self.anchor(list, practice) != Some(&anchor) {
+            self.seen.anchors.insert((list, practice), anchor);
             self.is_written = false;
         }
     }
@@ -91,8 +102,12 @@ impl Kept {
 impl Seen {
     fn written(&self) -> String {
         let mut text = format!("{HEADING}\nstore {} {}\n", self.store, self.accepted);
-        for (practice, Anchor { place, seal }) in &self.anchors {
-            text += &format!("{:016x} {place} {seal}\n", practice.cast_unsigned());
+        for ((list, practice), Anchor { place, seal }) in &self.anchors {
+            let list = match list {
+                List::Ledger => "",
+                List::Audit => AUDIT,
+            };
+            text += &format!("{list}{:016x} {place} {seal}\n", practice.cast_unsigned());
         }
         text
     }
@@ -105,11 +120,15 @@ impl Seen {
         let (store, accepted) = lines.next()?.strip_prefix("store ")?.split_once(' ')?;
         let mut seen = Self { store: store.to_owned(), accepted: accepted.parse().ok()?, anchors: BTreeMap::new() };
         for line in lines {
-            let mut words = line.split(' ');
+            let (list, rest) = match line.strip_prefix(AUDIT) {
+                Some(rest) => (List::Audit, rest),
+                None => (List::Ledger, line),
+            };
+            let mut words = rest.split(' ');
             let (practice, place, seal) = (words.next()?, words.next()?, words.next()?);
             let practice = u64::from_str_radix(practice, 16).ok()?.cast_signed();
             seal.parse::<super::Tag>().ok()?;
-            seen.anchors.insert(practice, Anchor { place: place.parse().ok()?, seal: seal.to_owned() });
+            seen.anchors.insert((list, practice), Anchor { place: place.parse().ok()?, seal: seal.to_owned() });
         }
         Some(seen)
     }
@@ -128,13 +147,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = |store: &str, accepted| Kept::open(directory.path(), store, accepted).unwrap();
         let mut kept = open("1f", 0);
-        kept.note(-7, anchor(3));
-        kept.note(8, anchor(1));
+        kept.note(List::Ledger, -7, anchor(3));
+        kept.note(List::Ledger, 8, anchor(1));
+        kept.note(List::Audit, 8, anchor(9));
         kept.write_down().unwrap();
-        assert_eq!(open("1f", 0).anchor(-7), Some(&anchor(3)));
-        assert_eq!(open("1f", 0).anchor(8), Some(&anchor(1)));
-        assert_eq!(open("2f", 0).anchor(-7), None, "another store");
-        assert_eq!(open("1f", 1).anchor(-7), None, "its loss was accepted");
+        assert_eq!(open("1f", 0).anchor(List::Ledger, -7), Some(&anchor(3)));
+        assert_eq!(open("1f", 0).anchor(List::Ledger, 8), Some(&anchor(1)));
+        assert_eq!(open("1f", 0).anchor(List::Audit, 8), Some(&anchor(9)));
+        assert_eq!(open("1f", 0).anchor(List::Audit, -7), None);
+        assert_eq!(open("2f", 0).anchor(List::Ledger, -7), None, "another store");
+        assert_eq!(open("1f", 1).anchor(List::Ledger, -7), None, "its loss was accepted");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::cipher::Lookup;
 use super::archive::{Archive, Head, Placed};
 use super::finding::{Finding, Flaw, Verified, VerifyStep};
-use super::{Anchor, Line, Sealer};
+use super::{Anchor, Line, List, Sealer};
 use crate::domain::ledger::Link;
 use crate::domain::{Consent, PracticeId};
 use crate::ports::StoreError;
@@ -23,7 +23,7 @@ pub async fn verify(
 ) -> Result<Verified, StoreError> {
     let total = archive.length(practice).await? + archive.conversations(practice).await?;
     let number = archive.cipher().lookups.practice(practice);
-    let anchor = archive.anchor(practice);
+    let anchor = archive.anchor(List::Ledger, practice);
     let mut walk = Walk {
         archive,
         practice,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::super::Location;
 use super::super::cipher::Lookup;
-use super::super::ledger::{Anchor, Archive, Head, Heads, Kept, Placed};
+use super::super::ledger::{Anchor, Archive, AuditLine, AuditPlaced, Head, Heads, Kept, List, Placed};
 use super::super::sealed::Cipher;
 use super::copied::Copied;
 use super::keys::{self, Of};
@@ -85,8 +85,8 @@ impl Archive for Archived {
         &self.cipher
     }
 
-    fn anchor(&self, practice: &PracticeId) -> Option<Anchor> {
-        self.kept.anchor(self.cipher.lookups.practice(practice)).cloned()
+    fn anchor(&self, list: List, practice: &PracticeId) -> Option<Anchor> {
+        self.kept.anchor(list, self.cipher.lookups.practice(practice)).cloned()
     }
 
     async fn records(&mut self, practice: &PracticeId) -> Read<Vec<Record>> {
@@ -133,6 +133,26 @@ impl Archive for Archived {
             }
         }
         Ok(lines)
+    }
+
+    async fn audit_length(&mut self, practice: &PracticeId) -> Read<u64> {
+        self.number("LLEN", Of(practice).audit()).await
+    }
+
+    async fn audit_sealed(&mut self, practice: &PracticeId) -> Read<u64> {
+        self.number("LLEN", Of(practice).audit_seals()).await
+    }
+
+    async fn audit_lines(&mut self, practice: &PracticeId, after: u64, limit: u64) -> Read<Vec<AuditPlaced>> {
+        let of = Of(practice);
+        let last = after.saturating_add(limit.saturating_sub(1));
+        let mut question = redis::pipe();
+        question.cmd("LRANGE").arg(of.audit_seals()).arg(after).arg(last);
+        question.cmd("LRANGE").arg(of.audit()).arg(after).arg(last);
+        let (seals, lines): (Vec<String>, Vec<Vec<u8>>) = self.ask(question).await?;
+        let mut seals = seals.into_iter();
+        let placed = (after + 1..).zip(lines);
+        Ok(placed.map(|(place, line)| AuditPlaced { place, line: AuditLine(line), seal: seals.next() }).collect())
     }
 
     async fn conversations(&mut self, practice: &PracticeId) -> Read<u64> {

@@ -150,6 +150,16 @@ impl Of<'_> {
         self.key("ledger:seals")
     }
 
+    /// The audit: what was entered, sealed, in the order in which it came.
+    pub fn audit(&self) -> String {
+        self.key("audit")
+    }
+
+    /// The seals of the entries of the audit, as far as they are sealed.
+    pub fn audit_seals(&self) -> String {
+        self.key("audit:seals")
+    }
+
     /// The answer that is kept for an idempotency key; without one, a key that is never there.
     pub fn answer(&self, look_up: Option<Lookup>) -> String {
         self.key("k:") + &look_up.map(hex).unwrap_or_default()
@@ -228,6 +238,8 @@ mod tests {
             of.facet(-1),
             of.ledger(),
             of.seals(),
+            of.audit(),
+            of.audit_seals(),
             of.answer(Some(found)),
             of.answer(None),
         ] {

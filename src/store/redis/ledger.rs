@@ -1,4 +1,4 @@
-//! The evidence ledger on Redis: the commit script gives each proof its place, and a daemon seals what has a place. Whichever
+//! The sealed lists on Redis, the evidence ledger and the audit: a script gives each line its place, and a daemon seals what has one. Whichever
 //! does it, the seals are the same, because each follows from the line and the seal before it; so two can't fork the list.
 
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::super::cipher::Lookup;
-use super::super::ledger::{Anchor, Kept, Line as LedgerLine, Sealer};
+use super::super::ledger::{Anchor, AuditLine, Kept, Line as LedgerLine, List, Sealer};
 use super::super::sealed::Cipher;
 use super::keys::{self, Of};
 use super::line::{Line, practices};
@@ -64,7 +64,7 @@ impl Unsealed {
 pub async fn keep_sealed(line: Arc<Line>, cipher: Arc<Cipher>, unsealed: Arc<Unsealed>, mut kept: Kept) {
     let mut everybody = tokio::time::interval(LOOK_EVERY);
     loop {
-        let grown = tokio::select! {
+        let grown: HashSet<PracticeId> = tokio::select! {
             _ = everybody.tick() => match line.ask(practices).await {
                 Ok(practices) => practices.into_iter().collect(),
                 Err(_) => unsealed.take(),
@@ -76,12 +76,14 @@ pub async fn keep_sealed(line: Arc<Line>, cipher: Arc<Cipher>, unsealed: Arc<Uns
         };
         let seen = line.memory.seen();
         kept.is_of(&cipher.lookups.name(), seen.accepted);
-        for practice in grown {
-            match seal(&line, &cipher, &practice).await {
-                Ok(Some(newest)) => remember(&line, &cipher, &mut kept, &practice, newest).await,
+        for (practice, list) in
+            grown.into_iter().flat_map(|practice| [List::Ledger, List::Audit].map(|list| (practice.clone(), list)))
+        {
+            match seal(&line, &cipher, list, &practice).await {
+                Ok(Some(newest)) => remember(&line, &cipher, &mut kept, list, &practice, newest).await,
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, %practice, "the evidence ledger was not sealed yet");
+                    tracing::warn!(%error, %practice, ?list, "a list was not sealed yet");
                     unsealed.practices.lock().unwrap_or_else(PoisonError::into_inner).insert(practice);
                 }
             }
@@ -93,32 +95,45 @@ pub async fn keep_sealed(line: Arc<Line>, cipher: Arc<Cipher>, unsealed: Arc<Uns
 }
 
 /// Notes the newest place, if the one that was seen before is still there: what was seen of a ledger that was cut stays.
-async fn remember(line: &Line, cipher: &Cipher, kept: &mut Kept, practice: &PracticeId, newest: Anchor) {
+async fn remember(line: &Line, cipher: &Cipher, kept: &mut Kept, list: List, practice: &PracticeId, newest: Anchor) {
     let number = cipher.lookups.practice(practice);
-    if let Some(anchor) = kept.anchor(number) {
-        match seal_at(line, practice, anchor.place).await {
+    if let Some(anchor) = kept.anchor(list, number) {
+        match seal_at(line, list, practice, anchor.place).await {
             Ok(found) if found.as_ref() == Some(&anchor.seal) => {}
             Ok(_) => {
-                return tracing::error!(%practice, "the evidence ledger lacks what was seen of it: run assent audit verify");
+                return tracing::error!(%practice, ?list, "a sealed list lacks what was seen of it: run assent audit verify");
             }
             Err(error) => return tracing::warn!(%error, %practice, "the evidence ledger was not looked at"),
         }
     }
-    kept.note(number, newest);
+    kept.note(list, number, newest);
 }
 
 /// The seal at a place.
-pub async fn seal_at(line: &Line, practice: &PracticeId, place: u64) -> Result<Option<String>, StoreError> {
-    let seals = Of(practice).seals();
+pub async fn seal_at(line: &Line, list: List, practice: &PracticeId, place: u64) -> Result<Option<String>, StoreError> {
+    let (_, seals) = names(list, practice);
     let Some(index) = place.checked_sub(1) else { return Ok(None) };
     line.ask(|mut wire| async move { redis::cmd("LINDEX").arg(seals).arg(index).query_async(&mut wire).await }).await
 }
 
-/// Seals everything that has a place in the ledger of a practice. Returns the newest that is sealed.
-pub async fn seal(line: &Line, cipher: &Cipher, practice: &PracticeId) -> Result<Option<Anchor>, StoreError> {
+/// The keys of a list and of its seals.
+fn names(list: List, practice: &PracticeId) -> (String, String) {
+    let of = Of(practice);
+    match list {
+        List::Ledger => (of.ledger(), of.seals()),
+        List::Audit => (of.audit(), of.audit_seals()),
+    }
+}
+
+/// Seals everything that has a place in a list of a practice. Returns the newest that is sealed.
+pub async fn seal(
+    line: &Line,
+    cipher: &Cipher,
+    list: List,
+    practice: &PracticeId,
+) -> Result<Option<Anchor>, StoreError> {
     loop {
-        let of = Of(practice);
-        let (ledger, seals) = (of.ledger(), of.seals());
+        let (written, seals) = names(list, practice);
         let (sealed, before): (u64, Option<String>) = line
             .ask(|mut wire| async move {
                 let mut question = redis::pipe();
@@ -126,20 +141,28 @@ pub async fn seal(line: &Line, cipher: &Cipher, practice: &PracticeId) -> Result
                 question.query_async(&mut wire).await
             })
             .await?;
-        let lines: Vec<String> = line
+        let lines: Vec<Vec<u8>> = line
             .ask(|mut wire| async move {
-                redis::cmd("LRANGE").arg(ledger).arg(sealed).arg(sealed + PAGE - 1).query_async(&mut wire).await
+                redis::cmd("LRANGE").arg(written).arg(sealed).arg(sealed + PAGE - 1).query_async(&mut wire).await
             })
             .await?;
         let Some(last) = lines.last().cloned() else {
             return Ok(before.map(|seal| Anchor { place: sealed, seal }));
         };
         let mut sealer = Sealer::after(cipher.lookups.practice(practice), sealed, before);
-        let mut script = SEAL.key(of.ledger());
-        script.key(of.seals()).arg(sealed).arg(last);
-        for text in &lines {
-            let written = Written::parse(text).ok_or_else(|| reads::unreadable("a line of the ledger is none"))?;
-            script.arg(sealer.seal(&cipher.ring, &written.line));
+        let (written, seals) = names(list, practice);
+        let mut script = SEAL.key(written);
+        script.key(seals).arg(sealed).arg(last);
+        for octets in lines {
+            let seal = match list {
+                List::Audit => sealer.seal(&cipher.ring, &AuditLine(octets)),
+                List::Ledger => {
+                    let text = std::str::from_utf8(&octets).ok().and_then(Written::parse);
+                    let written = text.ok_or_else(|| reads::unreadable("a line of the ledger is none"))?;
+                    sealer.seal(&cipher.ring, &written.line)
+                }
+            };
+            script.arg(seal);
         }
         // Somebody else was faster, or the store went back: it is looked at anew.
         line.ask(|mut wire| async move { script.invoke_async::<u64>(&mut wire).await }).await?;

@@ -3,7 +3,7 @@
 -- a page may come again; everything else is checked before the first write.
 --
 -- KEYS  1 totals  2 records  3 due  4 inbox read  5 inbox unread  6 events  7 kept answers  8 conversations  9 meter
---       10 ledger  11 posts
+--       10 ledger  11 posts  12 audit
 --       the keys of each conversation and each kept answer are in their slot
 -- ARGV  1 store id  2 schema  3 the copier's number  4 where the page begins  5 items of the page, of this practice, before these
 --       6 items of the page, of this practice  7 the occurrence before the first  8 what the practice's keys begin with
@@ -17,12 +17,13 @@
 --       'O' look-up, kind, place, operation, at                                                     an occurrence in a conversation
 --       'B' full at, at, day ends, spent                                                            the meter
 --       'P' look-up, conversation id, number, signature, proof                                      a proof of a conversation
+--       'U' entry                                                                                  an entry of the audit
 --       'W' look-up, post                                                                          the post of a webhook
 --       'N' look-up, note                                                                           a note in a conversation
 --       Times are 16 hexadecimal digits that sort as the times do; those of a meter are microseconds.
 -- Returns 1; 0 when a later copier has written here.
 
-local TYPES = {'hash', 'hash', 'zset', 'zset', 'zset', 'stream', 'zset', 'list', 'hash', 'list', 'hash'}
+local TYPES = {'hash', 'hash', 'zset', 'zset', 'zset', 'stream', 'zset', 'list', 'hash', 'list', 'hash', 'list'}
 if #KEYS ~= #TYPES then return redis.error_reply('ASSENTARGS wrong number of keys') end
 local function is_a(key, expected)
   local found = redis.call('TYPE', key).ok
@@ -31,7 +32,7 @@ end
 for index, expected in ipairs(TYPES) do
   if not is_a(KEYS[index], expected) then return redis.error_reply('ASSENTTYPE key ' .. index .. ' is not a ' .. expected) end
 end
-local totals, records, due, inbox_read, inbox_unread, events, answers, conversations, meter, ledger, posts =
+local totals, records, due, inbox_read, inbox_unread, events, answers, conversations, meter, ledger, posts, audit =
   unpack(KEYS)
 
 local function is_time(text) return #text == 16 and text:find('^%x+$') ~= nil end
@@ -69,6 +70,7 @@ local SHAPES = {
   B = {is_whole, is_whole, is_whole, is_number},
   P = {is_look_up, is_number, is_number, is_filled, is_filled},
   W = {is_look_up, is_filled},
+  U = {is_filled},
   N = {is_look_up, is_filled},
 }
 local items, cursor, given = {}, 9, {}
@@ -118,7 +120,7 @@ for _, item in ipairs(items) do
       return redis.error_reply('ASSENTARGS there is no conversation for a ' .. item.kind)
     end
   end
-  if item.kind ~= 'E' and item.kind ~= 'O' and item.kind ~= 'P' and item.kind ~= 'N' then
+  if item.kind ~= 'E' and item.kind ~= 'O' and item.kind ~= 'P' and item.kind ~= 'N' and item.kind ~= 'U' then
     if is_there or given[name] then return redis.error_reply('ASSENTARGS a ' .. item.kind .. ' comes twice') end
     given[name] = true
   end
@@ -165,6 +167,8 @@ for _, item in ipairs(items) do
   elseif item.kind == 'O' then
     local place = string.format('%.0f', redis.call('HINCRBY', totals, 'occurrences', 1))
     redis.call('XADD', events, place .. '-0', 'c', look_up, 'k', item[2], 's', item[3], 'o', item[4], 't', item[5])
+  elseif item.kind == 'U' then
+    redis.call('RPUSH', audit, item[1])
   elseif item.kind == 'W' then
     redis.call('HSET', posts, look_up, string.format('%016d', 1) .. item[2])
   elseif item.kind == 'P' then

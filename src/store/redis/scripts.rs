@@ -17,6 +17,7 @@ scripts! {
     COMMIT = "commit.lua";
     DRAW = "draw.lua";
     ENLIST = "enlist.lua";
+    ENTER = "enter.lua";
     FOUND = "found.lua";
     GIVE_BACK = "give_back.lua";
     INBOX = "inbox.lua";

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use redis::{AsyncCommands, AsyncIter};
 
 use super::super::super::copy::{Item, Moved, Origin, Reached, Remembered, Target, TargetState};
-use super::super::super::ledger::Line;
+use super::super::super::ledger::{AuditLine, Line, List};
 use super::super::super::record::{self, nanoseconds};
 use super::super::super::sealed::{Cipher, SealedRow, State, change_code, facets_of};
 use super::super::copied::{Copied, Finished, written_last_commit};
@@ -156,6 +156,7 @@ impl Transfer {
                 .key(of.meter())
                 .key(of.ledger())
                 .key(of.posts())
+                .key(of.audit())
                 .arg(&self.store)
                 .arg(SCHEMA)
                 .arg(number)
@@ -248,6 +249,7 @@ impl Transfer {
                 let sealed = line.proof.expect("it was sealed just now");
                 vec![b"P".to_vec(), conversation(&key), id, seq, line.signature.into(), sealed]
             }
+            Item::Audited(entry) => vec![b"U".to_vec(), AuditLine::of(&self.cipher, entry).0],
             Item::Post(key, post) => {
                 let look_up = lookups.post(key);
                 let sealed = self.cipher.ring.seal(&Cipher::post(look_up, 1), &record::write_post(key, post));
@@ -385,7 +387,9 @@ impl Target for Transfer {
     async fn finish(&mut self) -> Read<()> {
         let (number, known) = self.copier().await.map(|copier| (copier.number, copier.reached.clone()))?;
         for practice in self.practices().await? {
-            ledger::seal(&self.line, &self.cipher, &practice).await?;
+            for list in [List::Ledger, List::Audit] {
+                ledger::seal(&self.line, &self.cipher, list, &practice).await?;
+            }
         }
         self.say(Some(number), known.as_ref(), &[("finished", "1")]).await.map(drop)
     }

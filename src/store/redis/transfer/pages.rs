@@ -2,7 +2,7 @@
 
 use super::super::super::cipher::Lookup;
 use super::super::super::copy::{Item, Kind, Letter, Moved, Page, Place};
-use super::super::super::ledger::Sealer;
+use super::super::super::ledger::{AuditLine, List, Sealer};
 use super::super::super::record;
 use super::super::super::sealed::{Cipher, change_of};
 use super::super::desk;
@@ -49,6 +49,7 @@ impl Transfer {
             Kind::Occurrences => count("XLEN", of.events()),
             Kind::Meters => count("EXISTS", of.meter()),
             Kind::Proofs => count("LLEN", of.ledger()),
+            Kind::Audit => count("LLEN", of.audit()),
             Kind::Posts => count("HLEN", of.posts()),
             Kind::Messages | Kind::Evidence | Kind::Notes => return self.count_in_conversations(kind, practice).await,
             Kind::Answers => return self.count_answers(practice).await,
@@ -73,6 +74,7 @@ impl Transfer {
             Kind::Occurrences => self.occurrences(practice, after, limit).await,
             Kind::Meters => self.meter(practice, after).await,
             Kind::Proofs => self.proofs(practice, after, limit).await,
+            Kind::Audit => self.audited(practice, after, limit).await,
             Kind::Posts => self.posts(practice, after).await,
             Kind::DeadLetters => unreachable!("a dead letter is of no practice"),
         }
@@ -461,7 +463,7 @@ impl Transfer {
             lines.push(line);
         }
         let sealed: Vec<Option<Vec<u8>>> = self.ask_together(question).await?;
-        let before = ledger::seal_at(&self.line, practice, first).await?;
+        let before = ledger::seal_at(&self.line, List::Ledger, practice, first).await?;
         let mut sealer = Sealer::after(self.cipher.lookups.practice(practice), first, before);
         let (mut page, mut seals) = (nothing(), seals.into_iter());
         for (place, (mut line, proof)) in (first + 1..).zip(lines.into_iter().zip(sealed)) {
@@ -471,6 +473,29 @@ impl Transfer {
             let opened = if follows { opened } else { Err(unreadable("it does not follow from what is before it")) };
             let proof = opened.map_err(|error| at(error, "see `assent audit verify`: entry", place))?;
             page.items.push(Item::Proof(Box::new(proof)));
+            page.last = Some(Place(place.to_string()));
+        }
+        Ok(page)
+    }
+
+    /// Entries of the audit whose seals are right.
+    async fn audited(&self, practice: &PracticeId, after: Option<&str>, limit: usize) -> Read<Page> {
+        let of = Of(practice);
+        let first = after.map(place::<u64>).transpose()?.unwrap_or(0);
+        let last = first + (limit as u64).saturating_sub(1);
+        let mut question = redis::pipe();
+        question.cmd("LRANGE").arg(of.audit()).arg(first).arg(last);
+        question.cmd("LRANGE").arg(of.audit_seals()).arg(first).arg(last);
+        let (lines, seals): (Vec<Vec<u8>>, Vec<String>) = self.ask_together(question).await?;
+        let before = ledger::seal_at(&self.line, List::Audit, practice, first).await?;
+        let mut sealer = Sealer::after(self.cipher.lookups.practice(practice), first, before);
+        let (mut page, mut seals) = (nothing(), seals.into_iter());
+        for (place, line) in (first + 1..).zip(lines.into_iter().map(AuditLine)) {
+            let follows = seals.next().is_none_or(|seal| sealer.check(&self.cipher.ring, &line, &seal));
+            let opened = line.open(&self.cipher, practice);
+            let opened = if follows { opened } else { Err(unreadable("it does not follow from what is before it")) };
+            let entry = opened.map_err(|error| at(error, "see `assent audit verify`: audit entry", place))?;
+            page.items.push(Item::Audited(Box::new(entry)));
             page.last = Some(Place(place.to_string()));
         }
         Ok(page)

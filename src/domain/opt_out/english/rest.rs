@@ -1,0 +1,87 @@
+//! What is left when no other rule fired: who refuses or speaks of our texts, and does not say that they are welcome.
+
+use crate::domain::opt_out::Rule;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "averse-to-texts",
+        means: "Has a word of refusal near one for our texts.",
+        says: &[
+            "not|no|never|stop|quit|off|remove|take|discontinue|nothing|without ... this ~ number|phone|cell|line|ipad|device|mobile",
+            "@averse .. texts|messages|messaging|sms|notifications",
+            "texts|messages|messaging|texting .. not|no wanted|welcome|allowed|needed|necessary|ok|okay|appreciated|appropriate|acceptable",
+            "@averse ~ texting",
+            "@averse .. text messages|messaging",
+        ],
+        unless: &[
+            "not ~ have|had|know|recognize|save|saved|sure|only|got|see|seen|think|remember ... this ~ number|phone|cell|line",
+            "this|it|is|was|am|are ~ not ~ a? ~ good|best|right|correct|new|same|my|from|on|near|by|texting ... number|phone|cell",
+            "off|take|took|taking ~ .. work|school ... this",
+            "not|no|never ... on|from|with|to|at|use|using|get|getting|reach|hear|see|open|find|text|like ~ this ~ phone|number|cell|line|device ~ so|because|yet|but|is|was|today|until|right|at|call|works|has|and|when",
+            "not|never|no ~ a ~ problem|issue|worries|one .. .. this",
+            "can|could|will|would|did|does|has|had|i|we|why ~ not ... this ~ number|phone|cell|line",
+            "no|not ~ other|old|longer ... use|text|call ~ this",
+            "take ~ note|down|care|pictures|picture|photo|photos|video ... this",
+            "stop|quit working|charging|ringing ... this",
+            "not at|in|on|before|after|until|during ..",
+            "unsubscribe ..",
+            "@averse ... texts|messages|texting .. better|best|fine|great|helpful|easier",
+            "did|does|have|has|had|can|could|was|were|would|will not .. texts|messages|text|messaging|notifications|sms",
+            "not|no|never .. get|got|gotten|getting|receive|received|receiving|see|seen|saw|read|open|find|hear|check|checked|send|sent|come|came|coming|know|sure|new|worried|worry|mean|forget|respond|answer|reply|understand .. texts|messages|messaging|text|notifications",
+            "no|not problem|worries|rush|hurry|need|worry|big|yet .. text|texts|messages|message|messaging",
+            "no|nope|not|off|end|remove|cancel please|just|but|so|yes|can|could|will|i|and|or|then|feel|only .. text|texts|message|messages",
+            "not stop|quit|end|cancel|remove|delete ..",
+            "not only|just|hesitate|be|forget|afraid .. text|message|contact",
+            "sorry|apologize .. texts|messages",
+            "end|off|stop|cancel|no|never|quit|not .. when|then|and|if|or|so|but|after|before .. text|texts|message|messages",
+            "my|your|phone|the .. deleted|removed|ended ..",
+            "i|we|son|daughter|wife|husband|kid|he|she accidentally? deleted|removed|canceled",
+            "hate to",
+            "texts back",
+            "no|not .. texts|messages since|yet|so|today|from|here",
+            "mom|dad|wife|husband|son|daughter|he|she never|hates texts|texting",
+            "no|not ~ email|emails|call|calls .. text",
+            "not have|got|need any|a|new? .. text|texts|messages from|yet|today|about",
+            "texting|messaging you|while|and|position|posture|neck",
+            "not|never .. text|message|contact me|us back",
+            "not a|the|my|our .. text|texts|messages",
+        ],
+        example: "Texts are not welcome here",
+    },
+    Rule {
+        name: "speaks-of-our-texts",
+        means: "Speaks of our texts and says nothing that shows that they are welcome: somebody should look.",
+        says: &[
+            "texts|messages|reminders|alerts|notifications",
+            "texting|messaging|contacting ~ me|us|him|this",
+            "get|getting|receive|receiving|sending ~ these % $|anymore|every|all|at|on|from",
+        ],
+        unless: &[
+            // They are welcome.
+            "thank|thanks|love|loved|like|liked|enjoy|enjoyed|want|wants|wanted|prefer|need|needs|appreciate|helpful|hope|glad .. .. @many",
+            "@many ... help|helps|helpful|great|fine|ok|okay|good|nice|thanks|thank|love|useful|perfect|best|better|only|awesome|cool|handy|lifesaver",
+            "@many .. .. .. want|love|like|back on|it|them|please|more",
+            "@many .. .. helpful|great|nice|good|useful",
+            "he|she|they|it|someone|somebody texts",
+            // They come, or do not.
+            "get|gets|got|gotten|getting|receive|received|receiving|see|saw|seen|seeing|miss|missed|missing|read|check|checked|find|found|lost|left|leave|leaving|open|hear|heard|had|have|has|need|no|any ... @many",
+            "@many ... come|came|coming|comes|late|early|morning|afternoon|evening|night|twice|double|again|back|spanish|english|through|failing|fail|deleted|working|work|went|sent|delayed|delivered|showing|show|off|started|start|quit|from|about|with|saying|said|says",
+            // Somebody asks for them, or about them.
+            "send|sends|sending|resend|start|starting|add|sign|signed|enroll|enrolled|keep|continue|put|set|setting|turn|resume|opt|schedule|for|both|get|include|use|give ... @many",
+            "is|are|do|does|did|will|can|could|how|what|when|where|which|should|would|may|any|who ... @many",
+            // They are the patient's own, or of something else.
+            "sorry|apologize|apologies|apology .. .. @many",
+            "not|never ~ at|on|before|after|during .. .. @many",
+            "@many .. after|before|past|between|at|during|until",
+            "my|his|her|their|voice|email|emails|app|watch|portal|voicemail|facebook|group|for|old|previous|last|other|those|insurance|pharmacy|bank|work|school|answering|mychart ... @many",
+            "@many app|board|thread|settings|may|might|could|can",
+            "texting|texted|calls|call|email|emails ~ and|or @many",
+            "@many and|or ~ calls|call|email|emails|voicemail|voicemails",
+            "thank|thanks|appreciate|mind|try|keep|love|like|by|for|when|after|before|without|start|instead|calling|than|way|is|are|was|were|someone|husband|wife|son|daughter|friend|he|she|they|sorry|about|prefer .. .. texting|messaging|contacting",
+            "texting|messaging|contacting ~ me|us|him|this ~ back|is|works|when|the|about|my|if|so|instead|and|that|at",
+            "can|could|where|when|how|should|did|do|will|may|to|also|is|what ... get|getting|receive|receiving ~ these",
+            "getting|get|receive|receiving ~ these ~ from ~ the|my|store|amazon|walmart|you",
+        ],
+        example: "Texts should go to my wife, she's the scheduler",
+    },
+];
