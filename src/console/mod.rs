@@ -13,6 +13,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("icon-unread.svg", SVG, include_str!("icon-unread.svg")),
     ("actions.js", JAVASCRIPT, include_str!("actions.js")),
     ("api.js", JAVASCRIPT, include_str!("api.js")),
+    ("audit.js", JAVASCRIPT, include_str!("audit.js")),
     ("composer.js", JAVASCRIPT, include_str!("composer.js")),
     ("console.js", JAVASCRIPT, include_str!("console.js")),
     ("conversation.js", JAVASCRIPT, include_str!("conversation.js")),

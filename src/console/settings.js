@@ -1,5 +1,6 @@
 // Settings: one part of it at a time.
 
+import { Audit } from "./audit.js";
 import { $, setAttribute } from "./dom.js";
 import { PracticeSection } from "./practice.js";
 import { Staff } from "./staff.js";
@@ -16,6 +17,7 @@ export class Settings {
       practice: new PracticeSection(),
       templates: new Templates(),
       webhooks: new Webhooks(),
+      audit: new Audit({ staffName }),
     };
     for (const name of Object.keys(this.#parts)) $(`part-${name}`).addEventListener("click", () => this.#show(name));
   }
