@@ -40,7 +40,8 @@ export async function play(stage, step) {
   });
 
   await step("what was written is there again for whoever signs in again after their session has ended", async () => {
-    await draft(desk, ROSA.name).fill("Half a thought");
+    await sees(desk.locator("#desk"));
+    await gone(desk.locator("#tab-prm .red-dot"));
     await desk.context().clearCookies();
     // Whatever the page asks next tells it.
     await draft(desk, ROSA.name).fill("Half a thought, and more");
