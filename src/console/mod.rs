@@ -13,9 +13,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ("icon-unread.svg", SVG, include_str!("icon-unread.svg")),
     ("actions.js", JAVASCRIPT, include_str!("actions.js")),
     ("api.js", JAVASCRIPT, include_str!("api.js")),
+    ("audit.js", JAVASCRIPT, include_str!("audit.js")),
     ("composer.js", JAVASCRIPT, include_str!("composer.js")),
     ("console.js", JAVASCRIPT, include_str!("console.js")),
     ("conversation.js", JAVASCRIPT, include_str!("conversation.js")),
+    ("deliveries.js", JAVASCRIPT, include_str!("deliveries.js")),
     ("desk.js", JAVASCRIPT, include_str!("desk.js")),
     ("dom.js", JAVASCRIPT, include_str!("dom.js")),
     ("dot.js", JAVASCRIPT, include_str!("dot.js")),
@@ -44,6 +46,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("start.js", JAVASCRIPT, include_str!("start.js")),
     ("templates.js", JAVASCRIPT, include_str!("templates.js")),
     ("thread.js", JAVASCRIPT, include_str!("thread.js")),
+    ("webhooks.js", JAVASCRIPT, include_str!("webhooks.js")),
     ("words.js", JAVASCRIPT, include_str!("words.js")),
 ];
 

@@ -1,9 +1,11 @@
 // Settings: one part of it at a time.
 
+import { Audit } from "./audit.js";
 import { $, setAttribute } from "./dom.js";
 import { PracticeSection } from "./practice.js";
 import { Staff } from "./staff.js";
 import { Templates } from "./templates.js";
+import { Webhooks } from "./webhooks.js";
 
 export class Settings {
   #parts;
@@ -14,6 +16,8 @@ export class Settings {
       staff: new Staff({ onChanged: onStaffChanged }),
       practice: new PracticeSection(),
       templates: new Templates(),
+      webhooks: new Webhooks(),
+      audit: new Audit({ staffName }),
     };
     for (const name of Object.keys(this.#parts)) $(`part-${name}`).addEventListener("click", () => this.#show(name));
   }

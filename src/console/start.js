@@ -5,7 +5,7 @@ import { Console } from "./console.js";
 import { $, setText } from "./dom.js";
 import { forgetDrafts } from "./kept.js";
 
-const KEPT = "assent.sign-in";
+const SESSION = "/v1/session";
 const ENDED = "assent.ended";
 
 async function start() {
@@ -55,59 +55,72 @@ function startDemo({ practice, practice_token, staff, simulator }) {
   page.signIn(staff[0].id);
 }
 
-function startSignedIn() {
-  const kept = sessionStorage.getItem(KEPT);
+// The browser keeps the session in a cookie that no script can read: a page that is loaded again asks who is signed in.
+async function startSignedIn() {
   const ended = sessionStorage.getItem(ENDED);
   sessionStorage.removeItem(ENDED);
-  if (kept) signInWith(JSON.parse(kept));
-  else showSignIn(ended ?? "");
   $("sign-in-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    signInWith({ practice: $("sign-in-practice").value.trim(), token: $("sign-in-token").value.trim() });
+    signInWith($("sign-in-token").value.trim());
   });
-  $("sign-out").addEventListener("click", () => {
-    sessionStorage.removeItem(KEPT);
-    forgetDrafts();
-    location.reload();
-  });
-}
-
-async function signInWith({ practice, token }) {
-  if (!practice || !token) return showSignIn("Enter the practice and the token.");
+  $("sign-out").addEventListener("click", () => signOut());
   try {
-    const known = await practiceOf(new Session({ practice, obtain: async () => token }), practice);
-    sessionStorage.setItem(KEPT, JSON.stringify({ practice, token }));
-    $("sign-in").hidden = true;
-    $("sign-out").hidden = false;
-    $("staff").hidden = true;
-    document.querySelector("label[for=staff]").hidden = true;
-    const tokens = [token];
-    const obtain = async () => tokens.pop() ?? signOut("Your session has ended. Sign in again.");
-    const page = new Console({
-      practice: known,
-      people: [],
-      sessionOf: (_, onForbidden) => new Session({ practice, obtain, onForbidden }),
-    });
-    page.signIn(null);
+    await show(await callJson("GET", SESSION));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    sessionStorage.removeItem(KEPT);
-    showSignIn(problem.message);
+    showSignIn(problem.status === 401 ? ended ?? "" : problem.message);
   }
 }
 
-async function practiceOf(session, id) {
+async function signInWith(token) {
+  if (!token) return showSignIn("Enter the token.");
   try {
-    return await session.get("");
+    await callJson("POST", SESSION, { headers: { Authorization: `Bearer ${token}` } });
+    await show(await callJson("GET", SESSION));
+    $("sign-in-token").value = "";
   } catch (problem) {
-    // Not everyone may read the practice's own record; its id will do as a name.
-    if (problem.status !== 403) throw problem;
-    return { id, name: id, number: "" };
+    if (!(problem instanceof Problem)) throw problem;
+    showSignIn(problem.status === 401 ? "This token is not valid, or its time is over. Ask for a new one." : problem.message);
   }
 }
 
-function signOut(why) {
-  sessionStorage.removeItem(KEPT);
+async function show({ practice, staff, name }) {
+  const isOver = () => end("Your session has ended. Sign in again: what you have written is kept.");
+  const sessionOf = (_, onForbidden) => new Session({ practice, obtain: inCookie(isOver), onForbidden });
+  const known = await sessionOf(staff).get("");
+  $("sign-in").hidden = true;
+  $("sign-out").hidden = false;
+  $("staff").hidden = true;
+  setText(document.querySelector("label[for=staff]"), `Signed in as ${name}`);
+  new Console({ practice: known, people: [{ id: staff, name }], sessionOf }).signIn(staff);
+}
+
+// Nothing is to be shown beside the cookie. Whoever is asked for more than once has none any more.
+function inCookie(isOver) {
+  let isAsked = false;
+  return async () => {
+    if (isAsked) isOver();
+    isAsked = true;
+    return null;
+  };
+}
+
+async function signOut() {
+  forgetDrafts();
+  try {
+    await callJson("DELETE", SESSION);
+  } catch (problem) {
+    // A session that is over already needs no end.
+    if (problem.status !== 401) {
+      setText($("notice"), problem.message);
+      $("notice").hidden = false;
+      return;
+    }
+  }
+  location.reload();
+}
+
+function end(why) {
   sessionStorage.setItem(ENDED, why);
   location.reload();
   throw new Problem({ status: 401, title: why });
@@ -117,7 +130,7 @@ function showSignIn(problem) {
   $("stride").hidden = true;
   $("sign-in").hidden = false;
   setText($("sign-in-problem"), problem);
-  $("sign-in-practice").focus();
+  $("sign-in-token").focus();
 }
 
 start();

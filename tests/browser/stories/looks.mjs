@@ -95,7 +95,7 @@ async function walk(page, viewport, name) {
 
 // The settings, as whoever administers the practice sees them.
 async function walkSettings(page, viewport, name) {
-  for (const each of ["Staff", "Practice", "Templates"]) {
+  for (const each of ["Staff", "Practice", "Templates", "Webhooks", "Audit"]) {
     await part(page, each);
     await page.waitForLoadState("networkidle");
     await looks(page, viewport, `${name}-${each.toLowerCase()}`);
