@@ -1,11 +1,13 @@
 //! Takes a text apart into words, each as it was probably meant: contractions in full, the usual misspellings right.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::WORDS_MAX;
 use super::rules;
-use super::vocabulary::{GUESSED, JOINED, NAME, in_full, is_name, is_real, known_misspelling};
+use super::vocabulary::{GUESSED, JOINED, NAME, SOUNDED, in_full, is_name, is_real, known_misspelling};
 use crate::domain::keyword;
 
 /// Letters that a word may have to be guessed at. The longest that is guessed has fifteen.
@@ -14,6 +16,9 @@ const GUESSED_CHARS_MAX: usize = 18;
 const GUESSED_CHARS_MIN: usize = 4;
 /// Single letters in a row that are a word spelled out ("S T O P").
 const SPELLED_OUT_MIN: usize = 4;
+
+/// What a phone that takes dictation writes of somebody who thinks.
+const SOUNDS: [&str; 6] = ["um", "umm", "uh", "uhh", "uhm", "erm"];
 
 /// A text, word by word.
 pub(super) struct Spelled {
@@ -81,7 +86,7 @@ fn split(text: &str) -> Vec<String> {
         }
         words.push(word);
     }
-    words.retain(|word| !word.is_empty());
+    words.retain(|word| !word.is_empty() && !SOUNDS.contains(&word.as_str()));
     words.truncate(WORDS_MAX);
     words
 }
@@ -136,7 +141,10 @@ fn taken_apart(word: &str) -> Option<[&str; 2]> {
 /// The word that a spelling stands for; itself where none is known.
 fn right(word: &str) -> Cow<'static, str> {
     let squeezed = squeeze(word);
-    let known = known_misspelling(word).or_else(|| known_misspelling(&squeezed)).or_else(|| guess(&squeezed));
+    let known = known_misspelling(word)
+        .or_else(|| known_misspelling(&squeezed))
+        .or_else(|| guess(&squeezed))
+        .or_else(|| heard(&squeezed));
     known.map_or(Cow::Owned(squeezed), Cow::Borrowed)
 }
 
@@ -163,6 +171,55 @@ fn guess(word: &str) -> Option<&'static str> {
     };
     // Of two that are as near, the one that stands first: `min_by_key` keeps it.
     GUESSED.iter().filter_map(slips).min_by_key(|(slips, _)| *slips).map(|(_, right)| right)
+}
+
+/// The word that is spelled as it sounds: "remoov", "escrivirme".
+fn heard(word: &str) -> Option<&'static str> {
+    static WORDS: LazyLock<HashMap<String, &str>> =
+        LazyLock::new(|| SOUNDED.iter().flat_map(|words| words.split(' ')).map(|word| (sound(word), word)).collect());
+    let may_be_heard = word.is_ascii() && (GUESSED_CHARS_MIN..=GUESSED_CHARS_MAX).contains(&word.len());
+    if !may_be_heard || rules::is_word(word) || is_real(word) {
+        return None;
+    }
+    WORDS.get(&sound(word)).copied()
+}
+
+/// How a word sounds, roughly, in either language: letters that are taken for each other are one.
+fn sound(word: &str) -> String {
+    const ALIKE: &[(&str, &str)] = &[
+        ("qu", "k"),
+        ("q", "k"),
+        ("ck", "k"),
+        ("ce", "se"),
+        ("ci", "si"),
+        ("ge", "je"),
+        ("gi", "ji"),
+        ("ph", "f"),
+        ("wh", "w"),
+        ("ll", "y"),
+        ("th", "t"),
+        ("h", ""),
+        ("v", "b"),
+        ("z", "s"),
+        ("c", "k"),
+        ("x", "ks"),
+        ("ou", "o"),
+        ("oo", "o"),
+        ("u", "o"),
+        ("ei", "i"),
+        ("ie", "i"),
+        ("ea", "i"),
+        ("ee", "i"),
+        ("e", "i"),
+        ("y", "i"),
+    ];
+    let word = ALIKE.iter().fold(word.to_owned(), |word, (letters, sound)| word.replace(letters, sound));
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.dedup();
+    if letters.len() > 3 && letters.last() == Some(&'i') {
+        letters.pop();
+    }
+    letters.into_iter().collect()
 }
 
 /// How many letters were left out, added, changed, or swapped with the next one.
@@ -208,6 +265,9 @@ mod tests {
         check("Mary Jones's phone", "(name) phone");
         check("S T O P texting", "stop texting");
         check("wrong #", "wrong number");
+        check("um remoov me uh please", "remove me please");
+        check("no me escrivan", "no me escriban");
+        check("dnot snd", "do not send");
         check("Número, ¡más!", "numero mas");
         check("see https://example.com/unsubscribe", "see");
         check("testing", "testing");

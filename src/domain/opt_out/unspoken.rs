@@ -41,6 +41,9 @@ const REACTIONS_WITHIN: &[&str] =
 /// What automatic answers say of themselves.
 static AUTOMATIC: LazyLock<Patterns> = LazyLock::new(|| {
     Patterns::new(&[
+        "^ fwd|fw|forwarded ~ * ~ *",
+        "is your ~ .. otp|passcode",
+        "otp|passcode is",
         "auto reply|response|respuesta|responder",
         "^ auto",
         "autoreply|autoresponder|autorespuesta",
@@ -55,7 +58,8 @@ static AUTOMATIC: LazyLock<Patterns> = LazyLock::new(|| {
         "phone on focus|silent|dnd",
         "sleep|work|driving|personal focus $",
         "not receiving notifications",
-        "notifications silenced|turned",
+        "notifications are? silenced|turned",
+        "focus turned on",
         "line|number|mailbox|inbox does not accept",
         "line|number|mailbox|inbox is not|no longer? monitored",
         "not in service",

@@ -22,7 +22,16 @@ static WELCOME: LazyLock<Patterns> = LazyLock::new(|| {
         "opt|opting ~ back|me ~ in",
         "please keep|continue ~ sending|reminding|texting|messaging|texts|reminders",
         "keep ~ texts|reminders|messages|them ~ coming",
+        // Texts, at another time or on another phone of theirs.
+        "antes|despues ~ si % $",
+        "despues de las? * si",
+        "not call text % $|me|only|instead|please",
+        "con gusto ~ contesto|respondo|leo|los",
+        "de noche|madrugada no ... en|de ~ dia|tarde|manana ~ si",
+        "text|message mine % $|instead|please|for",
+        "otherwise ~ all|is|it|text|texts|fine|good|great|ok ~ good|fine|great|ok|welcome",
         // A slip.
+        "accidentally|mistakenly ~ blocked|stopped|unsubscribe|opted|deleted|canceled",
         "by|on accident|mistake|purpose .. .. stop|unsubscribe|unsubscribed|opted",
         "i ~ sent|said|typed|texted|unsubscribe|replied|hit|wrote|canceled|opted .. by ~ accident|mistake",
         "unsubscribe|opted|stop .. ~ by ~ accident|mistake",

@@ -66,6 +66,7 @@ pub(super) const RULES: &[Rule] = &[
             "not calls|call|texts|text or? @texts $",
         ],
         unless: &[
+            "never again ~ on|with|in|at ~ the|that|a|another",
             "never again ~ with|will|doing|that|those ~ i? ..",
             "not|never|longer ... text|message|contact ~ me|us ~ when|if|back",
             "call|calls|email|phone|mail|talk|answer|up ... text|message|contact me|us",

@@ -30,6 +30,8 @@ pub(super) const RULES: &[Rule] = &[
         means: "Says that they opt out.",
         says: &["opt|opting|opted me|us|this|my? number? out|ot", "opt|opting|opted .. out|ot $"],
         unless: &[
+            "opt|opted|opting out ~ of? ~ .. student|therapist|study|research|intern|aide|trial",
+            "opt|opting out form|forms|paperwork",
             "opt|opted|opting out of .. @schedule|@care",
             "opt|opted|opting out of ~ weekend|saturday|group|game|event|class|portal|insurance|plan|program|hsa|study",
             "opt|opted|opting .. out of .. @care",
@@ -113,6 +115,7 @@ pub(super) const RULES: &[Rule] = &[
             "cancel|end|close me|my % texting|texts|account? $",
         ],
         unless: &[
+            "take|remove|get|delete ~ my|the|that ~ picture|photo|image|video|review|testimonial|face .. off|from ..",
             "@strike .. .. off|from|out ~ of? ~ my|the ~ .. chart|account|file|schedule|calendar|emergency|insurance|bill|policy|portal",
             "taking|getting|pulling ... off|from|out ~ of? ~ ... work|bed|@care|tape",
             "supposed to ~ be ~ off|removed|taken ~ work|@care|today|on|by|with|at|friday|soon|in|twice|daily",
@@ -190,6 +193,7 @@ pub(super) const RULES: &[Rule] = &[
             "no more communication",
         ],
         unless: &[
+            "did|do|why ~ i|we|it|they ~ stop|quit ~ getting ~ ..",
             "i|we|to|will|never|not|always|did|do ~ forget|lose|skip|drop ...",
             "hold|skip ... @care|exercises|visit|appointment",
             "put ~ an|a ~ stop|end|halt to ~ this|the|it ~ pain|swelling|bleeding",

@@ -2,9 +2,13 @@
 
 mod angry;
 mod burden;
+mod core;
 mod departed;
+mod ending;
 mod forbidding;
 mod leaving;
+mod mistaken;
+mod objecting;
 mod otherwise;
 mod perhaps;
 mod refusing;
@@ -27,6 +31,10 @@ pub(super) const RULES: &[&[Rule]] = &[
     stranger::RULES,
     burden::RULES,
     departed::RULES,
+    core::RULES,
+    ending::RULES,
+    objecting::RULES,
     perhaps::RULES,
+    mistaken::RULES,
     rest::RULES,
 ];

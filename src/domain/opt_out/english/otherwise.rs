@@ -47,6 +47,7 @@ pub(super) const RULES: &[Rule] = &[
             "check|use|have|on|like ~ portal ... no|not ~ need|want|necessary? ~ for|to? ~ @texts",
         ],
         unless: &[
+            "phone|call|email|mail ~ instead of ~ having|driving|making|coming|me",
             "email|mail|phone ~ that|it|them|the ~ form|forms|bill|receipt? ~ instead",
             "you|someone ~ just? ~ email|mail ~ that|it|the|my",
             "just|only ~ call|email|mail|phone|calling ~ me|us ~ to|when|if|about|with|back",

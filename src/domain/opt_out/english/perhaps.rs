@@ -184,7 +184,9 @@ pub(super) const RULES: &[Rule] = &[
             "check|update|correct|verify ~ your ~ number|numbers|records|contacts|list|database % $|not|wrong|this|you",
         ],
         unless: &[
+            "with|took|brought|grabbed|wearing|home|ordered|picked .. @wrong one",
             "mix up ~ with|on|in|my|about",
+            "site|website|page|google|card|sign|bill|portal|map|maps|listing ~ .. ~ number|phone ..",
             "@place|school ~ day|night|holiday|break|bus|play|trip",
             "i ~ just? ~ got|have|bought ~ this|a|the ~ phone .. .. learning|figuring|love",
             "i|we ~ may|must|might|have|probably|think|just|accidentally|had? ~ gave|give|given|put|dialed|texted|called ..",

@@ -49,6 +49,7 @@ pub(super) const RULES: &[Rule] = &[
             "no need for ~ these|this|them|@texts",
         ],
         unless: &[
+            "is|are|do|does|would ... enough % $|or|for|to",
             "no more ~ ... from ~ your|this ~ exercise|exercises|side|knee|insurance",
             "no|not ~ need ~ to ~ send ~ it|form|the|that|my|me ~ form|forms|bill|link|receipt|records",
             "no|not ~ need ~ to ~ send ~ me ~ the|a|that|another",

@@ -14,6 +14,7 @@ pub(super) const RULES: &[Rule] = &[
             "@averse .. text messages|messaging",
         ],
         unless: &[
+            "not leave ~ .. ~ messages ~ .. .. .. ~ text ~ this|my|me",
             "not ~ have|had|know|recognize|save|saved|sure|only|got|see|seen|think|remember ... this ~ number|phone|cell|line",
             "this|it|is|was|am|are ~ not ~ a? ~ good|best|right|correct|new|same|my|from|on|near|by|texting ... number|phone|cell",
             "off|take|took|taking ~ .. work|school ... this",
@@ -46,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
             "not|never .. text|message|contact me|us back",
             "not a|the|my|our .. text|texts|messages",
         ],
-        example: "Texts are not welcome here",
+        example: "Please update my preferences to no text messages",
     },
     Rule {
         name: "speaks-of-our-texts",

@@ -44,6 +44,9 @@ pub(super) const RULES: &[Rule] = &[
             "no @reach me|us",
         ],
         unless: &[
+            "did|do|why ~ i|we|it|they ~ stop|quit ~ getting ~ ..",
+            "@stop sending ~ .. @documents",
+            "@stop calling|texting ~ me mr|mrs|ms|miss|@names|by|dear|hon|honey|sweetie",
             "@stop sending ~ me|it|them ~ to ~ collections|the|my",
             "@stop .. @many .. helpful",
             "@stop ... @many ~ from ~ going|my|coming",
@@ -105,6 +108,8 @@ pub(super) const RULES: &[Rule] = &[
             "^ ugh|seriously|dude|please|ok|hey|hello stop",
         ],
         unless: &[
+            "stop you ~ got|did|guys ~ ..",
+            "stop sending ~ .. @documents",
             "stop and remove|delete|take ~ the|my ~ .. @care|brace|boot|ice|appointment",
             "stop sending ~ me|it|him|her ~ to",
             "stop|quit scheduling|billing|charging|rescheduling|faxing|mailing|booking|automatic|auto|ultrasound|giving|putting|pushing|going|seeing|bending|running|weight|bearing|sitting|standing|typing|icing|physical|coumadin|asking|having|getting",
@@ -141,6 +146,7 @@ pub(super) const RULES: &[Rule] = &[
         means: "Ends with the word.",
         says: &["stop $"],
         unless: &[
+            "hard|quick|sudden|complete stop",
             "i|ok|okay|we|then ~ ill|will|can|should ~ stop",
             "ill stop",
             "going|hurts|pain|dr|doctor|surgeon|bus|train|or|does|keep ~ stop",

@@ -65,6 +65,7 @@ pub(super) const RULES: &[Rule] = &[
             "this|it is a|my business|work line|phone|cell",
         ],
         unless: &[
+            "site|website|page|google|card|sign|bill|portal|map|maps|listing|directory ~ .. ~ @wrong number|phone",
             "got this phone|number .. .. still|learning",
             "it is not @names it is @names",
             "got|had this phone .. .. learning|love|figuring|so|and ~ i|still",

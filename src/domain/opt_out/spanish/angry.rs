@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         unless: &[
             "deje|deja|dejen|dejo ~ su|un|mi|el ~ mensaje ~ si|y|en|despues|con|al",
             "no ~ deje|dejen|dejes|paren|pare|deja ..",
-            "dejen|deje|dejeme|dejenme ~ un|una|saber|ver|su|mensaje",
+            "dejen|deje|dejeme|dejenme un|una|saber|ver|su|el|mensaje",
             "paren|pare|alto ~ con|de|los ~ ejercicios|terapia|medicina|pastillas|hielo",
             "@mensajes ~ de ~ voz",
             "puede|puedo|pueden ~ cancelar|quitar ~ cita|la ..",
@@ -96,6 +96,7 @@ pub(super) const RULES: &[Rule] = &[
             "mi abogado",
         ],
         unless: &[
+            "mi abogado ~ les|le ~ va|ha ~ a? ~ llamar|mandar|contactar|hablar|pedir|enviar",
             "lo|la|les ~ reporte|reporto ~ al|a|mi|en ~ mi|trabajo|seguro|jefe|aseguranza",
             "lo ~ demande|bloqueo ~ ..",
             "la|lo ~ bloqueo|bloquee ~ .. cita|puerta",

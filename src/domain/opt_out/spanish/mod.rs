@@ -3,6 +3,7 @@
 mod angry;
 mod burden;
 mod departed;
+mod ending;
 mod leaving;
 mod otherwise;
 mod perhaps;
@@ -21,6 +22,7 @@ pub(super) const RULES: &[&[Rule]] = &[
     otherwise::RULES,
     burden::RULES,
     departed::RULES,
+    ending::RULES,
     perhaps::RULES,
     rest::RULES,
 ];

@@ -5,7 +5,7 @@ mod spellings;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-pub(super) use spellings::{GUESSED, JOINED, in_full, known_misspelling};
+pub(super) use spellings::{GUESSED, JOINED, SOUNDED, in_full, known_misspelling};
 
 /// What any name is read as: the rules ask whether there is one, not whose it is.
 pub(super) const NAME: &str = "(name)";
@@ -48,6 +48,51 @@ fn words_of(file: &'static str) -> impl Iterator<Item = &'static str> {
 
 const CLASSES: &[(&str, &str)] = &[
     ("names", NAME),
+    // The channel, one or many, by every name that it has.
+    (
+        "chan",
+        "text texts texting message messages messaging sms spam notification notifications alert alerts communication \
+         communications reminder reminders blast blasts ping pings dings nudges robotexts",
+    ),
+    // What ends something, as a command, as a wish, and as what should be done.
+    (
+        "ending",
+        "skipping stopping ending dropping cutting killing canceling cancelling losing ditching removing nixing discontinuing \
+         disabling terminating halting ceasing pausing silencing avoiding deactivating suspending",
+    ),
+    (
+        "ended",
+        "stopped ended discontinued cancelled canceled disabled deactivated removed deleted erased terminated dropped excused \
+         exempted exempt unenrolled suspended halted ceased silenced muted retired released stricken struck omitted",
+    ),
+    (
+        "discard",
+        "scratch retire ditch trash burn shred destroy wipe purge forget lose erase delete remove drop scrap dump unlist \
+         blacklist nuke",
+    ),
+    (
+        "rolls",
+        "list lists roster roll rotation loop system database records directory thread chain group distribution file files",
+    ),
+    ("teen", "8 9 10 11 12 13 14 15 16 17 nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"),
+    (
+        "persons",
+        "person guy fella fellow feller bloke chap gentleman gal chick kid boy girl lady dude man woman mister individual people someone somebody",
+    ),
+    ("count", "2 3 4 5 6 7 8 9 10 11 12 13 14 15 20 two three four five six seven eight nine ten dozen several"),
+    ("dump", "trash spam junk garbage bin recycling"),
+    ("paper", "paper mail email emails call calls phone letter letters voicemail voice usps"),
+    (
+        "allowed",
+        "authorized authorised allowed permitted approved okay ok acceptable appropriate wanted needed necessary required \
+         welcome appreciated desired requested secure safe",
+    ),
+    // What may be sent, or stopped, and is no text.
+    (
+        "documents",
+        "link links version form forms bill bills statement statements invoice invoices photo photos picture pictures \
+         paperwork receipt receipts video videos pdf file fax records report",
+    ),
     // What a patient may not want.
     (
         "texts",
@@ -87,7 +132,7 @@ const CLASSES: &[(&str, &str)] = &[
     (
         "threats",
         "report reporting reported sue suing lawyer attorney block blocked blocking complaint ftc fcc police cops court legal \
-         review bbb harassment",
+         review bbb harassment switching leaving changing quitting finding",
     ),
     ("over", "over done finished through"),
     (
@@ -110,7 +155,8 @@ const CLASSES: &[(&str, &str)] = &[
         "kin",
         "mom mother mothers mum mama dad father fathers papa husband husbands wife wifes son sons daughter daughters \
          brother sister grandma grandpa grandmother grandfather grandson uncle aunt nana spouse partner roommate boss \
-         boyfriend girlfriend caregiver neighbor friend employer boss",
+         boyfriend girlfriend caregiver neighbor friend employer moms dads sons daughters brothers sisters grandpas \
+         grandmas roommates exs cousins friends neighbors bosses coworkers landlords kids",
     ),
     ("send", "text texts message contact send notify remind reach use"),
     ("body", "back knee hip shoulder ankle neck leg arm foot wrist elbow bone"),

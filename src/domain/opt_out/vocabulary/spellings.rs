@@ -39,6 +39,13 @@ const CONTRACTIONS: &[(&str, &str)] = &[
     ("yall", "you all"),
     ("noone", "no one"),
     ("nt", "not"),
+    ("dnot", "do not"),
+    ("dotn", "do not"),
+    ("donot", "do not"),
+    ("llano", "ya no"),
+    ("yano", "ya no"),
+    ("nome", "no me"),
+    ("textings", "texting is"),
     ("takeme", "take me"),
     ("removeme", "remove me"),
     ("textme", "text me"),
@@ -104,14 +111,16 @@ const MISSPELT: &[(&str, &str)] = &[
     ("wrong", "wrng wrg rong wron worng wrnog"),
     ("number", "num nbr nmbr numbr nummber"),
     ("opt", "optt opr"),
-    ("more", "mor moar mre"),
-    ("out", "outt oot"),
+    ("send", "sned snd semd"),
+    ("more", "mroe moer mor moar mre"),
+    ("out", "outt oot owt oput uot"),
     ("any", "ne"),
     ("want", "wnt wan"),
     ("enough", "enuf enuff enogh"),
     ("interested", "intrested intersted"),
     ("cancel", "cancle cancell cancal"),
     ("longer", "longr longet"),
+    ("remove", "rmv rmove remv remov"),
     ("unsubscribe", "unsub unsuscribe unsubscribing unsubscribed"),
     ("from", "frm"),
     ("because", "cuz bc"),
@@ -160,3 +169,12 @@ const TWO_SLIPS: &str = "notifications notification interested communication com
 /// Words that are written together with the one that follows.
 pub(in super::super) const JOINED: &[&str] =
     &["dont", "no", "ya", "stop", "please", "plz", "leave", "take", "delete", "remove", "quit"];
+
+/// Words that are known by how they sound, besides.
+pub(in super::super) const SOUNDED: &[&str] = &[
+    "remove nothing keep keeping another wanted want mistake number receive receiving unsubscribe bother bothering phone message messages \
+     texting anymore subscribe because please sending leave again enough delete disconnect discontinue agree permission",
+    "conozco gente quiten quiteme quitenme escribir escribirme escriban escriba escribiendo enviar envien enviarme recibir mensaje mensajes molesten \
+     molestar borren borrenme borrar saquen saquenme hacer quiero ahi dejen celular equivocado equivocada equivocaron vuelvan avisen llamen lleguen \
+     deseo necesito cancelar eliminen basta",
+];
