@@ -124,6 +124,7 @@ fn the_reference_configuration_is_one() {
         ("listener-password", "secret"),
         ("gateway.pem", "a certificate"),
         ("gateway-key", "a key"),
+        ("hooks-ca.pem", "a certificate"),
     ];
     for (credential, text) in credentials {
         std::fs::write(directory.path().join(credential), text).unwrap();
@@ -144,6 +145,7 @@ fn the_reference_configuration_is_one() {
     let placed = uncommented.replace("/run/credentials/assent.service", &here);
     let placed = placed.replace("/etc/assent/carrier-", &format!("{here}/carrier-"));
     let placed = placed.replace("/etc/assent/gateway", &format!("{here}/gateway"));
+    let placed = placed.replace("/etc/assent/hooks-", &format!("{here}/hooks-"));
     // Some keys go with TLS alone.
     let placed = placed.replace("\ntls = false\n", "\ntls = true\n");
     let config = assent::config::Config::from_toml(&placed).unwrap();

@@ -205,8 +205,12 @@ async fn a_suspension_that_is_lifted_at_one_daemon_is_lifted_at_the_other() {
         "first_name": "Rosa", "last_name": "Marchetti", "date_of_birth": "1984-05-12", "mobile_phone": ROSA,
     });
     there.stride.call(Method::PUT, "/patients/rosa", &rosa).await.unwrap().is(200);
-    // The number is the patient's again, and whoever holds the phone is asked anew.
-    assert_eq!(here.drafts("it is your practice").await.is(202)["status"], "pending");
+    // The number is the patient's again. What was texted from it may still have meant that texts should end: that is for
+    // staff to say. Then whoever holds the phone is asked anew.
+    assert_eq!(here.drafts("it is your practice").await.is(202)["status"], "held");
+    let hold = format!("/conversations/{}/hold", ROSA.replace('+', "%2B"));
+    there.stride.call(Method::POST, &hold, &json!({"decision": "release"})).await.unwrap().is(200);
+    here.becomes("it is your practice", "pending").await;
     here.hears("YES").await;
     there.becomes("it is your practice", "delivered").await;
 }
