@@ -93,7 +93,7 @@ pub(super) const RULES: &[Rule] = &[
             "not ~ want|need ~ no ~ more? ~ @chan|these|stuff",
             "not ~ want ~ it|this|these|them|that|anything ~ coming|going|sent|on|to|in ~ .. this|my|here|cell|phone|number",
             "let me|us|him|her be % $|and|no|thank|now|already|please|okay",
-            "rather|prefer ~ not|you ~ not? ~ do|send|text|keep|continue ~ ..  @chan|these|this|it % $",
+            "rather|prefer ~ not|you ~ not? ~ do|send|text|keep|continue ~ .. @chan|these|this|it % $",
             "lay off % $|with|already|me|texting",
         ],
         unless: &[
