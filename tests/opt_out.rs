@@ -261,7 +261,8 @@ proptest! {
         opt_out::read(&words.join(" "));
     }
 
-    /// CTIA Messaging Principles 5.1.3: neither capitals nor punctuation take an opt-out back.
+    /// CTIA Messaging Principles 5.1.3: neither capitals nor punctuation take an opt-out back. Where one is a sentence
+    /// of its own, it ends where the patient ended it.
     #[test]
     fn case_punctuation_and_accents_do_not_change_what_is_meant(
         index in any::<prop::sample::Index>(),
@@ -269,7 +270,10 @@ proptest! {
         after in prop::sample::select(vec!["", ".", "!!!", "?", " 😡", " )"]),
         shouted in any::<bool>(),
     ) {
-        let spoken: Vec<Example> = examples(BUILD).into_iter().filter(Example::is_spoken).collect();
+        let spoken: Vec<Example> = examples(BUILD)
+            .into_iter()
+            .filter(|example| example.is_spoken() && example.kind != "sentence")
+            .collect();
         let Example { label, text, .. } = *index.get(&spoken);
         let mut written = format!("{}{after}", without_accents(text).split(' ').collect::<Vec<_>>().join(between));
         if shouted {

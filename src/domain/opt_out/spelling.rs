@@ -37,6 +37,11 @@ impl Spelled {
         self.meant.iter().map(|(word, _)| word.as_ref()).collect()
     }
 
+    /// How many words stand there.
+    pub fn words_written(&self) -> usize {
+        self.written.len()
+    }
+
     /// What stands there for a range of what is meant.
     pub fn written(&self, range: Range<usize>) -> String {
         let places = self.meant.get(range).unwrap_or_default();

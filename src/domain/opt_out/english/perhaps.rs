@@ -41,6 +41,7 @@ pub(super) const RULES: &[Rule] = &[
             "not know|recognize|idea what|which ~ clinic|office|company|practice|place is|you",
         ],
         unless: &[
+            "who is dr|mr|mrs|ms|doctor $",
             "who ... bill|billed|charge|charged|schedule|drives|driving|pays|paid|sent|called|canceled .. ..",
             "never heard of ~ needling|cupping|it|that|this|him|those|them|one",
             "who is available|working|open|next|on|free|there|this|calling|it|in|covering|driving|billing|coming|responsible|better|best|paying|first|cheaper|up|ready|my|your|the|he|she|that|here|out|today|who|tomorrow|texting|speaking|asking|treating|off|closest|with|doing|going",
