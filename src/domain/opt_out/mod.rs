@@ -20,6 +20,10 @@ use super::Body;
 pub const WORDS_MAX: usize = 512;
 /// Characters of the patient's words that a reading keeps.
 pub const EVIDENCE_CHARS_MAX: usize = 160;
+/// Sentences of one text that are read each for itself, from its beginning: more than a patient writes.
+const SENTENCES_MAX: usize = 32;
+/// Words that a sentence must have to be read for itself: some put a full stop. After. Each. Word.
+const SENTENCE_WORDS_MIN: usize = 2;
 
 /// A text that probably opts out, and why it is read so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,13 @@ pub struct ProbableOptOut {
     pub rule: Arc<str>,
     /// The patient's words that fired it, case and accents folded.
     pub words: Body,
+}
+
+impl ProbableOptOut {
+    fn new(rule: &Rule, words: &str) -> Self {
+        let words: String = words.chars().take(EVIDENCE_CHARS_MAX).collect();
+        Self { rule: rule.name.into(), words: Body::new(words) }
+    }
 }
 
 /// Reads a text. The cost grows with its length and no faster: each word looks up the few patterns that begin with it,
@@ -41,9 +52,25 @@ pub fn read(text: &str) -> Option<ProbableOptOut> {
     if unspoken::is_automatic(&said) || welcome::is_said(&said) {
         return None;
     }
-    let (rule, range) = rules::first_that_fires(&unspoken::without_our_own_words(&said))?;
-    let words: String = spelled.written(range).chars().take(EVIDENCE_CHARS_MAX).collect();
-    Some(ProbableOptOut { rule: rule.name.into(), words: Body::new(words) })
+    match rules::first_that_fires(&unspoken::without_our_own_words(&said)) {
+        Some((rule, range)) => Some(ProbableOptOut::new(rule, &spelled.written(range))),
+        None => read_sentences(text),
+    }
+}
+
+/// Reads each sentence for what opts out if it is a whole text, as "Stop please" is, wherever it stands. A question is
+/// none: what is asked beside other words is about them.
+fn read_sentences(text: &str) -> Option<ProbableOptOut> {
+    let sentences = text.split_inclusive(['.', '!', '?', '\n']).filter(|sentence| !sentence.ends_with('?'));
+    sentences.take(SENTENCES_MAX).find_map(|sentence| {
+        let spelled = spelling::read(sentence);
+        if spelled.words_written() < SENTENCE_WORDS_MIN {
+            return None;
+        }
+        let said = spelled.meant();
+        let (rule, range) = rules::first_that_fires_on_all(&unspoken::without_our_own_words(&said))?;
+        Some(ProbableOptOut::new(rule, &spelled.written(range)))
+    })
 }
 
 /// Whether a text is not the patient's own words: a reaction to one of ours, a receipt, or what a phone answers by itself.

@@ -172,6 +172,12 @@ impl Patterns {
         self.ends(said, starts).map(|(start, nearest, _)| start..nearest)
     }
 
+    /// What the patterns that begin with the text take, of those that take all of it.
+    pub fn matches_all<'a>(&'a self, said: &'a [&str]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let ends = self.at_start.iter().filter_map(|index| self.patterns[*index].ends(said, 0));
+        ends.filter(|(nearest, _)| *nearest == said.len()).map(|(nearest, _)| 0..nearest)
+    }
+
     /// What the patterns take from each place in `starts`, each as many words as it may.
     pub fn matches_whole<'a>(
         &'a self,

@@ -51,6 +51,14 @@ pub(super) fn first_that_fires(said: &[&str]) -> Option<(&'static Rule, Range<us
     PREPARED.iter().find_map(|prepared| Some((prepared.rule, prepared.fires(said)?)))
 }
 
+/// The first rule that fires by a wording that is a whole text, and the words that fire it.
+pub(super) fn first_that_fires_on_all(said: &[&str]) -> Option<(&'static Rule, Range<usize>)> {
+    PREPARED.iter().find_map(|prepared| {
+        let mut found = prepared.says.matches_all(said);
+        Some((prepared.rule, found.find(|found| !prepared.is_taken_back(said, found))?))
+    })
+}
+
 /// Whether any of the rules of these names fires.
 pub(super) fn any_fires(names: &[&str], said: &[&str]) -> bool {
     let mut named = PREPARED.iter().filter(|prepared| names.contains(&prepared.rule.name));

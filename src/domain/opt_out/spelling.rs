@@ -16,6 +16,10 @@ const GUESSED_CHARS_MAX: usize = 18;
 const GUESSED_CHARS_MIN: usize = 4;
 /// Single letters in a row that are a word spelled out ("S T O P").
 const SPELLED_OUT_MIN: usize = 4;
+/// Digits of a group that may be part of a phone number; fewer are a time, a count, an age.
+const GROUP_DIGITS_MIN: usize = 3;
+/// Digits that groups must have together to be a phone number: as many as one has without its area code.
+const PHONE_DIGITS_MIN: usize = 7;
 
 /// What a phone that takes dictation writes of somebody who thinks.
 const SOUNDS: [&str; 6] = ["um", "umm", "uh", "uhh", "uhm", "erm"];
@@ -31,6 +35,11 @@ pub(super) struct Spelled {
 impl Spelled {
     pub fn meant(&self) -> Vec<&str> {
         self.meant.iter().map(|(word, _)| word.as_ref()).collect()
+    }
+
+    /// How many words stand there.
+    pub fn words_written(&self) -> usize {
+        self.written.len()
     }
 
     /// What stands there for a range of what is meant.
@@ -113,11 +122,19 @@ fn is_apostrophe(character: char) -> bool {
     matches!(character, '\'' | '`' | '\u{b4}' | '\u{2b9}' | '\u{2bc}')
 }
 
+/// Makes one word each of letters that spell one out, and of the groups of a phone number.
 fn put_together(words: Vec<String>) -> Vec<String> {
-    let mut together: Vec<String> = Vec::with_capacity(words.len());
     let is_letter = |word: &String| word.chars().count() == 1;
-    for run in words.chunk_by(|one, next| is_letter(one) == is_letter(next)) {
-        if run.len() >= SPELLED_OUT_MIN && is_letter(&run[0]) {
+    let is_group = |word: &String| word.len() >= GROUP_DIGITS_MIN && word.bytes().all(|byte| byte.is_ascii_digit());
+    let words = join(words, is_letter, |run| run.len() >= SPELLED_OUT_MIN);
+    join(words, is_group, |run| run.iter().map(String::len).sum::<usize>() >= PHONE_DIGITS_MIN)
+}
+
+/// Makes one word of each run of words of a kind that is one.
+fn join(words: Vec<String>, is_of_kind: impl Fn(&String) -> bool, is_one: impl Fn(&[String]) -> bool) -> Vec<String> {
+    let mut together: Vec<String> = Vec::with_capacity(words.len());
+    for run in words.chunk_by(|one, next| is_of_kind(one) == is_of_kind(next)) {
+        if is_of_kind(&run[0]) && is_one(run) {
             together.push(run.concat());
         } else {
             together.extend_from_slice(run);
@@ -265,6 +282,9 @@ mod tests {
         check("Mary Jones's phone", "(name) phone");
         check("S T O P texting", "stop texting");
         check("wrong #", "wrong number");
+        check("at (614) 555-0148", "at 6145550148");
+        check("555 0148", "5550148");
+        check("555 48", "555 48");
         check("um remoov me uh please", "remove me please");
         check("no me escrivan", "no me escriban");
         check("dnot snd", "do not send");

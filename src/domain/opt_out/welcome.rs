@@ -30,6 +30,9 @@ static WELCOME: LazyLock<Patterns> = LazyLock::new(|| {
         "de noche|madrugada no ... en|de ~ dia|tarde|manana ~ si",
         "text|message mine % $|instead|please|for",
         "otherwise ~ all|is|it|text|texts|fine|good|great|ok ~ good|fine|great|ok|welcome",
+        "no|nunca ~ me|nos? ~ @no_mande|avise|avisen ... temprano|tarde|noche|madrugada|domingos|domingo|sabados|manana|5|6|7|8|9|10 ... bien|ok|perfecto|si % $",
+        "no|nunca ~ me|nos? ~ @no_mande|avise|avisen ... temprano|tarde|noche|madrugada ~ mejor|mas ~ temprano|tarde|por|en|a",
+        "not|no ... early|late|before|past|sundays|sunday|weekends|night|am ... after|later|mornings|afternoons|days|daytime|weekdays|evenings .. fine|ok|okay|good|great|better % $",
         // A slip.
         "accidentally|mistakenly ~ blocked|stopped|unsubscribe|opted|deleted|canceled",
         "by|on accident|mistake|purpose .. .. stop|unsubscribe|unsubscribed|opted",

@@ -43,6 +43,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "take-me-off",
         means: "Asks to be taken off a list, or that a number is deleted.",
         says: &[
+            "be|been|get|getting ~ taken|left|removed|dropped|excused|pulled|cut ~ off|from|out ~ of? ~ texting|@many",
+            "come|get ~ off|out ~ of? ~ texting|@many % $|thing|stuff|it|i",
             "@strike|taking|removing|deleting|getting|dropping|pulling ~ my|this|our|his|her|the|mine? @kin|@names? s? name|number|phone|cell|line|mobile|info|contact|digits|email ~ ... off|from|out ~ of? ~ ... @many|@lists|system|computer|file|contacts|texting|it|that|there|calls|this",
             "taking|removing|deleting|getting|dropping|pulling ~ me|us|him|her|mine|@names ~ ... off|from|out ~ of? ~ ... @many|@lists|system|computer|file|contacts|texting",
             "^ % off % $",

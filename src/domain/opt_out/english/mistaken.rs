@@ -58,6 +58,9 @@ pub(super) const RULES: &[Rule] = &[
         name: "phone-is-of",
         means: "Says whose phone it is, or was, and that is not the patient.",
         says: &[
+            "@teen ~ your|yrs|year|years|yo|y ~ old|olds|o ~ s? ~ phone|cell|number|tablet|ipad|line",
+            "texting|texted|messaging|contacting|am ~ @teen your|yrs|year|years|yo ~ old|olds|$",
+            "this|it|that is ~ a|my|her|his|some? ~ kid|kids|child|childs|childrens|minor|minors|teen|teens|teenager|teenagers ~ s? ~ phone|cell|number|tablet|line",
             "this|it|that ~ was|used ~ to|be? ~ my|his|her|our|their|a|some ~ late|old|dead|ex|former? @kin|exs ~ s? ~ old|former|work? ~ number|phone|cell|line|sim|mobile",
             "this|it|you ~ is|reached|have|got ~ a|an|the|our ~ .. drivers|company|companys|business|school|schools|church|office|shared|communal|hospital|jail|prison|court|dorm|hotel|loaner|rental|taxi|uber|lyft|restaurant|shop|store|warehouse|crew|shelter|facility|lobby|emergency|dispatch|front|group ~ .. line|phone|number|cell|tablet|device",
             "group|nursing|care|funeral|retirement|assisted ~ home|living|facility ~ .. phone|line|here|number",
@@ -71,6 +74,8 @@ pub(super) const RULES: &[Rule] = &[
             "@names|he|she|they ~ has|have|had|got ~ .. new|different|another ~ number|phone|cell",
         ],
         unless: &[
+            "@teen ~ your|yrs|year|years|yo ~ old|olds ~ s? ~ .. @body|appointment|appt|visit|therapy|session|@care",
+            "am ~ @teen ~ year|years|your|yrs ~ .. post|out|since|in|after",
             "this|it is ~ a|the|my|our ~ .. office|business|front|emergency ~ number|line|phone ~ right|correct|for|to|or|is",
             "is|was this|it|that ~ ..",
             "i ~ just? ~ got|found|bought ~ this|the|a ~ phone|number ~ .. learning|new|still|so|my|save|update",

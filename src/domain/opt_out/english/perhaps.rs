@@ -7,6 +7,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "asks-who-that-is",
         means: "Asks who the person is that we write to, or does not know them.",
         says: &[
+            "^ % who .. ~ not me % $|lol|sorry|bro|dude|man|haha",
+            "@names|@also_names who? not me % $|lol|sorry|bro|dude",
             "do i know you",
             "whose ~ appointment|number|reminder|phone ~ is|this? % $|i|not|never",
             "not who|whoever|the|that|person ~ one? ~ your|you ~ are? ~ looking|after|trying|want|seeking|think",
@@ -39,6 +41,8 @@ pub(super) const RULES: &[Rule] = &[
             "not know|recognize|idea what|which ~ clinic|office|company|practice|place is|you",
         ],
         unless: &[
+            "who is dr|mr|mrs|ms|doctor $",
+            "who ... bill|billed|charge|charged|schedule|drives|driving|pays|paid|sent|called|canceled .. ..",
             "never heard of ~ needling|cupping|it|that|this|him|those|them|one",
             "who is available|working|open|next|on|free|there|this|calling|it|in|covering|driving|billing|coming|responsible|better|best|paying|first|cheaper|up|ready|my|your|the|he|she|that|here|out|today|who|tomorrow|texting|speaking|asking|treating|off|closest|with|doing|going",
             "not know who it|this is",
@@ -55,6 +59,11 @@ pub(super) const RULES: &[Rule] = &[
         name: "not-that-person",
         means: "Says that they are not that person, or that the person is not there.",
         says: &[
+            "not|never ~ have|had|got ~ @body ~ replacement|surgery|injury ~ lol|haha? ~ who|whose|wrong",
+            "@names|he|she|they|@kin|ex|husband|wife ~ has|have not ~ used|had|owned|answered ~ this|that ~ number|phone|cell|line|one",
+            "@names|he|she|they|@kin|ex|husband|wife ~ has|have not ~ lived|been|stayed ~ here|there ~ since|in|for",
+            "is|are|was ~ my|his|her ex|exs ~ wife|wifes|husband|husbands|boyfriends|girlfriends? ~ s? appointment|appointments|appt|appts % $|she|he|not|and",
+            "exs ~ wife|wifes|husband|husbands? ~ appointment|appointments|appt|appts % $|she|he|not",
             "name|names ~ is? ~ @names|@also_names|* ~ not ~ @names|@also_names",
             "whoever|who|person ~ you ~ are? ~ looking|texting|after|trying|want ~ for|to|reach? ~ is ~ not ~ me|here",
             "is not ~ me % $|sorry",
@@ -106,6 +115,7 @@ pub(super) const RULES: &[Rule] = &[
             "i am a minor",
         ],
         unless: &[
+            "@documents ... not ~ mine",
             "name ~ is|s? ~ @names|* ~ not ~ @names ~ on|in",
             "fault|problem|job ~ is not ~ me",
             "this|it|that ~ picture|photo|video ~ is not ~ me",

@@ -105,6 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "not-a-patient",
         means: "Says that they are no patient of ours, or no longer.",
         says: &[
+            "^ % who ~ is? ~ this|that|it|he|she ~ for? ~ not me % $|lol|sorry|bro|dude",
             "not|never ~ your|a patient of|there|here|anymore|anywhere|at|please|and|stop|so|$",
             "am not your patient|client|customer",
             "not one of your",

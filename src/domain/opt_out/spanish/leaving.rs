@@ -24,9 +24,11 @@ pub(super) const RULES: &[Rule] = &[
             "@quite|@quiteme ~ de ~ lista|sistema|listado|registro|base|grupo|@mensajes",
             "que me|nos borren|borre|quiten|quite|saquen|saque|eliminen|elimine|dejen ~ % $",
             "que me|nos borren|quiten|saquen|eliminen de",
-            "salir|salirme de ~ lista|grupo|mensajes",
+            "salir|salirme|salgo ~ de ~ lista|grupo|@mensajes",
+            "sacar|quitar|borrar|sacarme|quitarme|borrarme ~ de eso|esto ~ de? ~ @mensajes",
         ],
         unless: &[
+            "quitaran|sacaran|borraran|eliminaran ~ faja|puntos|yeso|venda|ferula|muela|tornillos|bota|cargo|cita|dolor",
             "@quiteme|@quite ~ de ~ las|la|el|los ~ 10|9|8|11|12|1|2|3|4|5|cita|lunes|martes|miercoles|jueves|viernes",
             "quitar|quitarme|sacar|borrar ~ .. faja|puntos|yeso|venda|ferula|cargo|cita|muela|sangre|tornillos",
             "lista de ~ espera|medicinas|medicamentos|citas",

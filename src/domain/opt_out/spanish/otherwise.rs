@@ -58,6 +58,13 @@ pub(super) const RULES: &[Rule] = &[
         name: "escriba-a-otro",
         means: "Asks us to text somebody else, or another phone, instead.",
         says: &[
+            "@mandele|mandeselos|mandenselos ... @familia|@names ... en vez|lugar de|del ~ mio|mia|mi|nosotros|este|a",
+            "@mandele|mandeselos|mandenselos ... @familia|@names ... no ~ al ~ mio|mia|este",
+            "no|ni ~ usen|use|utilicen|utilice|ocupen|ocupe|marquen ~ mas? ~ numero|telefono|celular|linea",
+            "no|ni ~ usen|use|utilicen|utilice|ocupen|ocupe ~ este|ese mas? % $|por",
+            "numero|telefono|celular|linea ... no ~ lo usen|use|utilicen|ocupen",
+            "numero|telefono|celular|linea ~ ya? no ~ va|voy ~ a ~ servir|existir|funcionar|estar|tener",
+            "no ~ voy|vamos|va ~ a ~ tener|usar ~ numero|telefono|celular|linea",
             "@mandele ... a ~ @familia|@names ... a mi|nosotros ~ ya? no",
             "@mandele ... a ~ @familia|@names ... y? no ~ a ~ mi|nosotros|este",
             "@mandele ... a ~ @familia|@names|el|ella ~ mejor|ahora|instead % $|no|que|porque|y|en",
@@ -69,6 +76,8 @@ pub(super) const RULES: &[Rule] = &[
             "use|usen|utilicen ~ numero|telefono|celular de ~ @familia",
         ],
         unless: &[
+            "@mandele ... tambien ..",
+            "@mandele .. @documents|factura|cuenta|formulario|receta .. ..",
             "a mi|nosotros ya? no ~ me ~ duele|duelen|dieron|toca|llego|llegan|gusta|aviso|avisaron|funciona|sirve|sirven|queda|han|ha|cubre|interesa",
             "a mi no me ~ mandaron|mando|llego|ha|han",
             "@mandele .. .. factura|cuenta|formulario|receta|bill|papeles|expediente",
