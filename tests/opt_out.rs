@@ -16,10 +16,10 @@ const TEST: &str = include_str!("opt_out/corpus/test.tsv");
 const TEXTS_OF_ONES_OWN: &str = "ASSENT_OPT_OUT_TEXTS";
 
 /// What is asked of the rules is 0.98 of those who want no more, and 0.01 of the others; what is asserted is what they
-/// reach on texts that they were not built on. A batch by another hand, read for the first time, they understood as well:
-/// 113 of 120, and 2 of 180 others.
-const RECALL_MIN: f64 = 0.86;
-const FALSE_HOLDS_MAX: f64 = 0.02;
+/// reach on texts that they were not built on. Two batches of these are by hands that had not seen the rules: 235 of 240,
+/// and 4 of 360 others.
+const RECALL_MIN: f64 = 0.94;
+const FALSE_HOLDS_MAX: f64 = 0.014;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Label {
@@ -171,7 +171,7 @@ fn what_the_rules_were_not_built_on_is_understood_nearly_as_well() {
     let opt_outs = Tally::of(spoken.iter().copied().filter(|example| example.label.is_held()));
     let others = Tally::of(spoken.iter().copied().filter(|example| !example.label.is_held()));
     println!("{} of {} opt-outs held, {} of {} others", opt_outs.held, opt_outs.all, others.held, others.all);
-    assert!(opt_outs.all >= 90 && others.all >= 90, "there is too little to tell from");
+    assert!(opt_outs.all >= 250 && others.all >= 300, "there is too little to tell from");
     assert!(opt_outs.rate() >= RECALL_MIN, "{opt_outs:?}");
     assert!(others.rate() <= FALSE_HOLDS_MAX, "{others:?}");
     assert!(unspoken.iter().all(|example| example.is_right()), "what nobody said is never an opt-out");
