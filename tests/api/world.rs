@@ -12,7 +12,7 @@ use assent::http;
 use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
-use assent::store::{self, KeySource, Location};
+use assent::store::{self, KeySource, Location, OpenError};
 use assent::throttle::MeteredThrottle;
 use assent::webhooks::{Allowed, Courier, Webhooks};
 use jiff::{SignedDuration, Timestamp};
@@ -224,8 +224,14 @@ impl World {
     async fn open(clock: Arc<TestClock>, files: tempfile::TempDir, requests_per_second: NonZeroU32) -> Self {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let url = format!("file://{}", files.path().display());
-        let embedded =
-            store::open(&Location::new(url, KeySource::InDirectory), BootId(0), as_clock.clone()).await.unwrap();
+        let location = Location::new(url, KeySource::InDirectory);
+        let embedded = loop {
+            match store::open(&location, BootId(0), as_clock.clone()).await {
+                // The last world has let go of it, and its writer is on its way out.
+                Err(OpenError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => break opened.unwrap(),
+            }
+        };
         Self::allowing(requests_per_second, clock, embedded, BootId(1), Some(files)).await
     }
 
