@@ -1,5 +1,6 @@
 //! A daemon without a carrier, two practices with their staff, and the words to call it with.
 
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use assent::http;
 use assent::inbox::Inbox;
 use assent::ports::{Clock, Delivery, Practices, Store};
 use assent::records::Records;
-use assent::store::{self, KeySource, Location, OpenError};
+use assent::store::{self, KeySource, Location};
 use assent::throttle::MeteredThrottle;
 use assent::webhooks::{Allowed, Courier, Webhooks};
 use jiff::{SignedDuration, Timestamp};
@@ -22,12 +23,14 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::faulty_store::FaultyStore;
 use crate::specification::Exchange;
 
+/// Longer than anything here takes that is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// More requests a second than any test makes.
 const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 pub const OPERATOR: &str = "operator-token-of-the-tests";
@@ -206,11 +209,10 @@ impl World {
         let (clock, token, other_token) = (self.clock.clone(), self.token.clone(), self.other_token.clone());
         self.stopping.cancel();
         (&mut self.server).await.unwrap().unwrap();
-        let store = Arc::downgrade(&self.store);
         drop(self);
-        while store.strong_count() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        // The store lets go of its directory when its writer ends, which is after the last one who held it.
+        let claim = File::open(directory.path().join("assent.lock")).unwrap();
+        tokio::task::spawn_blocking(move || claim.lock()).await.unwrap().unwrap();
         let mut world = Self::open(clock, directory, UNLIMITED).await;
         (world.token, world.other_token) = (token, other_token);
         world
@@ -225,13 +227,7 @@ impl World {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let url = format!("file://{}", files.path().display());
         let location = Location::new(url, KeySource::InDirectory);
-        let embedded = loop {
-            match store::open(&location, BootId(0), as_clock.clone()).await {
-                // The last world has let go of it, and its writer is on its way out.
-                Err(OpenError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
-                opened => break opened.unwrap(),
-            }
-        };
+        let embedded = store::open(&location, BootId(0), as_clock.clone()).await.unwrap();
         Self::allowing(requests_per_second, clock, embedded, BootId(1), Some(files)).await
     }
 
@@ -401,15 +397,15 @@ impl World {
         let path = format!("{RIVERSIDE}/webhooks/ehr");
         let put = self.operator(Method::PUT, &path).json(&json!({"url": NOBODY})).send().await;
         assert!([200, 201].contains(&put.status), "{}", put.text);
+        let mut kept = self.store.kept.subscribe();
         self.receive(JANE, "hello").await;
-        for _ in 0..500 {
+        loop {
             let log = self.operator(Method::GET, &format!("{path}/deliveries")).send().await.expect(200);
             if let Some(id) = log["deliveries"][0]["id"].as_str() {
                 return id.to_owned();
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            timeout(PATIENCE, kept.changed()).await.expect("there is something to post").unwrap();
         }
-        panic!("nothing was to be posted");
     }
 
     pub fn advance(&self, by: SignedDuration) {

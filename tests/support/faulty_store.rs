@@ -15,7 +15,7 @@ use assent::ports::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 const WORKS: u8 = 0;
 const IS_DOWN: u8 = 1;
@@ -36,6 +36,8 @@ pub struct FaultyStore {
     pub was_down: Notify,
     /// Draws that were asked for.
     pub draws: AtomicU64,
+    /// Told whenever it was written down what is to be posted, or what came of it.
+    pub kept: watch::Sender<()>,
 }
 
 impl FaultyStore {
@@ -50,6 +52,7 @@ impl FaultyStore {
             released: Notify::new(),
             was_down: Notify::new(),
             draws: AtomicU64::new(0),
+            kept: watch::Sender::new(()),
         }
     }
 
@@ -113,6 +116,7 @@ impl Posts for FaultyStore {
 
     async fn keep(&self, key: &WebhookKey, expected: Version, post: &Post) -> Result<Version, KeepError> {
         let version = self.up()?.keep(key, expected, post).await?;
+        self.kept.send_replace(());
         Ok(self.answered(version)?)
     }
 
