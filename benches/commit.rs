@@ -4,6 +4,8 @@
 //! Each caller has a conversation of its own and is told one text after another: the snapshot, the thread and
 //! two occurrences are written each time.
 
+#[path = "support/practice.rs"]
+mod practice;
 #[path = "../tests/support/redis.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod redis_server;
@@ -22,6 +24,7 @@ use assent::ports::{Clock, Commit, OperationId, Store, Version};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use practice::practice;
 use stores::Stores;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -45,7 +48,7 @@ struct Caller {
 
 impl Caller {
     fn new(store: Arc<dyn Store>, number: u64) -> Self {
-        let practice = stores::practice();
+        let practice = practice();
         let phone = Phone::parse(&format!("+1303{}", 5_550_000 + number)).expect("a phone");
         let key = ConversationKey { practice: practice.id.clone(), phone };
         let policy = Policy {

@@ -10,17 +10,21 @@
 //! what the records take of memory. The patients are invented: names out of syllables, a few of them common and most of them
 //! rare, four area codes.
 
+#[path = "support/practice.rs"]
+mod practice;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use assent::app::SystemClock;
 use assent::domain::policy::BootId;
-use assent::domain::{Limits, Patient, PatientId, Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT, Writings};
+use assent::domain::{Limits, Patient, PatientId, Phone, PracticeId, Writings};
 use assent::ports::{Record, Store};
 use assent::records::{Over, Records};
 use assent::store::{KeySource, Location, open};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use practice::practice;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -84,21 +88,6 @@ impl Scene {
         let started = Instant::now();
         black_box(self.records.search(&self.practice, black_box(typed)));
         started.elapsed()
-    }
-}
-
-fn practice() -> Practice {
-    Practice {
-        id: PracticeId::parse("riverside").expect("an id"),
-        name: "Riverside Dental".into(),
-        number: Phone::parse("+13035559999").expect("a phone"),
-        time_zone: "America/Denver".into(),
-        contact: "303-555-9999".into(),
-        segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
-        segments_per_day: None,
-        texts: Default::default(),
-        quiet_hours: None,
-        office_hours: None,
     }
 }
 

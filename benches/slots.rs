@@ -3,6 +3,8 @@
 //!
 //! The number may send more than anybody grants, so that what is measured is the limiter and not the limit.
 
+#[path = "support/practice.rs"]
+mod practice;
 #[path = "../tests/support/redis.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod redis_server;
@@ -20,6 +22,7 @@ use assent::ports::{Asked, Clock, Meters, Throttle};
 use assent::throttle::MeteredThrottle;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
+use practice::practice;
 use stores::Stores;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -68,7 +71,7 @@ fn slots(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let stores = Stores::open(&runtime, &clock);
-    let practice = Practice { segments_per_minute: SEGMENTS_PER_MINUTE, ..stores::practice() };
+    let practice = Practice { segments_per_minute: SEGMENTS_PER_MINUTE, ..practice() };
     let mut group = criterion.benchmark_group("slots");
     group.sample_size(10).measurement_time(Duration::from_secs(5)).throughput(Throughput::Elements(1));
     for messages in [1, 16, 256] {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use assent::domain::policy::BootId;
-use assent::domain::{Phone, Practice, PracticeId, SEGMENTS_PER_MINUTE_DEFAULT};
 use assent::ports::{Clock, Store};
 use assent::store::{KeySource, Location, open};
 use tempfile::TempDir;
@@ -41,20 +40,5 @@ impl Stores {
 
     pub fn by_name(&self) -> [(&'static str, &Arc<dyn Store>); 2] {
         [("embedded", &self.embedded), ("redis", &self.redis)]
-    }
-}
-
-pub fn practice() -> Practice {
-    Practice {
-        id: PracticeId::parse("riverside").expect("an id"),
-        name: "Riverside Dental".into(),
-        number: Phone::parse("+13035559999").expect("a phone"),
-        time_zone: "America/Denver".into(),
-        contact: "303-555-9999".into(),
-        segments_per_minute: SEGMENTS_PER_MINUTE_DEFAULT,
-        segments_per_day: None,
-        texts: Default::default(),
-        quiet_hours: None,
-        office_hours: None,
     }
 }

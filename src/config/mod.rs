@@ -193,7 +193,8 @@ mod tests {
 
     use super::*;
 
-    const SMALLEST: &str = r#"
+    /// The least that a configuration says.
+    pub const SMALLEST: &str = r#"
         [auth]
         operator_token = "0123456789abcdef0123456789abcdef"
         [[carrier]]

@@ -29,16 +29,7 @@ impl Webhooks {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-
-    const SMALLEST: &str = r#"
-        [auth]
-        operator_token = "0123456789abcdef0123456789abcdef"
-        [[carrier]]
-        name = "primary"
-        address = "127.0.0.1:2775"
-        system_id = "practice"
-        password = "secret"
-    "#;
+    use crate::config::tests::SMALLEST;
 
     #[test]
     fn nothing_inside_is_allowed_unless_it_is_named() {
